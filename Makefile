@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all set-up themselves on a machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENCODERS := .venv-encoders
+
+.PHONY: help demo test check lint test-encoders clean
+
+help:
+	@echo "make demo           set up, then train and compare two methods on generated images"
+	@echo "make test           set up, then run linters, type checker and tests"
+	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
+	@echo "make clean          remove environments and everything generated"
+
+demo: $(VENV)/.demo
+	$(BIN)/crosslevel demo --out demo
+
+test: lint check
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: $(VENV)/.dev
+	$(BIN)/pytest -n 2
+
+test-encoders: $(ENCODERS)/.installed
+	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py
+
+$(VENV)/.python:
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Crosslevel needs Python 3.11 or newer'"
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
+	$(BIN)/pip install --quiet --constraint constraints/core.txt torch
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev]"
+	touch $@
+
+$(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt
+	$(PYTHON) -m venv $(ENCODERS)
+	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt torch torchvision
+	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt --editable ".[dev,encoders]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(ENCODERS) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,113 @@
+"""The command line: a table of commands, and the one place where errors become exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 130 stopped by the user with all saved.
+Only the chosen command's module is imported, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from crosslevel.errors import CrosslevelError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("crosslevel.commands.demo", "see the main job on generated images, in minutes"),
+    "data check": ("crosslevel.commands.data_check", "what is in a folder, and what is wrong"),
+    "data download": ("crosslevel.commands.data_download", "fetch a public data set"),
+    "data generate": ("crosslevel.commands.data_generate", "make synthetic images with masks"),
+    "train": ("crosslevel.commands.train", "train a segmenter; repeat the command to resume"),
+    "evaluate": ("crosslevel.commands.evaluate", "score a trained segmenter on masks"),
+    "predict": ("crosslevel.commands.predict", "write masks for images"),
+}
+"""Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        _show(overview())
+        return 0
+    if words[0] == "--version":
+        _show(version("crosslevel"))
+        return 0
+    name = next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
+    if name is None:
+        asked = " ".join(words[:2] if words[0] == "data" else words[:1])
+        print(f"crosslevel: no command {asked!r}\n\n{overview()}", file=sys.stderr)  # noqa: T201
+        return 2
+    return _run(name, words[len(name.split()) :])
+
+
+def overview() -> str:
+    """What `crosslevel --help` shows."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: crosslevel COMMAND [...]",
+            "",
+            "From a folder of images and a few masks to a trained, scored segmenter.",
+            "",
+            *lines,
+            "",
+            "`crosslevel COMMAND --help` shows a command's options with an example.",
+        ]
+    )
+
+
+def _run(name: str, words: list[str]) -> int:
+    from jsonargparse import ArgumentError
+
+    module = import_module(COMMANDS[name][0])
+    try:
+        parser = _parser(name, module)
+        parsed = parser.instantiate(parser.parse_args(words))
+    except (ArgumentError, CrosslevelError) as error:
+        return _fail(f"{error}\nSee `crosslevel {name} --help`.", 2)
+    try:
+        return int(module.run(parsed) or 0)
+    except CrosslevelError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser(name: str, module: ModuleType) -> ArgumentParser:
+    from argparse import RawDescriptionHelpFormatter
+
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+    class Formatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+        """Keeps the lines of examples as they are."""
+
+    parser = ArgumentParser(
+        prog=f"crosslevel {name}",
+        description=(module.__doc__ or "").strip(),
+        epilog=module.EXAMPLE,
+        formatter_class=Formatter,
+        exit_on_error=False,
+    )
+    module.configure(parser)
+    return parser
+
+
+def _fail(message: str, exit_code: int) -> int:
+    print(f"crosslevel: {message}", file=sys.stderr)  # noqa: T201
+    return exit_code
+
+
+def _show(text: str) -> None:
+    print(text)  # noqa: T201

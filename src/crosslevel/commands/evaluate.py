@@ -1,0 +1,54 @@
+"""Score a trained segmenter on images with masks: per_image.csv, summary.json and a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser, Namespace
+
+EXAMPLE = """\
+examples:
+  crosslevel evaluate runs/first
+  crosslevel evaluate runs/first --data other_hospital --subset all --out scores/other"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--data", type=Path | None, help="images; those of the run if left out")
+    parser.add_argument(
+        "--subset",
+        type=Literal["test", "val", "all"],
+        default="test",
+        help="a part of the run's own split, or all images of --data that have a mask",
+    )
+    parser.add_argument(
+        "--metric_size",
+        type=Literal["original", "input"],
+        default="original",
+        help="score at each mask's own size, or at the network's (as the paper's tables)",
+    )
+    parser.add_argument(
+        "--out", type=Path | None, help="folder for the scores; the run's if left out"
+    )
+    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+
+
+def run(arguments: Namespace) -> None:
+    """Evaluate and print the mean scores."""
+    from crosslevel.console import Reporter
+    from crosslevel.evaluation import evaluate
+
+    reporter = Reporter()
+    result = evaluate(
+        arguments.run,
+        arguments.data,
+        subset=arguments.subset,
+        metric_size=arguments.metric_size,
+        out=arguments.out,
+        threads=arguments.threads,
+        reporter=reporter,
+    )
+    print(result.to_text())  # noqa: T201
+    reporter.say(f"Done: {result.per_image_file}")

@@ -1,0 +1,45 @@
+"""Write a mask for each image, at the image's own size (PNG; 0 and 255, or class indices)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+EXAMPLE = """\
+examples:
+  crosslevel predict runs/first new_images --out masks
+  crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("run", type=Path, help="run folder, or its model folder")
+    parser.add_argument("images", nargs="+", help="files, folders or patterns")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the masks")
+    parser.add_argument("--overlay", action="store_true", help="also draw outlines on the images")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="also write foreground probabilities"
+    )
+    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+
+
+def run(arguments: Namespace) -> int:
+    """Predict; images that cannot be read are listed at the end."""
+    from crosslevel.console import Reporter
+    from crosslevel.prediction import Outputs, predict
+
+    reporter = Reporter()
+    outputs = Outputs(overlay=arguments.overlay, probabilities=arguments.probabilities)
+    result = predict(
+        arguments.run,
+        arguments.images,
+        arguments.out,
+        outputs=outputs,
+        threads=arguments.threads,
+        reporter=reporter,
+    )
+    for problem in result.problems:
+        reporter.say(f"skipped: {problem}")
+    reporter.say(f"Done: {result.num_written} masks in {arguments.out}")
+    return 1 if result.problems else 0

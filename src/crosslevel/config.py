@@ -1,0 +1,227 @@
+"""One configuration is one run: frozen dataclasses, their presets, and their way to and from YAML.
+
+Nothing here imports torch, so `--help` and a wrong option answer at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from crosslevel.errors import InputError
+from crosslevel.types import Classes
+
+T = TypeVar("T")
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The backbone `f`, shared by every method.
+
+    Attributes:
+        name: "unet" (from scratch), or "smp" for segmentation-models-pytorch.
+        widths: Channels of the U-Net's levels, from full resolution down.
+        architecture: With "smp": the decoder, for instance "unet".
+        encoder: With "smp": the encoder, for instance "resnet34".
+        weights: With "smp": pretrained weights by name, or null for random ones.
+    """
+
+    name: str = "unet"
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    architecture: str = "unet"
+    encoder: str = "resnet34"
+    weights: str | None = "imagenet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides the outcome of a run; the defaults are the paper's on Kvasir-SEG.
+
+    Attributes:
+        method: A method's name, or the import path of your own ("my_file.py:MyMethod").
+        args: Arguments of the method, as its `Args` define them (`--args.temperature 0.1`).
+        labelled: Share (0.2) or number (120) of training masks that are used.
+        draw: Which random choice of labelled images.
+        split: A `split.json` to use instead of drawing one.
+        split_seed: Seed of the 60/20/20 split; the same for every draw.
+        classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
+        size: Side in pixels to which images are resized.
+        epochs: Passes over the labelled images; the method's stages scale in proportion.
+        batch_labelled: Labelled images in a step.
+        batch_unlabelled: Unlabelled images in a step, where a method uses them.
+        supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
+        learning_rate: The highest learning rate of AdamW.
+        weight_decay: Of AdamW.
+        warmup: Share of the training over which the learning rate rises linearly.
+        decay: After that "cosine" to 0, or "none".
+        check_every: Epochs between two checks on the validation images.
+        seed: Of initial weights, order of images, augmentation and dropout.
+        precision: "auto" uses bf16 autocast where this machine computes faster with it.
+        model: The backbone.
+    """
+
+    method: str = "clcc"
+    args: dict[str, Any] = field(default_factory=dict)
+    labelled: int | float = 0.2
+    draw: int = 0
+    split: Path | None = None
+    split_seed: int = 0
+    classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    size: int = 320
+    epochs: int = 300
+    batch_labelled: int = 4
+    batch_unlabelled: int = 4
+    supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup: float = 1 / 3
+    decay: Literal["cosine", "none"] = "cosine"
+    check_every: int = 1
+    seed: int = 0
+    precision: Precision = "auto"
+    model: ModelConfig = field(default_factory=ModelConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values no run can use.
+
+        Raises:
+            InputError: Naming the first such field and its range.
+        """
+        at_least_one = ("size", "epochs", "batch_labelled", "check_every")
+        for name in at_least_one:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.batch_unlabelled < 0:
+            raise InputError(
+                f"batch_unlabelled is {self.batch_unlabelled}; it must not be negative."
+            )
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
+        if self.learning_rate <= 0 or self.weight_decay < 0:
+            raise InputError("learning_rate must be greater than 0 and weight_decay at least 0.")
+
+    @property
+    def mask_classes(self) -> Classes:
+        """How this run reads masks."""
+        return Classes(self.classes)
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """The complete configuration as YAML, in the order of its fields."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
+
+
+def from_yaml(path: Path) -> TrainConfig:
+    """The configuration a YAML file describes, over the defaults.
+
+    Raises:
+        InputError: If the file is not YAML, or a key or value does not fit; the message names it.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is not a configuration in YAML: {error}") from error
+    return from_dict(TrainConfig, values or {}, where=str(path))
+
+
+def from_dict(cls: type[T], values: Any, *, where: str) -> T:
+    """An instance of a dataclass from plain values, each checked against its field's type.
+
+    Args:
+        cls: The dataclass; fields may be dataclasses, lists of them, literals, …
+        values: Field names and values; what is left out keeps its default.
+        where: What is named in an error.
+
+    Raises:
+        InputError: If a name is unknown or a value does not fit.
+
+    Example:
+        >>> from_dict(ModelConfig, {"widths": [8, 16]}, where="model").widths
+        (8, 16)
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: expected names with values, found {type(values).__name__}.")
+    unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
+    if unknown:
+        valid = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        nearest = difflib.get_close_matches(unknown[0], valid, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(
+            f"{where}: unknown key {unknown[0]!r}; valid are {', '.join(valid)}.{hint}"
+        )
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls)
+    try:
+        parsed = parser.instantiate(parser.parse_object(values))
+    except ArgumentError as error:
+        raise InputError(f"{where}: {error}") from error
+    return cls(**vars(parsed))
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """The complete configuration as plain lists, dicts, strings and numbers."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(config))
+    return plain
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """One line for each field in which two configurations differ, by its dotted name."""
+    before, after = _flatten(to_dict(old)), _flatten(to_dict(new))
+    return [
+        f"{key}: {before.get(key)} → {after.get(key)}"
+        for key in sorted(before | after)
+        if before.get(key) != after.get(key)
+    ]
+
+
+def preset_names() -> list[str]:
+    """Names of the presets shipped with the package."""
+    folder = resources.files("crosslevel") / "configs"
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
+
+
+def config_path(name: str) -> Path:
+    """The file a `--config` names: a path, or a preset with or without ".yaml".
+
+    Raises:
+        InputError: If there is neither such a file nor such a preset.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    preset = name.removesuffix(".yaml")
+    if preset in preset_names():
+        return Path(str(resources.files("crosslevel") / "configs" / f"{preset}.yaml"))
+    nearest = difflib.get_close_matches(preset, preset_names(), n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise InputError(
+        f"No file {name!r}, and no preset of that name ({', '.join(preset_names())}).{hint}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,1 @@
+"""From a folder to batches: reading, layouts, checks, splits, cache, augmentation."""

@@ -1,0 +1,67 @@
+"""Decoded once, resized once: images or masks packed as uint8 in one memory-mapped file.
+
+The file's name is a hash of the contents, the size and the reading, so a pack is shared by every
+run that needs the same images and can never be stale. Delete the folder whenever you like.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from crosslevel.files import atomic_file
+
+FORMAT = 1
+
+
+def cache_folder() -> Path:
+    """Where packs are kept: $CROSSLEVEL_CACHE, or the user's cache folder."""
+    override = os.environ.get("CROSSLEVEL_CACHE")
+    return Path(override) if override else user_cache_path("crosslevel")
+
+
+def packed(
+    keys: Sequence[str],
+    load: Callable[[int], NDArray[np.uint8]],
+    shape: tuple[int, ...],
+    kind: str,
+) -> NDArray[np.uint8]:
+    """The pack of these items, built now if it does not exist.
+
+    Args:
+        keys: Content hash of each item, in order.
+        load: Index of an item → its uint8 array of `shape`; called from several threads.
+        shape: Shape of one item.
+        kind: All else that decides the bytes (what is read and how), part of the name.
+
+    Returns:
+        (len(keys), *shape) uint8, read-only, memory-mapped.
+    """
+    if not keys:
+        return np.zeros((0, *shape), np.uint8)
+    digest = hashlib.sha256(repr((FORMAT, kind, shape, list(keys))).encode()).hexdigest()
+    path = cache_folder() / f"{kind.split(':')[0]}-{digest[:32]}.npy"
+    if not path.is_file():
+        _build(path, len(keys), load, shape)
+    pack: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return pack
+
+
+def _build(
+    path: Path, num_items: int, load: Callable[[int], NDArray[np.uint8]], shape: tuple[int, ...]
+) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (num_items, *shape)}
+    with ThreadPoolExecutor() as pool, atomic_file(path) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        window = 4 * (os.cpu_count() or 1)
+        for start in range(0, num_items, window):
+            items = range(start, min(start + window, num_items))
+            for array in pool.map(load, items):
+                file.write(np.ascontiguousarray(array, np.uint8).tobytes())

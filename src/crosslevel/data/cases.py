@@ -1,0 +1,145 @@
+"""Hop 1: a folder, or a CSV file of paths, becomes a list of cases; everything wrong is named.
+
+Files are listed here, not opened; `check` decodes them.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
+from crosslevel.errors import DataError
+from crosslevel.types import Case
+
+Row = Mapping[str, str]
+
+
+def index_cases(folder: Path) -> list[Case]:
+    """List the cases of a data set, in order of their ids.
+
+    Args:
+        folder: A folder in one of the layouts of `crosslevel.data.layouts`, or a CSV file with the
+            columns image, mask (empty: unlabelled) and, if wanted, group and part (train, val,
+            test); relative paths start at the CSV file's folder.
+
+    Returns:
+        At least one case; an image without a mask is an unlabelled case.
+
+    Raises:
+        DataError: All problems at once, each naming the file and what to do.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "a.png").touch()
+        >>> [case.id for case in index_cases(folder)]
+        ['a']
+    """
+    if folder.is_dir():
+        found = _from_folder(folder)
+    elif folder.suffix.lower() == ".csv" and folder.is_file():
+        found = _from_csv(folder)
+    elif folder.exists():
+        raise DataError([f"{folder}: neither a folder nor a CSV file. {UNDERSTOOD}"])
+    else:
+        raise DataError([f"{folder}: no such folder. Check the path."])
+    if found.problems:
+        raise DataError(found.problems)
+    return sorted(found.cases, key=lambda case: case.id)
+
+
+def _from_folder(path: Path) -> Found:
+    try:
+        folder = Folder.scan(path)
+        return recognise(folder) or Found(problems=[describe_unknown(folder)])
+    except OSError as error:
+        line = f"{error.filename}: cannot be listed ({error.strerror}). Change its permissions."
+        raise DataError([line]) from error
+
+
+def _from_csv(path: Path) -> Found:
+    rows = _read_rows(path)
+    found = Found(problems=[] if rows else [f"{path}: holds no rows. Add one line per image."])
+    for line, row in rows.items():
+        problems = _row_problems(row, path.parent)
+        found.problems.extend(f"{path}, line {line}: {problem}" for problem in problems)
+        if not problems:
+            found.cases.append(_case(row, path.parent))
+    cases = _with_longer_ids(found.cases, path.parent)
+    for case_id, count in Counter(case.id for case in cases).items():
+        if count > 1:
+            found.problems.append(f"{path}: lists image {case_id} {count} times. Keep one line.")
+    return replace(found, cases=cases)
+
+
+def _read_rows(path: Path) -> dict[int, Row]:
+    """Rows by their line in the file; column names in lower case, values stripped."""
+    rows: dict[int, Row] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = [name.strip().lower() for name in next(reader, [])]
+            _check_header(path, header)
+            for values in reader:
+                row = dict(zip(header, (value.strip() for value in values), strict=False))
+                if any(row.values()):
+                    rows[reader.line_num] = dict.fromkeys(header, "") | row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        line = f"{path}: cannot be read as CSV ({error}). Save it as CSV in UTF-8."
+        raise DataError([line]) from error
+    return rows
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    missing = [name for name in ("image", "mask") if name not in header]
+    if missing:
+        line = (
+            f"{path}: no column named {' or '.join(missing)} (found: "
+            f"{', '.join(header) or 'nothing'}). Start the file with the line image,mask and "
+            f"separate values by commas."
+        )
+        raise DataError([line])
+
+
+def _row_problems(row: Row, folder: Path) -> list[str]:
+    problems = []
+    if not row["image"]:
+        problems.append("names no image. Fill the column image, or remove the line.")
+    for column in ("image", "mask"):
+        value = row[column]
+        if value and not os.path.isfile(folder / value):
+            line = f"{column} {value} does not exist. Relative paths start at {folder}."
+            problems.append(f"{line} Correct the path or remove the line.")
+    if row.get("part") and row["part"].lower() not in PARTS:
+        problems.append(f"part is {row['part']!r}. Use train, val, test or nothing.")
+    return problems
+
+
+def _case(row: Row, folder: Path) -> Case:
+    image = folder / row["image"]
+    return Case(
+        id=image.stem,
+        image=image,
+        mask=folder / row["mask"] if row["mask"] else None,
+        group=row.get("group") or None,
+        part=PARTS.get(row.get("part", "").lower()),
+    )
+
+
+def _with_longer_ids(cases: Sequence[Case], folder: Path) -> list[Case]:
+    """Where stems repeat, the id is the path from the CSV file's folder, without extension."""
+    counts = Counter(case.id for case in cases)
+    return [
+        replace(case, id=_relative_id(case.image, folder)) if counts[case.id] > 1 else case
+        for case in cases
+    ]
+
+
+def _relative_id(image: Path, folder: Path) -> str:
+    relative = Path(os.path.relpath(image.with_suffix(""), folder))
+    return "/".join(name for name in relative.parts if name != os.pardir)

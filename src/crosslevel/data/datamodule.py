@@ -1,0 +1,139 @@
+"""Batches from cases and a split. A batch is a function of the seed and the step, nothing else.
+
+That is what makes a resumed run equal to an uninterrupted one: there is no position in a data
+loader, no state of a random generator to restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crosslevel.data.augment import weak_view
+from crosslevel.data.cache import packed
+from crosslevel.data.preprocess import normalise, resize_image, resize_mask
+from crosslevel.data.reading import content_hash, read_image, read_mask
+from crosslevel.types import Batch, Case, Classes
+
+LABELLED, UNLABELLED, AUGMENTATION = 0, 1, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How many images a step sees, and the seed of their order and augmentation."""
+
+    batch_labelled: int
+    batch_unlabelled: int
+    seed: int
+
+
+class DataModule:
+    """Training batches and validation images of one split, read from a memory-mapped pack.
+
+    Only masks of labelled training images and of validation images are ever opened.
+
+    Args:
+        parts: "train_labelled", "train_unlabelled" and "val" cases, as `resolve_split` gives.
+        hashes: Content hash of every image, by the case's id.
+        classes: How masks are read.
+        size: Side in pixels to which everything is resized.
+        sampling: Batch sizes and seed.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Sequence[Case]],
+        hashes: Mapping[str, str],
+        classes: Classes,
+        size: int,
+        sampling: Sampling,
+    ) -> None:
+        self.sampling = sampling
+        self.size = size
+        self.validation_cases = parts["val"]
+        self._classes = classes
+        self._hashes = hashes
+        labelled = parts["train_labelled"]
+        unlabelled = parts["train_unlabelled"] if sampling.batch_unlabelled else ()
+        together = sorted([*labelled, *unlabelled])  # one pack serves every labelled draw
+        place = {case.id: index for index, case in enumerate(together)}
+        self._images = self._pack_images(together)
+        self._labelled = np.array([place[case.id] for case in labelled], np.int64)
+        self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
+        self._masks = self._pack_masks(labelled)
+        self._val_images = self._pack_images(self.validation_cases)
+        self._val_masks = self._pack_masks(self.validation_cases)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every labelled image is seen once (the last may start the next pass)."""
+        return -(-len(self._labelled) // self.sampling.batch_labelled)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step (from 0), augmented and normalised."""
+        sampling = self.sampling
+        labelled = self._draw(LABELLED, len(self._labelled), sampling.batch_labelled, step)
+        unlabelled = self._draw(UNLABELLED, len(self._unlabelled), sampling.batch_unlabelled, step)
+        generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
+        images, masks = weak_view(
+            torch.from_numpy(self._images[self._labelled[labelled]]),
+            torch.from_numpy(self._masks[labelled]),
+            generator,
+        )
+        others, _ = weak_view(
+            torch.from_numpy(self._images[self._unlabelled[unlabelled]]), None, generator
+        )
+        assert masks is not None, "labelled images come with masks"
+        return Batch(images=normalise(images), masks=masks.long(), unlabelled=normalise(others))
+
+    def validation_batches(
+        self, batch_size: int = 8
+    ) -> Iterator[tuple[torch.Tensor, NDArray[np.uint8]]]:
+        """Validation images (B, 3, H, W), normalised, with masks (B, H, W), in order."""
+        for start in range(0, len(self._val_images), batch_size):
+            part = slice(start, start + batch_size)
+            yield normalise(torch.from_numpy(self._val_images[part].copy())), self._val_masks[part]
+
+    def _draw(self, stream: int, num_items: int, count: int, step: int) -> NDArray[np.int64]:
+        """Items of an endless stream of shuffled passes, at the places this step takes."""
+        if not num_items:
+            return np.zeros(0, np.int64)
+        places = np.arange(step * count, (step + 1) * count)
+        passes, within = np.divmod(places, num_items)
+        orders = {
+            int(p): np.random.default_rng((self.sampling.seed, stream, int(p))).permutation(
+                num_items
+            )
+            for p in np.unique(passes)
+        }
+        return np.array([orders[int(p)][i] for p, i in zip(passes, within, strict=True)], np.int64)
+
+    def _pack_images(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
+        return packed(
+            [self._hashes[case.id] for case in cases],
+            lambda i: resize_image(read_image(cases[i].image), self.size),
+            (self.size, self.size, 3),
+            "images",
+        )
+
+    def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
+        def load(i: int) -> NDArray[np.uint8]:
+            mask = cases[i].mask
+            assert mask is not None, "a labelled case has a mask"
+            return resize_mask(read_mask(mask, self._classes), self.size)
+
+        keys = [content_hash(case.mask) for case in cases if case.mask]
+        return packed(keys, load, (self.size, self.size), f"masks:{self._classes.values}")
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for everything random inside a step (dropout, noise)."""
+    return _seed(seed, 3, step)
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])

@@ -1,0 +1,102 @@
+"""What happens to a folder before a training: index, split, check; every problem in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosslevel.config import TrainConfig
+from crosslevel.console import Reporter
+from crosslevel.data.cases import index_cases
+from crosslevel.data.check import check_cases
+from crosslevel.data.reading import content_hash
+from crosslevel.data.split import Split, make_split, resolve_split
+from crosslevel.errors import DataError, InputError
+from crosslevel.types import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Cases in their parts, ready for a `DataModule`.
+
+    Attributes:
+        split: Which case is where, with content hashes.
+        parts: "train_labelled", "train_unlabelled", "val" and "test" cases.
+    """
+
+    split: Split
+    parts: dict[str, list[Case]]
+
+
+def prepare(
+    folder: Path, config: TrainConfig, reporter: Reporter, resumed_split: Path | None = None
+) -> Prepared:
+    """Index, split and check a folder; of unlabelled cases no mask is opened.
+
+    Args:
+        folder: The data.
+        config: Labelled share, draw, seeds and classes.
+        reporter: Who tells the user.
+        resumed_split: The split of the run that goes on; its hashes prove that nothing changed,
+            so the check is not repeated.
+
+    Raises:
+        DataError: All problems at once.
+        InputError: If there are fewer labelled images than a batch holds.
+    """
+    cases = index_cases(folder)
+    given = resumed_split or config.split
+    split = Split.load(given) if given else _draw(cases, config)
+    parts = resolve_split(split, cases)
+    num_labelled = len(parts["train_labelled"])
+    if num_labelled < config.batch_labelled:
+        raise InputError(
+            f"{num_labelled} labelled training images are fewer than a batch of "
+            f"{config.batch_labelled}: add masks, raise --labelled, "
+            f"or use --batch_labelled {max(num_labelled, 1)}."
+        )
+    if not resumed_split:
+        _check(parts, config, reporter)
+    reporter.say(
+        f"{folder}: {num_labelled} labelled and {len(parts['train_unlabelled'])} unlabelled "
+        f"images to train on, {len(parts['val'])} to validate, {len(parts['test'])} to test"
+    )
+    return Prepared(split, parts)
+
+
+def _draw(cases: Sequence[Case], config: TrainConfig) -> Split:
+    with ThreadPoolExecutor() as pool:
+        hashes = dict(
+            zip(
+                [case.id for case in cases],
+                pool.map(content_hash, [case.image for case in cases]),
+                strict=True,
+            )
+        )
+    return make_split(
+        cases,
+        labelled=config.labelled,
+        draw=config.draw,
+        seed=config.split_seed,
+        hashes=hashes,
+    )
+
+
+def _check(parts: dict[str, list[Case]], config: TrainConfig, reporter: Reporter) -> None:
+    open_masks = {
+        case.id for name, cases in parts.items() if name != "train_unlabelled" for case in cases
+    }
+    cases = [case for part in parts.values() for case in part]
+    with reporter.task("Checking images", len(cases)) as advance:
+        report = check_cases(
+            cases,
+            config.mask_classes,
+            read_masks_of=open_masks,
+            progress=lambda done, total: advance(),
+        )
+    for warning in report.warnings:
+        reporter.say(f"warning: {warning}")
+    if report.problems:
+        raise DataError(report.problems)

@@ -1,0 +1,29 @@
+"""The one way an image or mask becomes the network's input: resize, then normalise."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 → (size, size, 3) uint8, bilinear with antialiasing, stretched to a square."""
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(H, W) class indices → (size, size) class indices, nearest neighbour."""
+    return np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
+
+
+def normalise(images: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in channels-last order, ImageNet mean and std."""
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device) * 255
+    std = torch.tensor(IMAGENET_STD, device=images.device) * 255
+    return ((images.float() - mean) / std).permute(0, 3, 1, 2)

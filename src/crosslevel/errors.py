@@ -1,0 +1,42 @@
+"""The errors a user can meet, each with the exit code the command line ends with.
+
+Only errors a user can act on live here; a broken invariant of our own is an `AssertionError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CrosslevelError(Exception):
+    """Base of every error that Crosslevel raises on purpose; the message says what to do."""
+
+    exit_code = 1
+
+
+class InputError(CrosslevelError, ValueError):
+    """What the user gave (an argument, a configuration, a file) cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """One or more problems with the data, all reported at once.
+
+    Args:
+        problems: One line each, naming the file, what is wrong and what to do.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class RunError(CrosslevelError):
+    """A run could not go on (for instance a loss that is not finite)."""
+
+
+class Interrupted(CrosslevelError):  # noqa: N818 - it is a request, not an error
+    """The user asked to stop; everything done so far is saved (128 + SIGINT, as shells expect)."""
+
+    exit_code = 130

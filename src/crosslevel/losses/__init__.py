@@ -1,0 +1,13 @@
+"""The losses: pure functions of tensors, one file for each idea; nothing here knows a network."""
+
+from crosslevel.losses.consistency import cross_level_consistency_loss
+from crosslevel.losses.contrastive import cross_level_contrastive_loss
+from crosslevel.losses.supervised import SUPERVISED_LOSSES, dice_ce_sum_loss, dice_ce_loss
+
+__all__ = [
+    "SUPERVISED_LOSSES",
+    "cross_level_consistency_loss",
+    "cross_level_contrastive_loss",
+    "dice_ce_sum_loss",
+    "dice_ce_loss",
+]

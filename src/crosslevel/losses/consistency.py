@@ -1,0 +1,60 @@
+"""The cross-level consistency loss: a tile's prediction against the full image's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from crosslevel.errors import InputError
+from crosslevel.losses.probability import to_probabilities
+from crosslevel.tiles import to_tiles
+
+Reduction = Literal["sum", "mean"]
+
+
+def cross_level_consistency_loss(
+    global_logits: Tensor,
+    local_logits: Tensor,
+    n: int,
+    *,
+    reduction: Reduction = "sum",
+    detach_global: bool = True,
+) -> Tensor:
+    """Mean-square difference between the tiles' predictions and the full image's (Eq. 2).
+
+    Source: Zhao et al., ISBI 2022, Eq. 2. The paper compares "predictions"; as in its authors'
+    code these are probabilities, and the full image's side is a fixed target.
+
+    Args:
+        global_logits: h(Z), (B, C, H, W).
+        local_logits: h(z), (B·n·n, C, H/n, W/n), tiles row-major.
+        n: Tiles along each axis.
+        reduction: Over the n² tiles; "sum" is the paper's, "mean" weighs n² times less. Over
+            images, channels and pixels it is always the mean.
+        detach_global: Let no gradient flow into the full image's prediction.
+
+    Returns:
+        Scalar.
+
+    Raises:
+        InputError: If the shapes do not fit each other, or `reduction` is unknown.
+
+    Example:
+        >>> import torch
+        >>> sure, unsure = torch.full((1, 1, 4, 4), 50.0), torch.zeros(4, 1, 2, 2)
+        >>> float(cross_level_consistency_loss(sure, unsure, 2))  # 4 tiles of (1 - ½)²
+        1.0
+    """
+    if reduction not in ("sum", "mean"):
+        raise InputError(f"reduction is {reduction!r}; it must be 'sum' or 'mean'.")
+    target = to_tiles(to_probabilities(global_logits), n)
+    if target.shape != local_logits.shape:
+        raise InputError(
+            f"Logits of the tiles must be {tuple(target.shape)} to match {n}×{n} tiles of the "
+            f"full image's; found {tuple(local_logits.shape)}."
+        )
+    if detach_global:
+        target = target.detach()
+    mean = (to_probabilities(local_logits) - target).square().mean()
+    return mean * (n * n) if reduction == "sum" else mean

@@ -1,0 +1,77 @@
+"""Supervised losses on labelled images: overlap (Dice) with cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from crosslevel.errors import InputError
+from crosslevel.losses.probability import to_probabilities
+
+SMOOTH = 1.0
+
+
+def dice_ce_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """½ (Dice + CE), the supervised loss of CLCC and of every method here (Eq. 4).
+
+    Source: Zhao et al., ISBI 2022, Eq. 4. The paper does not define its Dice: here it is the soft
+    Dice loss 1 - (2 Σpy + 1) / (Σp + Σy + 1) of each image and foreground class, then the mean.
+
+    Args:
+        logits: (B, C, H, W); C = 1 binary (sigmoid), else background + classes (softmax).
+        target: (B, H, W) or (B, 1, H, W) class indices in 0 … max(1, C - 1), of any dtype.
+
+    Returns:
+        Scalar.
+
+    Raises:
+        InputError: If the shapes do not fit each other.
+
+    Example:
+        >>> import torch
+        >>> y = torch.tensor([[[0, 1], [1, 0]]])
+        >>> round(float(dice_ce_loss((2.0 * y[:, None] - 1) * 50, y)), 6)
+        0.0
+    """
+    dice, ce = _dice_and_ce(logits, target)
+    return (dice + ce) / 2
+
+
+def dice_ce_sum_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Dice + CE, not halved: what the paper's authors train with in their code.
+
+    Args, returns and raises as `dice_ce_loss`.
+    """
+    dice, ce = _dice_and_ce(logits, target)
+    return dice + ce
+
+
+SUPERVISED_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "dice_ce": dice_ce_loss,
+    "dice_ce_sum": dice_ce_sum_loss,
+}
+
+
+def _dice_and_ce(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    if target.ndim == 4 and target.shape[1] == 1:
+        target = target[:, 0]
+    if target.shape != (logits.shape[0], *logits.shape[2:]):
+        raise InputError(
+            f"A target of {tuple(target.shape)} does not fit logits of {tuple(logits.shape)}: "
+            "it must be (B, H, W) or (B, 1, H, W)."
+        )
+    logits = logits.float() if logits.itemsize < 4 else logits
+    probabilities = to_probabilities(logits)
+    if logits.shape[1] == 1:
+        truth = target.unsqueeze(1).to(logits.dtype)
+        return _soft_dice(probabilities, truth), F.binary_cross_entropy_with_logits(logits, truth)
+    truth = F.one_hot(target.long(), logits.shape[1]).movedim(-1, 1).to(logits.dtype)
+    return _soft_dice(probabilities[:, 1:], truth[:, 1:]), F.cross_entropy(logits, target.long())
+
+
+def _soft_dice(probabilities: Tensor, truth: Tensor) -> Tensor:
+    overlap = (probabilities * truth).sum(dim=(2, 3))
+    total = probabilities.sum(dim=(2, 3)) + truth.sum(dim=(2, 3))
+    return (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean()

@@ -1,0 +1,59 @@
+"""The methods: one file, one class, for each paper. Add yours to `METHODS` or name its file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from crosslevel.errors import InputError
+from crosslevel.methods.base import Clock, Method, Task
+
+METHODS: dict[str, str] = {
+    "clcc": "crosslevel.methods.clcc:CLCC",
+    "supervised": "crosslevel.methods.supervised:Supervised",
+}
+
+__all__ = ["METHODS", "Clock", "Method", "Task", "find_method"]
+
+
+def find_method(name: str) -> type[Method]:
+    """The class of a method.
+
+    Args:
+        name: A key of `METHODS`, or "package.module:Class", or "path/to/file.py:Class".
+
+    Raises:
+        InputError: If there is no such method, file or class.
+    """
+    path, colon, class_name = METHODS.get(name, name).rpartition(":")
+    if not colon:
+        nearest = difflib.get_close_matches(name, METHODS, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(
+            f"Unknown method {name!r}: choose from {sorted(METHODS)}, "
+            f"or name your own as 'my_file.py:MyMethod'.{hint}"
+        )
+    found = getattr(_import(path), class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise InputError(f"{path} has no class {class_name!r} derived from crosslevel's Method.")
+    return found
+
+
+def _import(path: str) -> ModuleType:
+    if not path.endswith(".py"):
+        try:
+            return importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"The method's module {path!r} cannot be imported: {error}."
+            ) from error
+    if not Path(path).is_file():
+        raise InputError(f"The method's file {path!r} does not exist.")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,88 @@
+"""What every method is: the networks it owns, one training step, and the network that is evaluated.
+
+Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.training`, once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from crosslevel.config import ModelConfig
+from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
+from crosslevel.types import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where a training is: the step about to be done (from 0) and how long it will be."""
+
+    step: int
+    num_steps: int
+
+    @property
+    def progress(self) -> float:
+        """Share of the training already done, in [0, 1)."""
+        return self.step / self.num_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a method is built for; the same for all methods of one comparison.
+
+    Attributes:
+        size: Side of the images in pixels.
+        num_channels: Logit channels C.
+        model: The shared backbone.
+        supervised_loss: (logits (B, C, H, W), class indices (B, H, W)) → scalar.
+    """
+
+    size: int
+    num_channels: int
+    model: ModelConfig
+    supervised_loss: Callable[[Tensor, Tensor], Tensor]
+
+
+class Method(nn.Module, ABC):
+    """A semi-supervised method. Its trainable parameters are what the optimiser sees.
+
+    A subclass defines a frozen dataclass `Args` (the options of its paper), builds its networks in
+    `__init__` after `super().__init__(args, task)`, and returns its losses from `training_step`.
+
+    Args:
+        args: The options, an instance of the class's own `Args`.
+        task: What to build for.
+
+    Raises:
+        InputError: If the task does not fit the method (a size that cannot be divided, …).
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """The method's options; none here."""
+
+    uses_unlabelled: ClassVar[bool] = True
+    """False if no unlabelled image is ever looked at, so that none is read."""
+
+    def __init__(self, args: Any, task: Task) -> None:
+        super().__init__()
+        self.args = args
+        self.task = task
+        self.net: SegmentationNet = build_segmentation_net(task.model, task.num_channels)
+        self.net.check_size(task.size)
+
+    @abstractmethod
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """The losses of one batch by name, each already weighted: their sum is minimised."""
+
+    def after_step(self, clock: Clock) -> None:
+        """Called after the optimiser's step, for instance to move an EMA teacher."""
+
+    @property
+    def inference_model(self) -> SegmentationNet:
+        """The network that is validated, evaluated and shipped."""
+        return self.net

@@ -1,0 +1,163 @@
+"""CLCC: cross-level contrastive learning and consistency constraint, the heart of Crosslevel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from crosslevel.errors import InputError
+from crosslevel.losses import cross_level_consistency_loss, cross_level_contrastive_loss
+from crosslevel.losses.consistency import Reduction
+from crosslevel.losses.contrastive import Negatives, Normalisation
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.models.projector import Projector
+from crosslevel.tiles import from_tiles, to_tiles
+from crosslevel.types import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of the training with its own weights in Eq. 3.
+
+    Attributes:
+        epochs: Length relative to the other stages (`--epochs` scales all of them).
+        alpha: Weight α of the contrastive loss.
+        beta: Weight β of the consistency loss.
+    """
+
+    epochs: int
+    alpha: float
+    beta: float
+
+
+class CLCC(Method):
+    """The full image and its n×n tiles are seen by one network, and must agree.
+
+    Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
+    semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: the vectors of
+    Eq. 1 are L2-normalised, and by default the tile pass does not move BatchNorm's running
+    statistics, which are those of full images when the network is evaluated.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of CLCC; the defaults follow the paper.
+
+        Attributes:
+            tiles: n, tiles along each axis.
+            stages: Parts of the training with their weights α and β.
+            temperature: τ of Eq. 1.
+            normalize: Norm of the vectors of Eq. 1.
+            negatives: Which level's other positions are negatives in Eq. 1.
+            detach_local: No gradient into the tiles' vectors in Eq. 1.
+            reduction: Over the tiles in Eq. 2.
+            detach_global: No gradient into the full image's prediction in Eq. 2.
+            projection_dim: D, the length of a tile's vector.
+            tile_batchnorm: "frozen": the tile pass normalises by its own batch but leaves the
+                running statistics alone; "update": it moves them too.
+        """
+
+        tiles: int = 5
+        stages: tuple[Stage, ...] = (
+            Stage(epochs=100, alpha=1.0, beta=0.0),
+            Stage(epochs=200, alpha=0.0, beta=1.0),
+        )
+        temperature: float = 0.07
+        normalize: Normalisation = "l2"
+        negatives: Negatives = "global"
+        detach_local: bool = False
+        reduction: Reduction = "sum"
+        detach_global: bool = True
+        projection_dim: int = 128
+        tile_batchnorm: Literal["frozen", "update"] = "frozen"
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        if not args.stages or sum(stage.epochs for stage in args.stages) < 1:
+            raise InputError("args.stages is empty: CLCC needs at least one stage with epochs ≥ 1.")
+        self.net.check_size(task.size, args.tiles)
+        self.p = Projector(
+            self.net.f.out_channels, task.size // args.tiles, dim=args.projection_dim
+        )
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
+        stage = stage_at(self.args.stages, clock)
+        images = torch.cat([batch.images, batch.unlabelled])
+        features = self.net.f(images)  # Z: (B, F, H, W)
+        num_labelled = len(batch.images)
+        losses = {
+            "supervised": self.task.supervised_loss(
+                self.net.h(features[:num_labelled]), batch.masks
+            )
+        }
+        if stage.alpha:
+            losses["contrast"] = stage.alpha * self._contrast(images, features)
+        if stage.beta:
+            losses["consistency"] = stage.beta * self._consistency(images, features)
+        return losses
+
+    def _contrast(self, images: Tensor, features: Tensor) -> Tensor:
+        with torch.set_grad_enabled(not self.args.detach_local):
+            tile_vectors = self.p(self._tile_features(images))  # p(z): (B·n², D, 1, 1)
+        return cross_level_contrastive_loss(
+            self.p(features),
+            from_tiles(tile_vectors, self.args.tiles),
+            temperature=self.args.temperature,
+            normalize=self.args.normalize,
+            negatives=self.args.negatives,
+            detach_local=self.args.detach_local,
+        )
+
+    def _consistency(self, images: Tensor, features: Tensor) -> Tensor:
+        return cross_level_consistency_loss(
+            self.net.h(features),
+            self.net.h(self._tile_features(images)),
+            self.args.tiles,
+            reduction=self.args.reduction,
+            detach_global=self.args.detach_global,
+        )
+
+    def _tile_features(self, images: Tensor) -> Tensor:
+        tiles = to_tiles(images, self.args.tiles)
+        if self.args.tile_batchnorm == "update":
+            return self.net.f(tiles)
+        with frozen_running_statistics(self.net.f):
+            return self.net.f(tiles)
+
+
+def stage_at(stages: tuple[Stage, ...], clock: Clock) -> Stage:
+    """The stage the clock's step falls into; stages share the training in proportion.
+
+    Example:
+        >>> parts = (Stage(epochs=1, alpha=1, beta=0), Stage(epochs=2, alpha=0, beta=1))
+        >>> [stage_at(parts, Clock(step, num_steps=6)).beta for step in range(6)]
+        [0, 0, 1, 1, 1, 1]
+    """
+    total = sum(stage.epochs for stage in stages)
+    end = 0
+    for stage in stages:
+        end += stage.epochs
+        if clock.step * total < end * clock.num_steps:
+            return stage
+    return stages[-1]
+
+
+@contextmanager
+def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
+    """Within it BatchNorm normalises by the batch as in training, but remembers nothing of it."""
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

@@ -1,0 +1,74 @@
+"""The projection head `p`: from a full-resolution feature map to one vector for each tile."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from crosslevel.errors import InputError
+
+
+class Projector(nn.Sequential):
+    """Three convolutions whose kernel equals their stride, so receptive fields never overlap.
+
+    Source: Zhao et al., ISBI 2022, Sec. 2.1 (three convolutional layers, receptive fields on Z
+    that do not overlap); kernels and widths of its authors' code for tiles of 64 px: 4, 4, 4 and
+    64, 64, 128 channels, BatchNorm and ReLU between them. Differs from that code: no activation
+    after the last, which would keep every vector in the positive orthant.
+
+    Args:
+        in_channels: Channels of the feature map.
+        tile_size: Side of a tile in pixels, the product of the three kernels.
+        hidden: Channels between the convolutions.
+        dim: D, the length of a tile's vector.
+
+    Raises:
+        InputError: If `tile_size` has no three factors greater than 1.
+
+    Example:
+        >>> Projector(16, tile_size=32)(torch.zeros(1, 16, 160, 160)).shape
+        torch.Size([1, 128, 5, 5])
+    """
+
+    def __init__(
+        self, in_channels: int, tile_size: int, *, hidden: int = 64, dim: int = 128
+    ) -> None:
+        channels = list(pairwise((in_channels, hidden, hidden, dim)))
+        layers: list[nn.Module] = []
+        for kernel, (inputs, outputs) in zip(kernels_for(tile_size), channels, strict=True):
+            layers += [
+                nn.Conv2d(inputs, outputs, kernel, stride=kernel),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers[:-2])
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""
+        return super().forward(features)  # type: ignore[no-any-return]
+
+
+def kernels_for(tile_size: int) -> tuple[int, int, int]:
+    """The three kernels, as equal as they can be, largest first.
+
+    Raises:
+        InputError: If `tile_size` has no three factors greater than 1.
+
+    Example:
+        >>> kernels_for(64), kernels_for(32), kernels_for(48)
+        ((4, 4, 4), (4, 4, 2), (4, 4, 3))
+    """
+    factors = [
+        (a, b, tile_size // (a * b))
+        for a in range(2, tile_size + 1)
+        for b in range(2, a + 1)
+        if tile_size % (a * b) == 0 and 2 <= tile_size // (a * b) <= b
+    ]
+    if not factors:
+        raise InputError(
+            f"Tiles of {tile_size} px cannot be projected by three convolutions: "
+            "choose a size and number of tiles so that a tile's side is a multiple of 8."
+        )
+    return min(factors)

@@ -1,0 +1,67 @@
+"""The segmenter: the backbone `f` and the prediction head `h`, and how each is built by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from crosslevel.config import ModelConfig
+from crosslevel.errors import InputError
+from crosslevel.models.backbone import Backbone
+from crosslevel.models.encoders import build_smp
+from crosslevel.models.unet import UNet
+
+
+class SegmentationNet(nn.Module):
+    """f and h together: what is trained, evaluated and shipped.
+
+    Args:
+        backbone: f.
+        num_channels: Logit channels C.
+    """
+
+    def __init__(self, backbone: Backbone, num_channels: int) -> None:
+        super().__init__()
+        self.f = backbone
+        self.h = nn.Conv2d(backbone.out_channels, num_channels, kernel_size=1)
+
+    def check_size(self, size: int, tiles: int = 1) -> None:
+        """See that images of `size` px, cut into tiles×tiles, suit the backbone.
+
+        Raises:
+            InputError: If a tile's side is not a multiple of the backbone's stride; the message
+                names the nearest sizes that are.
+        """
+        step = tiles * self.f.stride
+        if size % step:
+            below, above = size // step * step, (size // step + 1) * step
+            sizes = f"{below} or {above}" if below else str(above)
+            raise InputError(
+                f"A size of {size} px cannot be used: it must be divisible by {step} "
+                f"(backbone stride {self.f.stride} × {tiles} tiles). Choose {sizes}."
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of normalised images: (B, 3, H, W) → (B, C, H, W)."""
+        return self.h(self.f(x))  # type: ignore[no-any-return]
+
+
+def build_segmentation_net(config: ModelConfig, num_channels: int) -> SegmentationNet:
+    """The segmenter a configuration describes, with freshly initialised weights.
+
+    Raises:
+        InputError: If the model's name is unknown, or its optional packages are missing.
+    """
+    if config.name not in BACKBONES:
+        nearest = difflib.get_close_matches(config.name, BACKBONES, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(f"Unknown model {config.name!r}: choose from {sorted(BACKBONES)}.{hint}")
+    return SegmentationNet(BACKBONES[config.name](config), num_channels)
+
+
+BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {
+    "unet": lambda config: UNet(config.widths),
+    "smp": build_smp,
+}

@@ -1,0 +1,179 @@
+"""A run folder: which file is where, and when it may be continued.
+
+`config.yaml` (complete) · `split.json` · `environment.json` · `log.csv` · `tensorboard/` ·
+`checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` · `summary.json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+from crosslevel.config import TrainConfig, differences, from_yaml, to_yaml
+from crosslevel.errors import InputError
+from crosslevel.files import write_text
+
+RECORDED_PACKAGES = ("crosslevel", "torch", "numpy", "pillow", "monai", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths of one run.
+
+    Attributes:
+        path: The folder itself.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The complete configuration, as YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def split_file(self) -> Path:
+        """Which case is in which part, with content hashes."""
+        return self.path / "split.json"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions, machine, precision and where the data lay."""
+        return self.path / "environment.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One row for each epoch: losses by name, learning rate, validation scores."""
+        return self.path / "log.csv"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """All that is needed to go on."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The same, at the epoch with the best validation Dice."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def model_folder(self) -> Path:
+        """The segmenter with the best validation Dice, portable and without pickle."""
+        return self.path / "model"
+
+    @property
+    def per_image_file(self) -> Path:
+        """Scores of each evaluated case."""
+        return self.path / "per_image.csv"
+
+    @property
+    def summary_file(self) -> Path:
+        """Mean scores and how they were made."""
+        return self.path / "summary.json"
+
+    def config(self) -> TrainConfig:
+        """The configuration this run was started with.
+
+        Raises:
+            InputError: If the folder holds no run.
+        """
+        if not self.config_file.is_file():
+            raise InputError(
+                f"{self.path} is no run folder (it has no config.yaml). "
+                "Train one with `crosslevel train --data DIR --out RUN`."
+            )
+        return from_yaml(self.config_file)
+
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` says, empty if it is not there."""
+        if not self.environment_file.is_file():
+            return {}
+        found: dict[str, Any] = json.loads(self.environment_file.read_text())
+        return found
+
+
+def open_run(path: Path, config: TrainConfig) -> RunFolder:
+    """The run folder for this configuration, new or to be resumed; a new one is not yet written.
+
+    Args:
+        path: Where; created when the first file is written.
+        config: What is asked for now; with precision "auto" any precision of the run is taken.
+
+    Raises:
+        InputError: If `path` is a file or a folder of other things, or holds a run with another
+            configuration; the message shows the difference.
+    """
+    run = RunFolder(path)
+    if run.config_file.is_file():
+        started = run.config()
+        if config.precision == "auto":
+            config = dataclasses.replace(config, precision=started.precision)
+        changed = differences(started, config)
+        if changed:
+            raise InputError(
+                f"{path} holds a run with another configuration:\n  "
+                + "\n  ".join(changed)
+                + "\nRepeat the command that started it to resume, or choose another --out."
+            )
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path} exists and is no run folder: choose another --out.")
+    return run
+
+
+def write_start(
+    run: RunFolder, config: TrainConfig, split_json: str, facts: dict[str, Any]
+) -> None:
+    """Write what is known before the first step; `config.yaml` last, since it marks a run."""
+    environment = {**describe_environment(), **facts}
+    write_text(run.split_file, split_json)
+    write_text(run.environment_file, json.dumps(environment, indent=2) + "\n")
+    write_text(run.config_file, to_yaml(config))
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, commit (of a source checkout), machine and command line."""
+    return {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in RECORDED_PACKAGES},
+        "commit": _commit(),
+        "machine": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    found = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

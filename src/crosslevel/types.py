@@ -1,0 +1,70 @@
+"""The values that travel between the rooms of the house; shape letters are defined here, once.
+
+B images in a batch, L of them labelled and U unlabelled; C logit channels (1 for a binary task,
+else background + classes); D features of a vector; H rows; W columns; n tiles along an axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """One image, perhaps with its mask, perhaps belonging to a group (patient, sequence).
+
+    Attributes:
+        id: Unique within a data set; the image's stem, with its folder where stems repeat.
+        image: Path of the image.
+        mask: Path of the mask, or None for an unlabelled image.
+        group: Cases of one group stay on one side of a split.
+        part: "train", "val" or "test" where the folders or the CSV fix it, else None.
+    """
+
+    id: str
+    image: Path
+    mask: Path | None = None
+    group: str | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """How the grey values or colours of a mask become class indices.
+
+    Empty (the default) means binary: a pixel is foreground when it is brighter than half of the
+    mask's range. Otherwise each name has the grey value or the RGB colour it is drawn with; class
+    indices are 1, 2, … in order, every other value is background (0).
+    """
+
+    values: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the foreground classes, in order of their index 1, 2, …."""
+        return list(self.values) or ["foreground"]
+
+    @property
+    def num_channels(self) -> int:
+        """Logit channels C: 1 (sigmoid) for a binary task, else background + classes (softmax)."""
+        return 1 + len(self.values) if self.values else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a method sees in one step.
+
+    Attributes:
+        images: (L, 3, H, W) float, normalised.
+        masks: (L, H, W) int64 class indices.
+        unlabelled: (U, 3, H, W) float, normalised; U may be 0.
+    """
+
+    images: Tensor
+    masks: Tensor
+    unlabelled: Tensor
