@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -26,16 +27,15 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Print the report; problems are an error."""
     from crosslevel.console import Reporter
-    from crosslevel.data.cases import index_cases
+    from crosslevel.data.cases import find_cases
     from crosslevel.data.check import check_cases
     from crosslevel.errors import DataError
     from crosslevel.types import Classes
 
-    cases = index_cases(arguments.data)
-    with Reporter().task("Checking images", len(cases)) as advance:
-        report = check_cases(
-            cases, Classes(arguments.classes), progress=lambda done, total: advance()
-        )
+    found = find_cases(arguments.data)
+    with Reporter().task("Checking images", len(found.cases)) as advance:
+        report = check_cases(found.cases, Classes(arguments.classes), progress=advance)
+    report = replace(report, problems=[*found.problems, *report.problems])
     print(report.to_text())  # noqa: T201
     if report.problems:
-        raise DataError([f"{len(report.problems)} problems, listed above"])
+        raise DataError([f"{arguments.data}: {len(report.problems)} problems, listed above"])

@@ -63,5 +63,7 @@ def _build(
         window = 4 * (os.cpu_count() or 1)
         for start in range(0, num_items, window):
             items = range(start, min(start + window, num_items))
-            for array in pool.map(load, items):
-                file.write(np.ascontiguousarray(array, np.uint8).tobytes())
+            for item, array in zip(items, pool.map(load, items), strict=True):
+                assert array.shape == shape, f"item {item} is {array.shape}, expected {shape}"
+                assert array.dtype == np.uint8, f"item {item} is {array.dtype}, expected uint8"
+                file.write(array.tobytes())

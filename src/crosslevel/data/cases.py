@@ -40,6 +40,18 @@ def index_cases(folder: Path) -> list[Case]:
         >>> [case.id for case in index_cases(folder)]
         ['a']
     """
+    found = find_cases(folder)
+    if found.problems:
+        raise DataError(found.problems)
+    return found.cases
+
+
+def find_cases(folder: Path) -> Found:
+    """As `index_cases`, but with the problems beside the cases that could be told.
+
+    Raises:
+        DataError: If nothing can be listed at all.
+    """
     if folder.is_dir():
         found = _from_folder(folder)
     elif folder.suffix.lower() == ".csv" and folder.is_file():
@@ -48,9 +60,7 @@ def index_cases(folder: Path) -> list[Case]:
         raise DataError([f"{folder}: neither a folder nor a CSV file. {UNDERSTOOD}"])
     else:
         raise DataError([f"{folder}: no such folder. Check the path."])
-    if found.problems:
-        raise DataError(found.problems)
-    return sorted(found.cases, key=lambda case: case.id)
+    return replace(found, cases=sorted(found.cases, key=lambda case: case.id))
 
 
 def _from_folder(path: Path) -> Found:

@@ -112,8 +112,7 @@ def check_cases(
     cases: Sequence[Case],
     classes: Classes = _BINARY,
     *,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[], object] | None = None,
     read_masks_of: Collection[str] | None = None,
 ) -> CheckReport:
     """Decode every image and mask and report on them.
@@ -121,8 +120,7 @@ def check_cases(
     Args:
         cases: The data set.
         classes: How masks are read.
-        workers: Threads; None for what suits this machine.
-        progress: Called with the number of cases done and of all cases, after each case.
+        progress: Called after each case.
         read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
 
     Returns:
@@ -134,26 +132,12 @@ def check_cases(
         return _examine(case, classes, may_open_mask=allowed is None or case.id in allowed)
 
     findings = []
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor() as pool:
         for finding in pool.map(examine, cases):
             findings.append(finding)
             if progress:
-                progress(len(findings), len(cases))
+                progress()
     return _report(findings, classes)
-
-
-def check_for_training(report: CheckReport) -> None:
-    """Stop if a training cannot start from these data.
-
-    Raises:
-        DataError: All problems of the report; also if no case has a mask.
-    """
-    problems = list(report.problems)
-    if not report.num_labelled:
-        line = f"None of the {report.num_cases} images has a mask. Add masks for some of them."
-        problems.append(line)
-    if problems:
-        raise DataError(problems)
 
 
 def _examine(case: Case, classes: Classes, *, may_open_mask: bool) -> _Finding:

@@ -1,35 +1,26 @@
-"""Fetch the two public data sets of the paper from their publishers: resumable, checked, unpacked.
+"""Fetch a public data set from its publisher: resumable, checked, unpacked.
 
 Only what a publisher serves without a login is fetched, and nothing is printed: show
-`SOURCES[name].notice` (terms and citation) first. The sizes and SHA-256 sums below are not stated
-by the publishers; they are what several public projects recorded, all alike:
-
-* kvasir-seg.zip: `constantinpape/torch-em`, torch_em/data/datasets/medical/kvasir.py, and five
-  other projects; the size is in the data card of one of them, beside the same sum.
-* ISIC2018_Task1-2_Training_Input.zip and ISIC2018_Task1_Training_GroundTruth.zip: isic.py beside
-  it and two acquisition records; the sizes are in one of these and in three download scripts.
+`SOURCES[name].notice` (terms and citation) first.
 """
 
 from __future__ import annotations
 
-import difflib
 import errno
 import hashlib
 import http.client
 import shutil
 import ssl
-import stat
-import tempfile
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.message import Message
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
+from crosslevel.data.sources import Archive, find_source
+from crosslevel.data.unpack import unpack
 from crosslevel.errors import InputError, RunError
 
 Progress = Callable[[int, int | None], None]
@@ -38,87 +29,7 @@ CHUNK_BYTES = 1 << 18
 TIMEOUT_S = 30.0
 MAX_FAILURES = 4
 RETRY_PAUSE_S = 1.0
-MAX_EXPANSION = 10
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """One zip file of a data set.
-
-    Attributes:
-        url: Where the publisher serves it.
-        folder: The only top folder in it that is unpacked.
-        sha256: Its SHA-256 sum in hexadecimal.
-        size: Its length in bytes.
-    """
-
-    url: str
-    folder: str
-    sha256: str
-    size: int
-
-    @property
-    def file_name(self) -> str:
-        """Name of the zip file, on every mirror too."""
-        return self.url.rsplit("/", 1)[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A public data set: where it is, under which terms, and what to cite."""
-
-    name: str
-    archives: tuple[Archive, ...]
-    terms: str
-    citation: str
-
-    @property
-    def notice(self) -> str:
-        """What a user must read before the download starts."""
-        gigabytes = sum(archive.size for archive in self.archives) / 1e9
-        return f"{self.name} ({gigabytes:.2f} GB)\nTerms: {self.terms}\nCite: {self.citation}"
-
-
-_ISIC = "https://isic-challenge-data.s3.amazonaws.com/2018/"
-
-SOURCES: dict[str, Source] = {
-    "kvasir-seg": Source(
-        name="kvasir-seg",
-        archives=(
-            Archive(
-                url="https://datasets.simula.no/downloads/kvasir-seg.zip",
-                folder="Kvasir-SEG",
-                sha256="03b30e21d584e04facf49397a2576738fd626815771afbbf788f74a7153478f7",
-                size=46_227_172,
-            ),
-        ),
-        terms="research and education only; any other use needs the written permission of Simula "
-        "(https://datasets.simula.no/kvasir-seg/).",
-        citation="Jha et al., Kvasir-SEG: A Segmented Polyp Dataset, MMM 2020, arXiv:1911.07069.",
-    ),
-    "isic2018": Source(
-        name="isic2018",
-        archives=(
-            Archive(
-                url=_ISIC + "ISIC2018_Task1-2_Training_Input.zip",
-                folder="ISIC2018_Task1-2_Training_Input",
-                sha256="80f98572347a2d7a376227fa9eb2e4f7459d317cb619865b8b9910c81446675f",
-                size=11_165_358_566,
-            ),
-            Archive(
-                url=_ISIC + "ISIC2018_Task1_Training_GroundTruth.zip",
-                folder="ISIC2018_Task1_Training_GroundTruth",
-                sha256="99f8b2bb3c4d6af483362010715f7e7d5d122d9f6c02cac0e0d15bef77c7604c",
-                size=27_402_895,
-            ),
-        ),
-        terms="CC BY-NC 4.0, no commercial use; check the terms of the challenge, which prevail "
-        "(https://challenge.isic-archive.com/data/#2018).",
-        citation="Codella et al., Skin Lesion Analysis Toward Melanoma Detection 2018, "
-        "arXiv:1902.03368; Tschandl et al., The HAM10000 dataset, Sci. Data 5, 180161, 2018.",
-    ),
-}
 
 
 class _DroppedError(Exception):
@@ -155,27 +66,10 @@ def download_dataset(
         for archive in source.archives:
             if not (folder / archive.folder).exists():
                 _check_space(archive, folder)
-                _unpack(_obtain(archive, folder, mirror, progress), archive)
+                unpack(_obtain(archive, folder, mirror, progress), archive)
     except OSError as error:
         raise RunError(_disk_message(error, folder)) from error
     return folder / source.archives[0].folder if len(source.archives) == 1 else folder
-
-
-def find_source(name: str) -> Source:
-    """Look up a data set.
-
-    Raises:
-        InputError: If the name is unknown; lists the valid names and the nearest.
-
-    Example:
-        >>> find_source("kvasir-seg").archives[0].file_name
-        'kvasir-seg.zip'
-    """
-    if name in SOURCES:
-        return SOURCES[name]
-    nearest = difflib.get_close_matches(name.lower(), SOURCES, n=1, cutoff=0.4)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise InputError(f"unknown data set {name!r}, expected one of {', '.join(SOURCES)}{hint}")
 
 
 def _check_space(archive: Archive, folder: Path) -> None:
@@ -312,33 +206,3 @@ def _failure(url: str, reason: str, part: Path) -> str:
         f"{url}: {reason}. Run the same command again to go on; or download this address with a "
         f"browser, save it as {part.with_suffix('')} and run the same command again"
     )
-
-
-def _unpack(path: Path, archive: Archive) -> None:
-    """Unpack `archive.folder` beside the archive: completely or not at all."""
-    try:
-        with (
-            zipfile.ZipFile(path) as opened,
-            tempfile.TemporaryDirectory(prefix=".unpack-", dir=path.parent) as scratch,
-        ):
-            opened.extractall(scratch, _safe_members(opened, path, archive))
-            (Path(scratch) / archive.folder).rename(path.parent / archive.folder)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise RunError(f"{path}: not a readable zip file ({error}); delete it and retry") from error
-
-
-def _safe_members(opened: zipfile.ZipFile, path: Path, archive: Archive) -> list[zipfile.ZipInfo]:
-    """The members below `archive.folder`, if the whole archive is harmless."""
-    members = opened.infolist()
-    for member in members:
-        parts = PurePosixPath(member.filename.replace("\\", "/")).parts
-        is_link = stat.S_ISLNK(member.external_attr >> 16)
-        if is_link or ".." in parts or parts[:1] == ("/",) or ":" in member.filename:
-            raise RunError(f"{path}: unsafe member {member.filename!r}; nothing was unpacked")
-    total, limit = sum(member.file_size for member in members), MAX_EXPANSION * archive.size
-    if total > limit:
-        raise RunError(f"{path}: would unpack to {total} bytes, more than {limit}; nothing was")
-    wanted = [member for member in members if member.filename.startswith(f"{archive.folder}/")]
-    if not wanted:
-        raise RunError(f"{path}: has no folder {archive.folder!r}, it is not the expected archive")
-    return wanted

@@ -180,8 +180,9 @@ def describe_unknown(folder: Folder) -> str:
     """One line on a folder no layout fits: what is there, and what is understood."""
     kinds = Counter(Path(name).suffix or name for name in os.listdir(folder.path))
     if not folder.images and not folder.folders:
-        there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4)) or "nothing"
-        return f"{folder.path}: holds no images (but {there}). {UNDERSTOOD}"
+        there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+        there = f"holds {there} but no images" if there else "is empty"
+        return f"{folder.path}: {there}. {UNDERSTOOD}"
     there = ", ".join(f"{name}/" for name in folder.folders[:6])
     beside = f", beside {len(folder.images)} images" if folder.images else ""
     return f"{folder.path}: layout not understood (sub-folders: {there}{beside}). {UNDERSTOOD}"

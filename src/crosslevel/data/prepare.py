@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
-from crosslevel.data.cases import index_cases
-from crosslevel.data.check import check_cases
+from crosslevel.data.cases import find_cases
+from crosslevel.data.check import CheckReport, check_cases
 from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError
@@ -46,9 +46,9 @@ def prepare(
         DataError: All problems at once.
         InputError: If there are fewer labelled images than a batch holds.
     """
-    cases = index_cases(folder)
+    cases = _index(folder, config, reporter)
     given = resumed_split or config.split
-    split = Split.load(given) if given else _draw(cases, config)
+    split = _with_hashes(Split.load(given), cases) if given else _draw(cases, config)
     parts = resolve_split(split, cases)
     num_labelled = len(parts["train_labelled"])
     if num_labelled < config.batch_labelled:
@@ -66,22 +66,41 @@ def prepare(
     return Prepared(split, parts)
 
 
-def _draw(cases: Sequence[Case], config: TrainConfig) -> Split:
-    with ThreadPoolExecutor() as pool:
-        hashes = dict(
-            zip(
-                [case.id for case in cases],
-                pool.map(content_hash, [case.image for case in cases]),
-                strict=True,
-            )
+def _index(folder: Path, config: TrainConfig, reporter: Reporter) -> list[Case]:
+    found = find_cases(folder)
+    if found.problems:
+        report = _examine(found.cases, config, reporter)
+        raise DataError([*found.problems, *report.problems])
+    if not any(case.mask for case in found.cases):
+        raise DataError(
+            [
+                f"{folder}: none of the {len(found.cases)} images has a mask. Put masks for some "
+                "of them in a folder masks/ beside images/, under the names of their images."
+            ]
         )
+    return found.cases
+
+
+def _draw(cases: Sequence[Case], config: TrainConfig) -> Split:
     return make_split(
         cases,
         labelled=config.labelled,
         draw=config.draw,
         seed=config.split_seed,
-        hashes=hashes,
+        hashes=_hashes(cases),
     )
+
+
+def _with_hashes(split: Split, cases: Sequence[Case]) -> Split:
+    """A split written by hand may have none."""
+    missing = [case for case in cases if case.id not in split.hashes]
+    return replace(split, hashes={**_hashes(missing), **split.hashes})
+
+
+def _hashes(cases: Sequence[Case]) -> dict[str, str]:
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(content_hash, [case.image for case in cases])
+        return dict(zip([case.id for case in cases], found, strict=True))
 
 
 def _check(parts: dict[str, list[Case]], config: TrainConfig, reporter: Reporter) -> None:
@@ -89,14 +108,24 @@ def _check(parts: dict[str, list[Case]], config: TrainConfig, reporter: Reporter
         case.id for name, cases in parts.items() if name != "train_unlabelled" for case in cases
     }
     cases = [case for part in parts.values() for case in part]
+    report = _examine(cases, config, reporter, open_masks)
+    if report.problems:
+        raise DataError(report.problems)
+
+
+def _examine(
+    cases: Sequence[Case],
+    config: TrainConfig,
+    reporter: Reporter,
+    open_masks: Collection[str] | None = None,
+) -> CheckReport:
     with reporter.task("Checking images", len(cases)) as advance:
         report = check_cases(
             cases,
             config.mask_classes,
             read_masks_of=open_masks,
-            progress=lambda done, total: advance(),
+            progress=advance,
         )
     for warning in report.warnings:
         reporter.say(f"warning: {warning}")
-    if report.problems:
-        raise DataError(report.problems)
+    return report

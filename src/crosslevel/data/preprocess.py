@@ -13,7 +13,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 → (size, size, 3) uint8, bilinear with antialiasing, stretched to a square."""
+    """(H, W, 3) uint8 → (size, size, 3) uint8: stretched to a square, bilinear, antialiased."""
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 

@@ -1,8 +1,10 @@
-"""Backbones from segmentation-models-pytorch, an optional part (`pip install crosslevel[encoders]`)."""
+"""Backbones from segmentation-models-pytorch: optional, `pip install crosslevel[encoders]`."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from textwrap import shorten
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -10,30 +12,27 @@ from crosslevel.config import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
 
+NUM_FEATURES = 16
+"""F, the channels of the full-resolution map, as many as the U-Net has."""
+NAMES_URL = "https://smp.readthedocs.io/en/latest/encoders.html"
+
 
 class SmpBackbone(Backbone):
-    """Any architecture of segmentation-models-pytorch as the backbone `f`.
+    """Any model of segmentation-models-pytorch as the backbone `f`.
 
     Its segmentation head keeps the upsampling but gives features instead of logits, so that `h`
     and `p` see a full-resolution map as they do with the U-Net.
 
     Args:
-        architecture: As named by `smp.create_model`, for instance "unet".
-        encoder: As named by the library, for instance "resnet34".
-        weights: Pretrained weights by name ("imagenet"), or None for random ones.
+        model: The library's model, made for `out_channels` classes.
         out_channels: F, features of the full-resolution map.
     """
 
-    def __init__(
-        self, architecture: str, encoder: str, weights: str | None, out_channels: int = 16
-    ) -> None:
+    def __init__(self, model: nn.Module, out_channels: int) -> None:
         super().__init__()
-        smp = _import_smp()
         self.out_channels = out_channels
         self.stride = 32
-        self.model: nn.Module = smp.create_model(
-            architecture, encoder, encoder_weights=weights, classes=out_channels
-        )
+        self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, F, H, W)."""
@@ -46,21 +45,41 @@ def build_smp(config: ModelConfig) -> SmpBackbone:
     Raises:
         InputError: If the extra is not installed, a name is unknown, or weights cannot be had.
     """
+    smp = _import("segmentation_models_pytorch")
+    hub_error = _import("huggingface_hub.errors").HfHubHTTPError
     try:
-        return SmpBackbone(config.architecture, config.encoder, config.weights)
-    except (KeyError, ValueError, OSError) as error:
+        model = smp.create_model(
+            config.architecture,
+            config.encoder,
+            encoder_weights=config.weights,
+            classes=NUM_FEATURES,
+        )
+    except (OSError, *hub_error.__bases__) as error:  # one base is that of its HTTP library
         raise InputError(
-            f"The encoder {config.encoder!r} with weights {config.weights!r} cannot be built: "
-            f"{error}. Check both names, or train without pretrained weights "
-            "(--model.weights null)."
+            f"The weights {config.weights!r} of the encoder {config.encoder!r} cannot be fetched: "
+            f"{_reason(error)} Connect to huggingface.co once (they are kept then), or train "
+            "without pretrained weights (--model.weights null)."
         ) from error
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"The architecture {config.architecture!r} with the encoder {config.encoder!r} and "
+            f"weights {config.weights!r} cannot be built: {_reason(error)} "
+            f"See the names at {NAMES_URL}."
+        ) from error
+    return SmpBackbone(model, NUM_FEATURES)
 
 
-def _import_smp():  # type: ignore[no-untyped-def]  # noqa: ANN202 - an optional module
+def _import(name: str) -> Any:
     try:
-        return import_module("segmentation_models_pytorch")
+        return import_module(name)
     except ImportError as error:
         raise InputError(
             "--model.name smp needs segmentation-models-pytorch: "
             "install it with `pip install 'crosslevel[encoders]'`."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Its message as a short sentence on one line (a KeyError's own text is in quotes)."""
+    message = error.args[0] if isinstance(error, KeyError) else error
+    return shorten(str(message), 200, placeholder=" …").removesuffix(".") + "."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from crosslevel.errors import InputError
@@ -28,6 +27,7 @@ class Projector(nn.Sequential):
         InputError: If `tile_size` has no three factors greater than 1.
 
     Example:
+        >>> import torch
         >>> Projector(16, tile_size=32)(torch.zeros(1, 16, 160, 160)).shape
         torch.Size([1, 128, 5, 5])
     """
@@ -47,7 +47,7 @@ class Projector(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""
-        return super().forward(features)  # type: ignore[no-any-return]
+        return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def kernels_for(tile_size: int) -> tuple[int, int, int]:

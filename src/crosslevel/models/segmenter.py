@@ -34,6 +34,8 @@ class SegmentationNet(nn.Module):
             InputError: If a tile's side is not a multiple of the backbone's stride; the message
                 names the nearest sizes that are.
         """
+        if tiles < 1:
+            raise InputError(f"{tiles} tiles along an axis: there must be at least 1.")
         step = tiles * self.f.stride
         if size % step:
             below, above = size // step * step, (size // step + 1) * step

@@ -1,0 +1,154 @@
+import shutil
+
+import pytest
+from PIL import Image
+
+from crosslevel.console import Reporter
+from crosslevel.data.prepare import prepare
+from crosslevel.errors import DataError, InputError
+from tiny import tiny_config
+
+SILENT = Reporter(quiet=True)
+
+
+@pytest.fixture
+def data(lesions, tmp_path):
+    """A copy to spoil."""
+    return shutil.copytree(lesions, tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def parts(lesions):
+    return prepare(lesions, tiny_config(), SILENT).parts
+
+
+def ids(cases):
+    return [case.id for case in cases]
+
+
+def mask_of(data, case):
+    return data / "masks" / f"{case.id}.png"
+
+
+def refuse(*_, **__):
+    pytest.fail("the check is repeated")
+
+
+def test_prepare__sizes_of_the_parts(parts):
+    assert {name: len(cases) for name, cases in parts.items()} == {
+        "train_labelled": 4,
+        "train_unlabelled": 10,
+        "val": 5,
+        "test": 5,
+    }
+    assert all(case.mask is None for case in parts["train_unlabelled"])
+
+
+def test_prepare__hashes_every_image(lesions):
+    prepared = prepare(lesions, tiny_config(), SILENT)
+    assert len(prepared.split.hashes) == 24
+
+
+def test_prepare__tells_what_it_found(lesions, capsys):
+    prepare(lesions, tiny_config(), Reporter())
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"{lesions}: 4 labelled and 10 unlabelled images to train on, 5 to validate, 5 to test"
+    )
+
+
+def test_prepare__all_problems_at_once(data, parts):
+    damaged, labelled = parts["train_unlabelled"][0], parts["train_labelled"][0]
+    (data / "images" / f"{damaged.id}.jpg").write_text("not an image")
+    Image.new("L", (10, 12), 255).save(mask_of(data, labelled))
+    mask_of(data, parts["test"][0]).write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        prepare(data, tiny_config(), SILENT)
+    named = sorted(line.partition(":")[0] for line in caught.value.problems)
+    assert named == sorted(
+        [
+            str(data / "images" / f"{damaged.id}.jpg"),
+            str(mask_of(data, labelled)),
+            str(mask_of(data, parts["test"][0])),
+        ]
+    )
+
+
+def test_prepare__problems_of_names_and_of_contents_at_once(data, parts):
+    (data / "masks" / "nobody.png").write_bytes(mask_of(data, parts["val"][0]).read_bytes())
+    mask_of(data, parts["val"][1]).write_text("not a mask")
+    with pytest.raises(DataError) as caught:
+        prepare(data, tiny_config(), SILENT)
+    assert "nobody.png" in str(caught.value)
+    assert str(mask_of(data, parts["val"][1])) in str(caught.value)
+
+
+def test_prepare__images_without_any_mask(data):
+    shutil.rmtree(data / "masks")
+    with pytest.raises(DataError, match=r"none of the 24 images has a mask\. Put masks"):
+        prepare(data, tiny_config(), SILENT)
+
+
+def test_prepare__fewer_labelled_images_than_a_batch(lesions):
+    message = r"^3 labelled .* a batch of 4: add masks, raise --labelled, or use --batch_labelled 3"
+    with pytest.raises(InputError, match=message):
+        prepare(lesions, tiny_config(labelled=3, batch_labelled=4), SILENT)
+
+
+def test_prepare__unlabelled_masks_may_be_broken(data, parts):
+    for case in parts["train_unlabelled"]:
+        mask_of(data, case).write_text("not a mask")
+    assert ids(prepare(data, tiny_config(), SILENT).parts["train_unlabelled"]) == ids(
+        parts["train_unlabelled"]
+    )
+
+
+def test_prepare__a_given_split_is_checked_too(data, parts, tmp_path):
+    split = prepare(data, tiny_config(draw=2), SILENT).split
+    split.save(tmp_path / "split.json")
+    config = tiny_config(split=tmp_path / "split.json")
+    assert prepare(data, config, SILENT).split == split
+    mask_of(data, parts["val"][0]).write_text("not a mask")
+    with pytest.raises(DataError, match="not an image"):
+        prepare(data, config, SILENT)
+
+
+def test_prepare__a_given_split_without_hashes_gets_them(lesions, tmp_path):
+    drawn = prepare(lesions, tiny_config(), SILENT).split
+    text = drawn.to_json()
+    (tmp_path / "split.json").write_text(text[: text.index(' "hashes"')].rstrip(",\n") + "}")
+    found = prepare(lesions, tiny_config(split=tmp_path / "split.json"), SILENT).split
+    assert found == drawn
+
+
+@pytest.fixture
+def resumed(data, tmp_path, monkeypatch):
+    """The split of a run that goes on, whose check must not be repeated."""
+    prepare(data, tiny_config(), SILENT).split.save(tmp_path / "split.json")
+    monkeypatch.setattr("crosslevel.data.prepare.check_cases", refuse)
+    return tmp_path / "split.json"
+
+
+def test_prepare__a_resumed_run_is_not_checked_again(data, resumed, parts):
+    found = prepare(data, tiny_config(draw=5), SILENT, resumed).parts
+    assert {name: ids(cases) for name, cases in found.items()} == {
+        name: ids(cases) for name, cases in parts.items()
+    }
+
+
+@pytest.mark.parametrize("part", ["train_labelled", "train_unlabelled", "val", "test"])
+def test_prepare__a_resumed_run_notices_another_image(data, resumed, parts, part):
+    changed = data / "images" / f"{parts[part][0].id}.jpg"
+    changed.write_bytes((data / "images" / f"{parts[part][1].id}.jpg").read_bytes())
+    with pytest.raises(DataError, match=f"{changed}: not the same image as before"):
+        prepare(data, tiny_config(), SILENT, resumed)
+
+
+def test_prepare__a_resumed_run_notices_missing_files(data, resumed, parts):
+    (data / "images" / f"{parts['train_unlabelled'][0].id}.jpg").unlink()
+    mask_of(data, parts["train_unlabelled"][0]).unlink()
+    mask_of(data, parts["val"][0]).unlink()
+    with pytest.raises(DataError) as caught:
+        prepare(data, tiny_config(), SILENT, resumed)
+    missing, unmasked = caught.value.problems
+    assert f"{parts['train_unlabelled'][0].id}: not in the data" in missing
+    assert f"{parts['val'][0].id}: without a mask" in unmasked

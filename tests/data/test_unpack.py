@@ -1,0 +1,68 @@
+import io
+import zipfile
+
+import pytest
+
+from crosslevel.data.sources import Archive
+from crosslevel.data.unpack import unpack
+from crosslevel.errors import RunError
+
+GOOD = {"toy/images/a.png": "image", "toy/masks/a.png": "mask"}
+
+
+def zipped(files, compression=zipfile.ZIP_STORED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def zipped_link():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        member = zipfile.ZipInfo("toy/link")
+        member.external_attr = 0o120777 << 16
+        archive.writestr(member, "/etc/passwd")
+    return buffer.getvalue()
+
+
+def unpack_bytes(folder, content):
+    (folder / "toy.zip").write_bytes(content)
+    unpack(folder / "toy.zip", Archive("https://example.invalid/toy.zip", "toy", "", len(content)))
+
+
+def test_unpack__writes_its_folder_and_nothing_else(tmp_path):
+    unpack_bytes(tmp_path, zipped({**GOOD, "__MACOSX/toy/._a.png": "x"}))
+    files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert files == {"toy.zip", *GOOD}
+    assert all((tmp_path / name).read_text() == text for name, text in GOOD.items())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: zipped({**GOOD, "toy/../../evil": "x"}), r"unsafe member 'toy/../../evil'"),
+        (lambda: zipped({**GOOD, "toy\\..\\..\\evil": "x"}), "unsafe member"),
+        (lambda: zipped({**GOOD, "/evil": "x"}), r"unsafe member '/evil'"),
+        (lambda: zipped({**GOOD, "C:/evil": "x"}), r"unsafe member 'C:/evil'"),
+        (zipped_link, "unsafe member 'toy/link'"),
+        (lambda: zipped({"toy/a": "0" * 10**6}, zipfile.ZIP_DEFLATED), "would unpack to 1000000"),
+        (lambda: zipped({"other/a": "x"}), "has no folder 'toy'"),
+        (lambda: b"no zip", "not a readable zip file"),
+    ],
+)
+def test_unpack__of_a_harmful_archive_leaves_nothing(tmp_path, make, message):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with pytest.raises(RunError, match=message):
+        unpack_bytes(folder, make())
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["toy.zip"]
+
+
+def test_unpack__of_a_damaged_archive_leaves_nothing(tmp_path):
+    content = bytearray(zipped(GOOD))
+    content[content.index(b"image\x50\x4b")] ^= 1
+    with pytest.raises(RunError, match=r"toy\.zip: not a readable zip file \(Bad CRC-32"):
+        unpack_bytes(tmp_path, bytes(content))
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]

@@ -1,0 +1,109 @@
+"""Backbones of segmentation-models-pytorch; most tests need the `encoders` extra."""
+
+import importlib
+
+import pytest
+import torch
+
+from crosslevel.config import ModelConfig
+from crosslevel.errors import InputError
+from crosslevel.methods.base import Clock
+from crosslevel.models.segmenter import build_segmentation_net
+from crosslevel.training import build_method
+from crosslevel.types import Batch
+from tiny import tiny_config
+
+ENCODERS = ["resnet18", "mobilenet_v2"]
+ARCHITECTURES = ["unet", "fpn"]
+
+
+def smp_config(architecture="unet", encoder="resnet18", weights=None):
+    return ModelConfig(name="smp", architecture=architecture, encoder=encoder, weights=weights)
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_smp__gives_logits_at_full_resolution(architecture, encoder):
+    net = build_segmentation_net(smp_config(architecture, encoder), num_channels=3).eval()
+    with torch.no_grad():
+        assert net.f(torch.zeros(1, 3, 64, 96)).shape == (1, net.f.out_channels, 64, 96)
+        assert net(torch.zeros(1, 3, 64, 96)).shape == (1, 3, 64, 96)
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_smp__trains_in_both_stages_of_clcc(architecture, encoder):
+    method = build_method(tiny_config(size=64, model=smp_config(architecture, encoder))).train()
+    batch = Batch(
+        images=torch.randn(1, 3, 64, 64),
+        masks=torch.randint(0, 2, (1, 64, 64)),
+        unlabelled=torch.randn(1, 3, 64, 64),
+    )
+    for clock, name in ((Clock(0, 30), "contrast"), (Clock(29, 30), "consistency")):
+        losses = method.training_step(batch, clock)
+        assert losses.keys() == {"supervised", name}
+        assert all(loss.isfinite() for loss in losses.values())
+        torch.stack(list(losses.values())).sum().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in method.net.parameters())
+        method.zero_grad()
+
+
+@pytest.mark.encoders
+def test_smp__refuses_a_size_its_encoder_cannot_halve():
+    with pytest.raises(InputError, match=r"divisible by 64 .*Choose 64 or 128"):
+        build_method(tiny_config(size=96, model=smp_config()))
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-resnet18"])
+def test_smp__weights_that_cannot_be_fetched(monkeypatch, tmp_path, encoder):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match=r"cannot be fetched: .*--model\.weights null") as caught:
+        build_segmentation_net(smp_config(encoder=encoder, weights="imagenet"), 1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.encoders
+def test_smp__a_proxy_that_refuses(monkeypatch):
+    http_error = importlib.import_module("huggingface_hub.errors").HTTPError
+
+    def refuse(*_, **__):
+        raise http_error("407 Proxy Authentication Required")
+
+    monkeypatch.setattr("segmentation_models_pytorch.encoders.hf_hub_download", refuse)
+    with pytest.raises(InputError, match=r"cannot be fetched: 407 Proxy .* Connect to"):
+        build_segmentation_net(smp_config(weights="imagenet"), 1)
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "unett"}, "Wrong architecture type `unett`"),
+        ({"encoder": "resnet19"}, "Wrong encoder name `resnet19`"),
+        ({"encoder": "tu-resnet19"}, r"Unknown model \(resnet19\)"),
+        ({"weights": "imagenot"}, "Wrong pretrained weights `imagenot`.*'imagenet'"),
+        ({"architecture": "dpt"}, "Only Timm encoders are supported"),
+    ],
+)
+def test_smp__an_unknown_name_is_answered_in_one_short_line(changes, message):
+    with pytest.raises(InputError, match=f"cannot be built: {message}") as caught:
+        build_segmentation_net(smp_config(**changes), 1)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_smp__without_the_extra_says_how_to_install_it(monkeypatch):
+    def import_nothing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("crosslevel.models.encoders.import_module", import_nothing)
+    with pytest.raises(InputError) as caught:
+        build_segmentation_net(smp_config(), 1)
+    assert str(caught.value) == (
+        "--model.name smp needs segmentation-models-pytorch: "
+        "install it with `pip install 'crosslevel[encoders]'`."
+    )

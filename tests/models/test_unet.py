@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from crosslevel.models.unet import UNet
+
+
+def num_parameters(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 6, 10)])
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_unet__keeps_the_resolution(widths, in_channels):
+    net = UNet(widths, in_channels)
+    assert net.stride == 2 ** (len(widths) - 1)
+    features = net(torch.zeros(2, in_channels, 8, 12))
+    assert features.shape == (2, net.out_channels, 8, 12)
+    assert net.out_channels == widths[0]
+
+
+def test_unet__pyramid_halves_from_level_to_level():
+    levels = UNet((4, 6, 10)).eval().pyramid(torch.zeros(1, 3, 16, 8))
+    assert [tuple(x.shape) for x in levels] == [(1, 4, 16, 8), (1, 6, 8, 4), (1, 10, 4, 2)]
+
+
+def test_unet__pyramid_begins_with_its_output():
+    net, x = UNet((4, 8)).eval(), torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(net.pyramid(x)[0], net(x), rtol=0, atol=0)
+
+
+def test_unet__has_the_parameters_of_the_classical_one_divided_by_16():
+    """Counted by hand: two 3×3 convolutions with BatchNorm a block, 2×2 ones with a bias up."""
+    widths = (16, 32, 64, 128, 256)
+    down = sum(9 * (i + o) * o + 4 * o for i, o in zip((3, *widths), widths, strict=False))
+    up = sum(4 * 2 * o * o + o + 9 * 3 * o * o + 4 * o for o in widths[:-1])
+    assert num_parameters(UNet()) == down + up
+    assert 1.9e6 < down + up < 2.0e6
+
+
+def test_unet__every_parameter_has_a_part_in_the_output():
+    net = UNet((4, 6, 10))
+    net(torch.randn(2, 3, 16, 16)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_unet__images_of_a_batch_do_not_meet_in_evaluation():
+    net = UNet((4, 8)).eval()
+    images = torch.randn(3, 3, 8, 8)
+    with torch.no_grad():
+        one_by_one = torch.cat([net(image.unsqueeze(0)) for image in images])
+        torch.testing.assert_close(net(images), one_by_one)
