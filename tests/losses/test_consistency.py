@@ -95,5 +95,6 @@ def test_consistency__leaves_the_full_image_alone_by_default():
 def test_consistency__refuses_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match="must be"):
         cross_level_consistency_loss(torch.zeros(1, 1, 4, 4), torch.zeros(3, 1, 2, 2), 2)
+    full, tiles = logits()
     with pytest.raises(ValueError, match="reduction"):
-        cross_level_consistency_loss(*logits(), 3, reduction="max")
+        cross_level_consistency_loss(full, tiles, 3, reduction="max")  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -94,7 +95,7 @@ def test_contrastive__of_a_tile_orthogonal_to_everything_is_chance_among_orthogo
 def test_contrastive__permuting_images_permutes_their_terms():
     global_map, local_map = maps(batch=4)
     order = torch.tensor([2, 0, 3, 1])
-    options = {"temperature": 0.07, "normalize": "l2", "negatives": "both"}
+    options: dict[str, Any] = {"temperature": 0.07, "normalize": "l2", "negatives": "both"}
     terms = contrastive_terms(global_map, local_map, **options)
     permuted = contrastive_terms(global_map[order], local_map[order], **options)
     torch.testing.assert_close(permuted, terms[order], rtol=0, atol=1e-12)

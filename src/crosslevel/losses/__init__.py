@@ -2,12 +2,16 @@
 
 from crosslevel.losses.consistency import cross_level_consistency_loss
 from crosslevel.losses.contrastive import cross_level_contrastive_loss
-from crosslevel.losses.supervised import SUPERVISED_LOSSES, dice_ce_sum_loss, dice_ce_loss
+from crosslevel.losses.pyramid import pyramid_consistency_loss
+from crosslevel.losses.supervised import SUPERVISED_LOSSES, dice_ce_loss, dice_ce_sum_loss
+from crosslevel.losses.uncertainty import certain_consistency_loss
 
 __all__ = [
     "SUPERVISED_LOSSES",
+    "certain_consistency_loss",
     "cross_level_consistency_loss",
     "cross_level_contrastive_loss",
-    "dice_ce_sum_loss",
     "dice_ce_loss",
+    "dice_ce_sum_loss",
+    "pyramid_consistency_loss",
 ]

@@ -1,8 +1,10 @@
-"""Logits to probabilities, the one place that knows a binary task has a single channel."""
+"""Logits to probabilities: the one place that knows a binary task has a single channel."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn.functional import log_softmax, logsigmoid
 
 
 def to_probabilities(logits: Tensor) -> Tensor:
@@ -12,9 +14,31 @@ def to_probabilities(logits: Tensor) -> Tensor:
         (B, C, H, W) in [0, 1], float32 or wider (half-precision logits are widened).
 
     Example:
-        >>> import torch
         >>> float(to_probabilities(torch.zeros(1, 1, 1, 1)))
         0.5
     """
-    logits = logits.float() if logits.itemsize < 4 else logits
+    logits = _widen(logits)
     return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+
+
+def to_log_class_probabilities(logits: Tensor) -> Tensor:
+    """Logarithms of the probabilities of every class, background included.
+
+    Args:
+        logits: (B, C, H, W); C = 1 binary, else background + classes.
+
+    Returns:
+        (B, max(2, C), H, W), finite for any finite logits; their exponentials sum to 1.
+
+    Example:
+        >>> to_log_class_probabilities(torch.zeros(1, 1, 1, 1)).exp().flatten()
+        tensor([0.5000, 0.5000])
+    """
+    logits = _widen(logits)
+    if logits.shape[1] == 1:
+        return torch.cat([logsigmoid(-logits), logsigmoid(logits)], dim=1)
+    return log_softmax(logits, dim=1)
+
+
+def _widen(logits: Tensor) -> Tensor:
+    return logits.float() if logits.itemsize < 4 else logits

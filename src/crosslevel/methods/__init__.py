@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from crosslevel.errors import InputError
-from crosslevel.methods.base import Clock, Method, Task
+
+if TYPE_CHECKING:
+    from crosslevel.methods.base import Method
 
 METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
+    "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
     "supervised": "crosslevel.methods.supervised:Supervised",
+    "uamt": "crosslevel.methods.uamt:UAMT",
+    "urpc": "crosslevel.methods.urpc:URPC",
 }
-
-__all__ = ["METHODS", "Clock", "Method", "Task", "find_method"]
 
 
 def find_method(name: str) -> type[Method]:
@@ -28,6 +34,8 @@ def find_method(name: str) -> type[Method]:
     Raises:
         InputError: If there is no such method, file or class.
     """
+    from crosslevel.methods.base import Method
+
     path, colon, class_name = METHODS.get(name, name).rpartition(":")
     if not colon:
         nearest = difflib.get_close_matches(name, METHODS, n=1)
@@ -52,8 +60,12 @@ def _import(path: str) -> ModuleType:
             ) from error
     if not Path(path).is_file():
         raise InputError(f"The method's file {path!r} does not exist.")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    digest = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()
+    name = f"crosslevel_method_file_{digest[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None, "a .py file always has a spec"
+        assert spec.loader is not None, "a .py file always has a loader"
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]

@@ -56,6 +56,7 @@ class Method(nn.Module, ABC):
     Args:
         args: The options, an instance of the class's own `Args`.
         task: What to build for.
+        tiles: The networks also see images cut into this many tiles along each axis.
 
     Raises:
         InputError: If the task does not fit the method (a size that cannot be divided, …).
@@ -68,12 +69,12 @@ class Method(nn.Module, ABC):
     uses_unlabelled: ClassVar[bool] = True
     """False if no unlabelled image is ever looked at, so that none is read."""
 
-    def __init__(self, args: Any, task: Task) -> None:
+    def __init__(self, args: Any, task: Task, *, tiles: int = 1) -> None:
         super().__init__()
         self.args = args
         self.task = task
         self.net: SegmentationNet = build_segmentation_net(task.model, task.num_channels)
-        self.net.check_size(task.size)
+        self.net.check_size(task.size, tiles)
 
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,10 +79,9 @@ class CLCC(Method):
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
-        super().__init__(args, task)
+        super().__init__(args, task, tiles=args.tiles)
         if not args.stages or sum(stage.epochs for stage in args.stages) < 1:
             raise InputError("args.stages is empty: CLCC needs at least one stage with epochs ≥ 1.")
-        self.net.check_size(task.size, args.tiles)
         self.p = Projector(
             self.net.f.out_channels, task.size // args.tiles, dim=args.projection_dim
         )
@@ -127,10 +126,10 @@ class CLCC(Method):
 
     def _tile_features(self, images: Tensor) -> Tensor:
         tiles = to_tiles(images, self.args.tiles)
-        if self.args.tile_batchnorm == "update":
-            return self.net.f(tiles)
-        with frozen_running_statistics(self.net.f):
-            return self.net.f(tiles)
+        is_frozen = self.args.tile_batchnorm == "frozen"
+        with frozen_running_statistics(self.net.f) if is_frozen else nullcontext():
+            features: Tensor = self.net.f(tiles)  # z: (B·n², F, H/n, W/n)
+        return features
 
 
 def stage_at(stages: tuple[Stage, ...], clock: Clock) -> Stage:

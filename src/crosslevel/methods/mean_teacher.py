@@ -1,0 +1,80 @@
+"""Mean teacher: the student agrees with a moving average of itself on unlabelled images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import Tensor
+
+from crosslevel.losses.probability import to_log_class_probabilities
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.teaching import mean_teacher_of, ramp_up, with_noise
+from crosslevel.models.segmenter import SegmentationNet
+from crosslevel.types import Batch
+
+
+class MeanTeacher(Method):
+    """Student and EMA teacher; the teacher sees unlabelled images with noise.
+
+    Source: Tarvainen and Valpola, *Mean teachers are better role models*, NeurIPS 2017, for
+    segmentation as in Yu et al., MICCAI 2019. Differs from the paper: no dropout, since the shared
+    backbone has none, and the consistency weight ramps up over the whole training.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of the mean teacher.
+
+        Attributes:
+            weight: Of the consistency loss at the end of its ramp.
+            decay: Of the teacher's moving average.
+            evaluated: Which of the two networks is validated and shipped.
+        """
+
+        weight: float = 0.1
+        decay: float = 0.99
+        evaluated: Literal["student", "teacher"] = "student"
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        self.teacher = mean_teacher_of(self.net, args.decay)
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives "supervised" and, with unlabelled images, "consistency"."""
+        num_labelled = len(batch.images)
+        logits = self.net(torch.cat([batch.images, batch.unlabelled]))
+        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        if len(batch.unlabelled):
+            student = to_log_class_probabilities(logits[num_labelled:]).exp()
+            weight = self.args.weight * ramp_up(clock.progress)
+            losses["consistency"] = weight * self.consistency(student, batch.unlabelled, clock)
+        return losses
+
+    def consistency(self, student: Tensor, images: Tensor, clock: Clock) -> Tensor:
+        """Mean-square difference from the teacher.
+
+        Args:
+            student: (U, K, H, W) class probabilities, with gradient.
+            images: (U, 3, H, W), the unlabelled images without noise.
+            clock: Where the training is.
+        """
+        return (student - self.ask_teacher(images)).square().mean()
+
+    @torch.no_grad()
+    def ask_teacher(self, images: Tensor) -> Tensor:
+        """Class probabilities (U, K, H, W) of the teacher, which sees fresh noise."""
+        return to_log_class_probabilities(self.teacher(with_noise(images))).exp()
+
+    def after_step(self, clock: Clock) -> None:
+        """Move the teacher."""
+        self.teacher.update_parameters(self.net)
+
+    @property
+    def inference_model(self) -> SegmentationNet:
+        """The student, or the teacher if asked for."""
+        is_student = self.args.evaluated == "student"
+        return self.net if is_student else cast(SegmentationNet, self.teacher.module)

@@ -1,0 +1,97 @@
+"""URPC, uncertainty-rectified pyramid consistency: the scales of one decoder must agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from crosslevel.errors import InputError
+from crosslevel.losses import pyramid_consistency_loss
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.teaching import ramp_up
+from crosslevel.models.unet import UNet
+from crosslevel.types import Batch
+
+NUM_SCALES = 4
+
+
+class URPC(Method):
+    """One network, one pass; the decoder predicts at four scales, perturbed but for the finest.
+
+    Source: Luo et al., *Efficient semi-supervised gross target volume of nasopharyngeal carcinoma
+    segmentation via uncertainty rectified pyramid consistency*, MICCAI 2021, with the perturbations
+    of its authors' 2-D code. Differs from that code: the finest head is the shared 1×1 convolution,
+    and the shared optimiser and schedule.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of URPC.
+
+        Attributes:
+            weight: Of the consistency loss at the end of its ramp.
+        """
+
+        weight: float = 0.1
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        widths = task.model.widths[:NUM_SCALES]
+        if not isinstance(self.net.f, UNet) or len(task.model.widths) <= NUM_SCALES:
+            raise InputError(
+                f"urpc needs a U-Net of more than {NUM_SCALES} levels, for its scales: use "
+                "--model.name unet and at least five --model.widths."
+            )
+        self.heads = nn.ModuleList(
+            nn.Conv2d(width, task.num_channels, 3, padding=1) for width in widths[1:]
+        )
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives "supervised", the mean over scales, and with unlabelled images "consistency"."""
+        num_labelled = len(batch.images)
+        scales = self._predict_scales(torch.cat([batch.images, batch.unlabelled]))
+        supervised = [self.task.supervised_loss(s[:num_labelled], batch.masks) for s in scales]
+        losses = {"supervised": torch.stack(supervised).mean()}
+        if len(batch.unlabelled):
+            weight = self.args.weight * ramp_up(clock.progress)
+            unlabelled = [scale[num_labelled:] for scale in scales]
+            losses["consistency"] = weight * pyramid_consistency_loss(unlabelled)
+        return losses
+
+    def _predict_scales(self, images: Tensor) -> list[Tensor]:
+        """Logits (B, C, H, W) of each scale, the finest first, all at full size."""
+        assert isinstance(self.net.f, UNet), "checked when built"
+        full, half, quarter, eighth, *_ = self.net.f.pyramid(images)
+        perturbed = (
+            feature_noise(half),
+            feature_dropout(quarter),
+            nn.functional.dropout(eighth, 0.5),
+        )
+        size = images.shape[2:]
+        coarse = [
+            interpolate(head(features), size=size, mode="nearest")
+            for head, features in zip(self.heads, perturbed, strict=True)
+        ]
+        return [self.net.h(full), *coarse]
+
+
+def feature_noise(features: Tensor, limit: float = 0.3) -> Tensor:
+    """Features times 1 + U(-limit, limit), one draw for the whole batch: (B, F, H, W) → same."""
+    noise = torch.empty_like(features[0]).uniform_(-limit, limit)
+    return features * (1 + noise)
+
+
+def feature_dropout(features: Tensor, lowest: float = 0.7, highest: float = 0.9) -> Tensor:
+    """Zero where the mean over channels is near its maximum: (B, F, H, W) → same.
+
+    "Near" is at least t times the maximum of the image, t uniform in [lowest, highest].
+    """
+    attention = features.mean(dim=1, keepdim=True)
+    share = float(torch.empty(()).uniform_(lowest, highest))
+    limit = attention.amax(dim=(2, 3), keepdim=True) * share
+    return features * (attention < limit)

@@ -1,0 +1,133 @@
+import pytest
+import torch
+
+from crosslevel.losses import (
+    cross_level_consistency_loss,
+    cross_level_contrastive_loss,
+    dice_ce_loss,
+)
+from crosslevel.methods.base import Clock
+from crosslevel.tiles import from_tiles, to_tiles
+from crosslevel.training import build_method
+from crosslevel.types import Batch
+from tiny import tiny_config
+
+STAGES = [{"epochs": 1, "alpha": 0.5, "beta": 0.0}, {"epochs": 2, "alpha": 0.0, "beta": 2.0}]
+FIRST, SECOND = Clock(0, 30), Clock(10, 30)
+
+
+def clcc(**args):
+    return build_method(tiny_config("clcc", args={"tiles": 2, "stages": STAGES, **args})).train()
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        images=torch.randn(2, 3, 32, 32, generator=generator),
+        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
+        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
+    )
+
+
+def running_statistics(method):
+    return {k: v.clone() for k, v in method.net.f.state_dict().items() if "running" in k}
+
+
+def count_calls(module):
+    shapes = []
+    module.register_forward_hook(lambda m, inputs, output: shapes.append(inputs[0].shape))
+    return shapes
+
+
+def test_first_stage__is_equation_3_with_the_contrast_alone(batch):
+    method = clcc()
+    images = torch.cat([batch.images, batch.unlabelled])
+    features = method.net.f(images)
+    vectors = method.p(method.net.f(to_tiles(images, 2)))
+    expected = 0.5 * cross_level_contrastive_loss(method.p(features), from_tiles(vectors, 2))
+    losses = method.training_step(batch, FIRST)
+    assert set(losses) == {"supervised", "contrast"}
+    torch.testing.assert_close(losses["contrast"], expected)
+    supervised = dice_ce_loss(method.net.h(features[:2]), batch.masks)
+    torch.testing.assert_close(losses["supervised"], supervised)
+
+
+def test_second_stage__is_equation_3_with_the_consistency_alone(batch):
+    method = clcc()
+    images = torch.cat([batch.images, batch.unlabelled])
+    logits = method.net(images)
+    expected = 2.0 * cross_level_consistency_loss(logits, method.net(to_tiles(images, 2)), 2)
+    losses = method.training_step(batch, SECOND)
+    assert set(losses) == {"supervised", "consistency"}
+    torch.testing.assert_close(losses["consistency"], expected)
+
+
+def test_branches__that_the_stage_does_not_use_do_not_run(batch):
+    method = clcc()
+    projected, backbone = count_calls(method.p), count_calls(method.net.f)
+    predicted = count_calls(method.net.h)
+    method.training_step(batch, FIRST)
+    assert [tuple(s) for s in backbone] == [(5, 3, 32, 32), (20, 3, 16, 16)]
+    assert len(projected) == 2
+    assert [s[0] for s in predicted] == [2], "h sees labelled images only"
+    projected.clear()
+    method.training_step(batch, SECOND)
+    assert projected == []
+
+
+def test_ablation__without_weights_no_tile_is_seen(batch):
+    method = clcc(stages=[{"epochs": 1, "alpha": 0.0, "beta": 0.0}])
+    backbone = count_calls(method.net.f)
+    assert set(method.training_step(batch, FIRST)) == {"supervised"}
+    assert len(backbone) == 1
+
+
+@pytest.mark.parametrize("clock", [FIRST, SECOND])
+def test_batchnorm__tiles_leave_running_statistics_alone_by_default(batch, clock):
+    method, full_images_only = clcc(), clcc()
+    method.training_step(batch, clock)
+    full_images_only.net.f(torch.cat([batch.images, batch.unlabelled]))
+    expected = running_statistics(full_images_only)
+    for name, value in running_statistics(method).items():
+        torch.testing.assert_close(value, expected[name])
+
+
+def test_batchnorm__tiles_move_running_statistics_if_asked_to(batch):
+    frozen, updated = clcc(), clcc(tile_batchnorm="update")
+    for method in (frozen, updated):
+        method.training_step(batch, FIRST)
+    changed = [
+        not torch.equal(a, b)
+        for a, b in zip(
+            running_statistics(frozen).values(), running_statistics(updated).values(), strict=True
+        )
+    ]
+    assert all(changed)
+
+
+def test_batchnorm__is_as_before_after_an_error_in_the_tile_pass(batch):
+    method = clcc()
+    method.net.f.forward = lambda x: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        method._tile_features(batch.images)
+    norms = [m for m in method.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert all(norm.track_running_stats for norm in norms)
+
+
+def test_detach_local__gives_the_same_loss_and_no_gradient_through_tiles(batch):
+    graph, detached = clcc(), clcc(detach_local=True)
+    losses = [m.training_step(batch, FIRST)["contrast"] for m in (graph, detached)]
+    torch.testing.assert_close(losses[0], losses[1])
+    for method, loss in zip((graph, detached), losses, strict=True):
+        loss.backward()
+        method.first = method.net.f.encoder[0][0].weight.grad
+    assert not torch.allclose(graph.first, detached.first)
+
+
+def test_unlabelled_images__reach_the_losses(batch):
+    method = clcc()
+    other = Batch(batch.images, batch.masks, batch.unlabelled * 0.5)
+    for clock, name in ((FIRST, "contrast"), (SECOND, "consistency")):
+        a, b = (method.training_step(x, clock)[name].item() for x in (batch, other))
+        assert a != b

@@ -1,0 +1,99 @@
+"""What every method keeps by existing: finite losses, a student that moves, masks left unread."""
+
+import pytest
+import torch
+
+from crosslevel.methods import METHODS
+from crosslevel.methods.base import Clock
+from crosslevel.training import build_method
+from crosslevel.types import Batch
+from tiny import tiny_config
+
+CLOCKS = [Clock(step, 30) for step in (0, 15, 29)]
+
+
+@pytest.fixture(params=sorted(METHODS))
+def method(request):
+    return build_method(tiny_config(request.param)).train()
+
+
+def random_batch(labelled=2, unlabelled=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return Batch(
+        images=torch.randn(labelled, 3, 32, 32, generator=generator),
+        masks=torch.randint(0, 2, (labelled, 32, 32), generator=generator),
+        unlabelled=torch.randn(unlabelled, 3, 32, 32, generator=generator),
+    )
+
+
+def disc_batch(num=8, seed=0):
+    """Bright discs on noise, and their masks."""
+    generator = torch.Generator().manual_seed(seed)
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    centres = torch.randint(8, 24, (num, 2), generator=generator)
+    masks = torch.stack([((rows - r) ** 2 + (columns - c) ** 2 < 36) for r, c in centres])
+    noise = torch.randn(num, 3, 32, 32, generator=generator) * 0.3
+    images = noise + masks.unsqueeze(1).float() * 2
+    return Batch(images=images, masks=masks.long(), unlabelled=images.flip(-1))
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=lambda c: f"step{c.step}")
+def test_losses__are_finite_scalars_by_name(method, clock):
+    losses = method.training_step(random_batch(), clock)
+    assert "supervised" in losses
+    assert all(loss.ndim == 0 and loss.isfinite() for loss in losses.values())
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=lambda c: f"step{c.step}")
+def test_losses__without_unlabelled_images_are_finite(method, clock):
+    losses = method.training_step(random_batch(unlabelled=0), clock)
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_step__moves_the_network_that_is_evaluated(method):
+    before = [p.detach().clone() for p in method.inference_model.parameters()]
+    optimizer = torch.optim.AdamW([p for p in method.parameters() if p.requires_grad], lr=1e-2)
+    sum(method.training_step(random_batch(), CLOCKS[0]).values()).backward()
+    optimizer.step()
+    method.after_step(CLOCKS[0])
+    after = list(method.inference_model.parameters())
+    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_parameters_without_gradient__stay_without(method):
+    sum(method.training_step(random_batch(), CLOCKS[0]).values()).backward()
+    assert all(p.grad is None for p in method.parameters() if not p.requires_grad)
+
+
+def test_labelled_loss__falls_on_eight_images(method):
+    batch = disc_batch()
+    optimizer = torch.optim.AdamW([p for p in method.parameters() if p.requires_grad], lr=1e-2)
+    seen = []
+    for step in range(30):
+        losses = method.training_step(batch, Clock(step, 30))
+        sum(losses.values()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        method.after_step(Clock(step, 30))
+        seen.append(float(losses["supervised"].detach()))
+    assert seen[-1] < 0.7 * seen[0]
+
+
+def test_step__depends_on_the_seed_only(method):
+    def losses():
+        torch.manual_seed(7)
+        return method.training_step(random_batch(), CLOCKS[1])
+
+    first, second = losses(), losses()
+    assert {k: v.item() for k, v in first.items()} == {k: v.item() for k, v in second.items()}
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_several_classes__give_finite_losses(name):
+    classes = {"polyp": 1, "tool": 2}
+    method = build_method(tiny_config(name, classes=classes)).train()
+    batch = random_batch()
+    assert method.inference_model(batch.images).shape == (2, 3, 32, 32)
+    for clock in CLOCKS:
+        losses = method.training_step(batch, clock)
+        assert all(loss.isfinite() for loss in losses.values())
