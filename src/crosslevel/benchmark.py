@@ -1,0 +1,294 @@
+"""The bench: methods x labelled draws x seeds on one data set, with equal everything else.
+
+Each cell is a run folder of its own, trained and scored by processes of their own, so the bench
+can be stopped at any moment and repeated: finished cells stay, the one under way goes on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from crosslevel.config import TrainConfig, to_yaml
+from crosslevel.console import Reporter
+from crosslevel.errors import InputError, Interrupted
+from crosslevel.files import write_text
+from crosslevel.report.bench import BenchRun, bench_table, to_markdown
+from crosslevel.report.runs import read_run
+from crosslevel.run_folder import RunFolder
+from crosslevel.training import build_method, with_all_args
+
+FIRST_STAGE, SECOND_STAGE = {"alpha": 1.0, "beta": 0.0}, {"alpha": 0.0, "beta": 1.0}
+NEITHER = {"alpha": 0.0, "beta": 0.0}
+ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "clcc_without_consistency": (
+        "clcc",
+        {"stages": [{"epochs": 100, **FIRST_STAGE}, {"epochs": 200, **NEITHER}]},
+    ),
+    "clcc_without_contrast": (
+        "clcc",
+        {"stages": [{"epochs": 100, **NEITHER}, {"epochs": 200, **SECOND_STAGE}]},
+    ),
+}
+"""Rows of the paper's table that are a method with other arguments: a term of Eq. 3 left out."""
+TABLE_1 = ("supervised", "uamt", "urpc", *ABLATIONS, "clcc")
+"""The rows of the paper's first table, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of the bench.
+
+    Attributes:
+        row: Name of its row: a method, or one of `ABLATIONS`.
+        draw: Which choice of labelled images.
+        seed: Of everything random in training.
+        folder: Its run folder.
+    """
+
+    row: str
+    draw: int
+    seed: int
+    folder: Path
+
+    @property
+    def is_finished(self) -> bool:
+        """True when it is trained and scored."""
+        return RunFolder(self.folder).summary_file.is_file()
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.row}, draw {self.draw}, seed {self.seed}"
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration it is started with."""
+        return self._beside(".yaml")
+
+    @property
+    def log_file(self) -> Path:
+        """What its processes said."""
+        return self._beside(".log")
+
+    @property
+    def memory_file(self) -> Path:
+        """Peak memory of its process, in bytes."""
+        return self._beside(".memory")
+
+    def remember_memory(self, peak_bytes: int) -> None:
+        """Keep the highest peak of all sessions."""
+        before = int(self.memory_file.read_text()) if self.memory_file.is_file() else 0
+        write_text(self.memory_file, f"{max(before, peak_bytes)}\n")
+
+    def _beside(self, ending: str) -> Path:
+        return self.folder.with_name(self.folder.name + ending)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is compared.
+
+    Attributes:
+        rows: Methods (or ablations), one row of the table each.
+        draws: Labelled draws.
+        seeds: Training seeds for each draw.
+    """
+
+    rows: Sequence[str]
+    draws: Sequence[int] = (0,)
+    seeds: Sequence[int] = (0,)
+
+    def cells(self, out: Path) -> list[Cell]:
+        """All cells; every row of one draw comes before the next draw, so a part is of use."""
+        return [
+            Cell(row, draw, seed, out / "runs" / f"{_plain(row)}-draw{draw}-seed{seed}")
+            for seed, draw, row in product(self.seeds, self.draws, self.rows)
+        ]
+
+
+def _plain(row: str) -> str:
+    """A row's name as a folder's: "my/file.py:Mine" becomes "Mine"."""
+    return row.rpartition(":")[2]
+
+
+def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
+    """The configuration of a cell: the base with the row's method, draw and seed.
+
+    The base's own `args` are kept for rows of its method.
+    """
+    method, args = ABLATIONS.get(cell.row, (cell.row, {}))
+    kept = base.args if method == base.method else {}
+    return replace(base, method=method, args={**kept, **args}, draw=cell.draw, seed=cell.seed)
+
+
+def run_grid(
+    grid: Grid,
+    data: Path,
+    out: Path,
+    base: TrainConfig,
+    *,
+    jobs: int = 1,
+    reporter: Reporter | None = None,
+) -> list[str]:
+    """Train and score every cell that is not finished.
+
+    Args:
+        grid: What is compared.
+        data: The data set.
+        out: Folder of the bench.
+        base: What all cells share.
+        jobs: Cells at a time; each gets an equal part of the cores.
+        reporter: Who tells the user; silent if left out.
+
+    Returns:
+        One line for each cell that failed; the others are finished.
+
+    Raises:
+        InputError: If the grid is empty or a cell's configuration is wrong, before any is run.
+        Interrupted: After SIGINT; cells under way have saved where they were.
+    """
+    reporter = reporter or Reporter(quiet=True)
+    cells = grid.cells(out)
+    if not cells or jobs < 1:
+        raise InputError("A bench needs at least one row, one draw, one seed and one job.")
+    for cell in cells:
+        config = with_all_args(configure_cell(base, cell))
+        build_method(config)
+        write_text(cell.config_file, to_yaml(config))
+    open_cells = [cell for cell in cells if not cell.is_finished]
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    failures = []
+    with (
+        reporter.task("Benchmark", len(cells), len(cells) - len(open_cells)) as advance,
+        Workers(jobs) as workers,
+    ):
+        for cell, problem in workers.run(open_cells, data, threads):
+            advance(1, cell.name)
+            if problem:
+                failures.append(problem)
+                reporter.say(f"failed: {problem}")
+    return failures
+
+
+def write_table(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame:
+    """Write `table.md` and `table.csv` of the cells that are finished.
+
+    Args:
+        grid: What is compared.
+        out: Folder of the bench.
+        paper: A key of `PAPER`, for a column of its numbers.
+
+    Raises:
+        InputError: If no cell is finished.
+    """
+    runs = [
+        BenchRun(
+            cell.row,
+            read_run(cell.folder, cell.row, cell.folder / "predictions"),
+            int(cell.memory_file.read_text()),
+        )
+        for row in grid.rows
+        for cell in grid.cells(out)
+        if cell.row == row and cell.is_finished
+    ]
+    if not runs:
+        raise InputError(f"No run in {out} is finished: there is nothing to compare yet.")
+    table = bench_table(runs, paper)
+    write_text(out / "table.csv", table.to_csv(index=False))
+    write_text(out / "table.md", to_markdown(table, _notes(runs, paper)))
+    return table
+
+
+def _notes(runs: Sequence[BenchRun], paper: str | None) -> list[str]:
+    run = runs[0].run
+    config = run.config
+    notes = [
+        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs. "
+        "Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
+        "averaged over the draws both rows have.",
+        f"{config.size} px, {config.epochs} epochs, labelled {config.labelled}, "
+        f"{run.summary['num_cases']} test images, scored at their {run.summary['metric_size']} "
+        f"size; {run.summary['environment']['processor']}.",
+    ]
+    if paper:
+        notes.append(
+            "The paper's numbers (Zhao et al., ISBI 2022) are of its own split, at 320 px after "
+            "300 epochs: another protocol, to be compared with care."
+        )
+    return notes
+
+
+class Workers:
+    """Processes that train and score cells, at most `jobs` at a time.
+
+    They end with this process, however it ends: each saves where it was.
+
+    Args:
+        jobs: Processes at a time.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._pool = ThreadPoolExecutor(jobs)
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_stopping = False
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._is_stopping = True
+        for process in list(self._running):
+            process.send_signal(signal.SIGINT)
+        self._pool.shutdown(cancel_futures=True)
+        if kind is KeyboardInterrupt:
+            raise Interrupted("Stopped; finished runs are kept. Repeat the command to go on.")
+
+    def run(
+        self, cells: Sequence[Cell], data: Path, threads: int
+    ) -> Iterator[tuple[Cell, str | None]]:
+        """Each cell when it is done, with what went wrong if anything did."""
+        futures = {self._pool.submit(self._run_cell, cell, data, threads): cell for cell in cells}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    def _run_cell(self, cell: Cell, data: Path, threads: int) -> str | None:
+        if self._is_stopping:
+            return None
+        words = ["train", "--data", str(data), "--out", str(cell.folder), "--evaluate"]
+        words += ["--config", str(cell.config_file), "--threads", str(threads)]
+        with cell.log_file.open("ab") as log:
+            exit_code, peak_bytes = self._run_command(words, log)
+        cell.remember_memory(peak_bytes)
+        return f"{cell.name}: see {cell.log_file} (exit code {exit_code})" if exit_code else None
+
+    def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crosslevel", *words],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is passed on once, by us
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        self._running.add(process)
+        _, status, usage = os.wait4(process.pid, 0)
+        self._running.discard(process)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, usage.ru_maxrss * 1024
+
+
+def _end_with_parent() -> None:
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT)

@@ -1,0 +1,53 @@
+"""Compare methods over labelled draws with equal everything else; repeat the command to resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from crosslevel.commands.train import ConfigFile, to_config
+from crosslevel.config import TrainConfig
+
+EXAMPLE = """\
+examples:
+  crosslevel benchmark --data polyps --out bench --config small --rows supervised clcc --draws 3
+  crosslevel benchmark --data Kvasir-SEG --out table1 --config kvasir --draws 3 --paper kvasir-seg
+
+rows: methods, and clcc_without_consistency, clcc_without_contrast"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options; those of the configuration are shared by all runs."""
+    parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bench")
+    parser.add_argument(
+        "--rows", nargs="+", type=str, default=[], help="rows; the paper's Table 1 if left out"
+    )
+    parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
+    parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
+    parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
+    parser.add_class_arguments(TrainConfig)
+
+
+def run(arguments: Namespace) -> int:
+    """Run what is missing, then write and print the table."""
+    from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_table
+    from crosslevel.console import Reporter
+    from crosslevel.report.tables import to_text
+
+    reporter = Reporter()
+    grid = Grid(tuple(arguments.rows) or TABLE_1, range(arguments.draws), range(arguments.seeds))
+    failures = run_grid(
+        grid,
+        arguments.data,
+        arguments.out,
+        to_config(arguments),
+        jobs=arguments.jobs,
+        reporter=reporter,
+    )
+    print(to_text(write_table(grid, arguments.out, arguments.paper)))  # noqa: T201
+    reporter.say(f"Done: {arguments.out / 'table.md'}")
+    return 1 if failures else 0

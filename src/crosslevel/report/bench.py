@@ -1,0 +1,149 @@
+"""The table of a bench: scores beside the paper's, paired comparisons, cost; from files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import bootstrap, wilcoxon
+
+from crosslevel.errors import InputError
+from crosslevel.report.runs import FinishedRun
+
+SCORES = {"dice": "Dice", "iou": "mIoU", "mae": "MAE"}
+PAPER: dict[str, dict[str, str]] = {
+    "kvasir-seg": {
+        "supervised": "67.03±0.87 / 57.08±0.64 / 8.16",
+        "uamt": "69.87±0.61 / 59.43±1.11 / 7.40",
+        "urpc": "70.83±0.24 / 61.50±0.71 / 7.10",
+        "clcc_without_consistency": "70.37±0.94 / 59.73±0.97 / 7.73",
+        "clcc_without_contrast": "72.17±1.46 / 61.10±1.56 / 7.77",
+        "clcc": "73.63±0.25 / 63.50±0.16 / 6.63",
+    },
+    "isic2018": {
+        "supervised": "79.2±0.93 / 70.77±1.16 / 8.03±0.98",
+        "uamt": "80.70±1.87 / 72.16±2.10 / 7.13±0.94",
+        "urpc": "80.13±2.21 / 71.83±2.19 / 7.23±0.78",
+        "clcc": "82.47±0.73 / 74.00±0.57 / 6.90±0.35",
+    },
+}
+"""Dice / mIoU / MAE of Zhao et al., ISBI 2022, Tables 1 and 2: their data split, 320 px."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRun:
+    """One finished cell.
+
+    Attributes:
+        row: Its row of the table.
+        run: What its folder says.
+        peak_bytes: Peak memory of its training.
+    """
+
+    row: str
+    run: FinishedRun
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much better one row is than another on the same images and draws.
+
+    Attributes:
+        mean: Mean difference of Dice, ×100.
+        low: Lower end of its 95 % bootstrap interval over images.
+        high: Upper end.
+        p: Of Wilcoxon's signed-rank test over images.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+    def __str__(self) -> str:
+        """As a table shows it."""
+        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}] p={self.p:.2g}"
+
+
+def bench_table(runs: Sequence[BenchRun], paper: str | None = None) -> pd.DataFrame:
+    """One row for each method: mean ± standard deviation over its runs, differences, cost.
+
+    Args:
+        runs: The finished cells, rows in the order to be shown.
+        paper: A key of `PAPER`, for a column of its numbers.
+    """
+    rows: dict[str, list[BenchRun]] = {}
+    for run in runs:
+        rows.setdefault(run.row, []).append(run)
+    table = []
+    for row, members in rows.items():
+        entry = {"Method": row, "Runs": str(len(members))}
+        entry |= {label: _spread(members, name) for name, label in SCORES.items()}
+        if paper:
+            entry["Paper: Dice / mIoU / MAE"] = PAPER[paper].get(row, "")
+        for reference in ("supervised", "clcc"):
+            if reference in rows and len(rows) > 1:
+                entry[f"Dice against {reference}"] = _against(members, rows[reference])
+        entry["Minutes"] = f"{np.mean([m.run.seconds for m in members]) / 60:.1f}"
+        entry["Memory (GB)"] = f"{max(m.peak_bytes for m in members) / 1e9:.2f}"
+        table.append(entry)
+    return pd.DataFrame(table)
+
+
+def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -> Difference:
+    """Compare two rows by the Dice of each image.
+
+    Args:
+        better: Dice of each image in [0, 1].
+        worse: The same images, in the same order, of the row compared with.
+
+    Returns:
+        The difference `better` - `worse`; its interval is the percentile bootstrap over images.
+    """
+    gains = 100 * (better - worse)
+    if not gains.any():
+        return Difference(0.0, 0.0, 0.0, 1.0)
+    interval = bootstrap(
+        (gains,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    p = float(wilcoxon(gains).pvalue)
+    return Difference(float(gains.mean()), float(interval.low), float(interval.high), p)
+
+
+def _spread(members: Sequence[BenchRun], name: str) -> str:
+    values = [float(m.run.summary["mean"][name]) for m in members]
+    spread = f"±{np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.2f}{spread}"
+
+
+def _against(members: Sequence[BenchRun], reference: Sequence[BenchRun]) -> str:
+    """Difference over the draws and seeds that both rows have finished."""
+    ours, theirs = (
+        {(m.run.config.draw, m.run.config.seed): m.run.per_image["dice"] for m in row}
+        for row in (members, reference)
+    )
+    shared = sorted(ours.keys() & theirs.keys())
+    if not shared or members[0].row == reference[0].row:
+        return ""
+    mean = [pd.concat([row[key] for key in shared], axis=1).mean(axis=1) for row in (ours, theirs)]
+    together = pd.concat(mean, axis=1, keys=["ours", "theirs"])
+    if together.isna().any(axis=None):
+        raise InputError(
+            f"{members[0].row} and {reference[0].row} were not scored on the same images: "
+            "score both with `crosslevel evaluate` on one data set."
+        )
+    return str(paired_difference(together["ours"].to_numpy(), together["theirs"].to_numpy()))
+
+
+def to_markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
+    """The table with notes below it, as Markdown."""
+    lines = [
+        "| " + " | ".join(table.columns) + " |",
+        "|" + " --- |" * len(table.columns),
+        *("| " + " | ".join(row) + " |" for row in table.itertuples(index=False)),
+    ]
+    return "\n".join([*lines, "", *notes]) + "\n"

@@ -1,0 +1,144 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crosslevel.benchmark import ABLATIONS, Grid, configure_cell, run_grid, write_table
+from crosslevel.config import ModelConfig, to_yaml
+from crosslevel.methods import METHODS
+from crosslevel.report.bench import paired_difference
+from tiny import tiny_config
+
+BASE = tiny_config(
+    "clcc", epochs=1, model=ModelConfig(widths=(4, 4, 4, 4, 4)), size=32, check_every=1
+)
+ROWS = (*sorted(METHODS), *ABLATIONS)
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def stamps(out):
+    return {p: p.stat().st_mtime_ns for p in out.rglob("summary.json")}
+
+
+def test_cells__every_row_of_one_draw_before_the_next(tmp_path):
+    cells = Grid(("a", "b"), range(2)).cells(tmp_path)
+    assert [(c.row, c.draw) for c in cells] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def test_configure__an_ablation_leaves_one_term_of_equation_3_out(tmp_path):
+    cells = Grid((*ABLATIONS, "supervised"), (2,)).cells(tmp_path)
+    configs = [configure_cell(BASE, cell) for cell in cells]
+    assert [c.method for c in configs] == ["clcc", "clcc", "supervised"]
+    assert all(stage["beta"] == 0 for stage in configs[0].args["stages"])
+    assert all(stage["alpha"] == 0 for stage in configs[1].args["stages"])
+    assert configs[0].args["tiles"] == BASE.args["tiles"]
+    assert configs[2].args == {}
+    assert all(c.draw == 2 for c in configs)
+
+
+def test_benchmark__seven_rows_and_two_draws_then_nothing_is_left_to_do(
+    lesions, tmp_path, one_thread
+):
+    base = replace(BASE, size=32, args={"tiles": 1})
+    grid = Grid(ROWS, range(2))
+    assert len(ROWS) == 7
+    assert run_grid(grid, lesions, tmp_path, base, jobs=2) == []
+    before = stamps(tmp_path)
+    assert len(before) == 14
+    assert run_grid(grid, lesions, tmp_path, base) == []
+    assert stamps(tmp_path) == before
+    table = write_table(grid, tmp_path, "kvasir-seg").set_index("Method").astype(str)
+    assert list(table.index) == list(ROWS)
+    dice = [
+        100 * pd.read_csv(f / "per_image.csv")["dice"].mean()
+        for f in (tmp_path / "runs").glob("clcc-draw*-seed0")
+        if f.is_dir()
+    ]
+    expected = f"{np.mean(dice):.2f}±{np.std(dice, ddof=1):.2f}"
+    row = table.loc["clcc"].to_dict()
+    assert row["Dice"] == expected
+    assert row["Paper: Dice / mIoU / MAE"].startswith("73.63±0.25")
+    assert row["Dice against clcc"] == ""
+    assert "[" in row["Dice against supervised"]
+    assert "another protocol" in (tmp_path / "table.md").read_text()
+
+
+def test_benchmark__one_failing_cell_does_not_stop_the_rest(lesions, tmp_path, one_thread):
+    grid = Grid(("supervised", "mean_teacher"))
+    blocked = tmp_path / "runs" / "supervised-draw0-seed0"
+    blocked.mkdir(parents=True)
+    (blocked / "other.txt").touch()
+    [failure] = run_grid(grid, lesions, tmp_path, replace(BASE, args={}, method="supervised"))
+    assert "supervised, draw 0, seed 0: see" in failure
+    assert list(write_table(grid, tmp_path)["Method"]) == ["mean_teacher"]
+
+
+def test_benchmark__a_wrong_row_is_refused_before_any_run(lesions, tmp_path):
+    with pytest.raises(ValueError, match="Did you mean 'uamt'"):
+        run_grid(Grid(("supervised", "uam")), lesions, tmp_path, BASE)
+    assert not list(tmp_path.rglob("log.csv"))
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
+    lesions, tmp_path, one_thread, kind
+):
+    config = tmp_path / "config.yaml"
+    config.write_text(to_yaml(replace(BASE, args={}, method="supervised", epochs=20)))
+    out = tmp_path / "bench"
+    words = ["benchmark", "--data", str(lesions), "--out", str(out), "--config", str(config)]
+    words += ["--rows", "supervised", "mean_teacher", "--draws", "1"]
+    process = subprocess.Popen([sys.executable, "-m", "crosslevel", *words])
+    log = out / "runs" / "mean_teacher-draw0-seed0" / "log.csv"
+    while not log.is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(kind)
+    assert process.wait(timeout=60) == (130 if kind == signal.SIGINT else -kind)
+    before = stamps(out)
+    assert [p.parent.name for p in before] == ["supervised-draw0-seed0"]
+    wait_until_nobody_trains(out)
+    done = subprocess.run([sys.executable, "-m", "crosslevel", *words], check=False)
+    assert done.returncode == 0
+    assert {p: t for p, t in stamps(out).items() if p in before} == before
+    assert len(stamps(out)) == 2
+
+
+def wait_until_nobody_trains(out):
+    """The trainer of a killed bench gets SIGINT from the system, saves, and ends."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        commands = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                commands.append(Path(f"/proc/{pid}/cmdline").read_text())
+            except OSError:
+                continue
+        if not any(str(out) in command and "train" in command for command in commands):
+            return
+        time.sleep(0.1)
+    raise AssertionError("a trainer outlived its bench")
+
+
+def test_paired_difference__knows_a_clear_gain_from_noise():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.3, 0.9, 200)
+    gain = paired_difference(base + 0.05 + rng.normal(0, 0.02, 200), base)
+    assert gain.low < 5 < gain.high
+    assert gain.low > 4
+    assert gain.p < 1e-6
+    noise = paired_difference(base + rng.normal(0, 0.02, 200), base)
+    assert noise.low < 0 < noise.high
+    assert noise.p > 0.05
+    assert paired_difference(base, base).p == 1.0
