@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data generate": ("crosslevel.commands.data_generate", "make synthetic images with masks"),
     "train": ("crosslevel.commands.train", "train a segmenter; repeat the command to resume"),
     "evaluate": ("crosslevel.commands.evaluate", "score a trained segmenter on masks"),
+    "benchmark": ("crosslevel.commands.benchmark", "compare methods; repeat to resume"),
     "predict": ("crosslevel.commands.predict", "write masks for images"),
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
@@ -75,6 +76,7 @@ def _run(name: str, words: list[str]) -> int:
     except (ArgumentError, CrosslevelError) as error:
         return _fail(f"{error}\nSee `crosslevel {name} --help`.", 2)
     try:
+        _use_threads(parsed.get("threads"))
         return int(module.run(parsed) or 0)
     except CrosslevelError as error:
         return _fail(str(error), error.exit_code)
@@ -83,6 +85,13 @@ def _run(name: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def _parser(name: str, module: ModuleType) -> ArgumentParser:

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from crosslevel.console import Reporter
@@ -61,7 +60,6 @@ def evaluate(
     subset: Subset = "test",
     metric_size: MetricSize = "original",
     out: Path | str | None = None,
-    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Score the best model of a run.
@@ -72,7 +70,6 @@ def evaluate(
         subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask.
         metric_size: Score at each mask's own size, or at the network's input size (the paper).
         out: Folder for the files; the run folder if left out.
-        threads: CPU threads; all cores if left out.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -83,8 +80,6 @@ def evaluate(
             "all" a case was trained on.
         DataError: If an image or mask cannot be read.
     """
-    if threads:
-        torch.set_num_threads(threads)
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     classes = folder.config().mask_classes
@@ -171,6 +166,6 @@ def _score(
 def _means(per_image: pd.DataFrame) -> dict[str, float]:
     numbers = per_image.drop(columns=["id", "height", "width"]).mean()
     return {
-        name: round(float(value) * (100 if name.startswith(IN_PERCENT) else 1), 4)
+        str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()
     }

@@ -1,4 +1,4 @@
-"""The trained segmenter as its users hold it: images in, probabilities or masks of their size out."""
+"""The trained segmenter as its users hold it: images in, masks of the same size out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class Segmenter:
     ) -> None:
         self.card = card
         self.device = device or pick_device()
-        self.net = net.to(self.device, memory_format=torch.channels_last).eval()
+        net = net.to(self.device)
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: SegmentationNet = net.eval()
 
     @classmethod
     def load(cls, run: str | Path) -> Segmenter:

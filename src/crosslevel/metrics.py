@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +90,8 @@ def to_classes(
     probabilities: NDArray[np.floating[Any]], threshold: float = 0.5
 ) -> NDArray[np.uint8]:
     """(C, H, W) probabilities → (H, W) class indices, as `score_case` counts them."""
-    if len(probabilities) == 1:
-        return (probabilities[0] >= threshold).astype(np.uint8)
-    return probabilities.argmax(axis=0).astype(np.uint8)
+    classes = probabilities[0] >= threshold if len(probabilities) == 1 else probabilities.argmax(0)
+    return np.asarray(classes, np.uint8)
 
 
 def _score_class(
@@ -124,7 +124,11 @@ def _distances(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple
     import torch
     from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
-    pair = [torch.from_numpy(m)[None, None].float() for m in (prediction, truth)]
-    hd95 = compute_hausdorff_distance(*pair, include_background=True, percentile=95)
-    assd = compute_average_surface_distance(*pair, include_background=True, symmetric=True)
+    first, second = (torch.from_numpy(m)[None, None].float() for m in (prediction, truth))
+    with warnings.catch_warnings():  # MONAI warns of an argument it passes to itself
+        warnings.simplefilter("ignore", FutureWarning)
+        hd95 = compute_hausdorff_distance(first, second, include_background=True, percentile=95)
+        assd = compute_average_surface_distance(
+            first, second, include_background=True, symmetric=True
+        )
     return float(hd95), float(assd)

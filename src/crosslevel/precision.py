@@ -23,7 +23,7 @@ def pick_device() -> torch.device:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """ "auto" becomes the faster of fp32 and bf16 on this device; anything else stays."""
+    """The faster of fp32 and bf16 on this device for "auto"; anything else stays."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -31,10 +31,8 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp
     return "bf16" if bf16_speedup() >= WORTHWHILE else "fp32"
 
 
-def autocast(
-    precision: Literal["fp32", "bf16"], device: torch.device
-) -> AbstractContextManager[None]:
-    """The context in which a forward pass runs in that precision."""
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """The context in which a forward pass runs in that precision, once it is resolved."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 

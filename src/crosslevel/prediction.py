@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -58,7 +57,6 @@ def predict(
     out: Path | str,
     *,
     outputs: Outputs | None = None,
-    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> Prediction:
     """Write one mask for each image, as `<name>.png` at the image's own size.
@@ -70,7 +68,6 @@ def predict(
         images: Files, folders, or glob patterns.
         out: Folder to write into.
         outputs: What else to write.
-        threads: CPU threads; all cores if left out.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -79,8 +76,6 @@ def predict(
     Raises:
         InputError: If there is no model, no image, or two images would get one name.
     """
-    if threads:
-        torch.set_num_threads(threads)
     reporter = reporter or Reporter(quiet=True)
     segmenter = Segmenter.load(run)
     targets = find_images(images, Path(out))

@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-
 from crosslevel.config import TrainConfig, differences, from_yaml, to_yaml
 from crosslevel.errors import InputError
 from crosslevel.files import write_text

@@ -28,7 +28,8 @@ from crosslevel.errors import Interrupted, RunError
 from crosslevel.files import write_text
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
-from crosslevel.methods import Clock, Method, Task, find_method
+from crosslevel.methods import find_method
+from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.metrics import CaseScore, score_case
 from crosslevel.model_folder import ModelCard, save_model
 from crosslevel.precision import autocast, pick_device, resolve_precision
@@ -41,7 +42,6 @@ def train(
     out: Path | str,
     config: TrainConfig | None = None,
     *,
-    threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> RunFolder:
     """Train a segmenter on a folder of images and a few masks, or go on where it was stopped.
@@ -50,7 +50,6 @@ def train(
         data: A folder in one of the known layouts, or a CSV of paths (see `index_cases`).
         out: The run folder; if it holds this run already, it is resumed.
         config: What to train; the paper's CLCC on 320 px if left out.
-        threads: CPU threads; all cores if left out.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -64,15 +63,14 @@ def train(
     """
     reporter = reporter or Reporter(quiet=True)
     config = config or TrainConfig()
-    if threads:
-        torch.set_num_threads(threads)
     config = with_all_args(config)
     run = open_run(Path(out), config)
     is_resumed = run.config_file.is_file()
     device = pick_device()
     precision = run.config().precision if is_resumed else config.precision
     config = replace(config, precision=resolve_precision(precision, device))
-    method = build_method(config).to(device, memory_format=torch.channels_last)
+    method = build_method(config).to(device)
+    method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     prepared = prepare(Path(data), config, reporter, run.split_file if is_resumed else None)
     if not is_resumed:
         facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
@@ -252,7 +250,7 @@ class Trainer:
                     f"The loss {name!r} became {value} at step {step}. Lower --learning_rate, "
                     f"or use --precision fp32; {self.run.path} can be resumed."
                 )
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.method.after_step(clock)

@@ -47,7 +47,6 @@ def run(arguments: Namespace) -> None:
         subset=arguments.subset,
         metric_size=arguments.metric_size,
         out=arguments.out,
-        threads=arguments.threads,
         reporter=reporter,
     )
     print(result.to_text())  # noqa: T201

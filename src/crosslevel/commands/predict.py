@@ -36,7 +36,6 @@ def run(arguments: Namespace) -> int:
         arguments.images,
         arguments.out,
         outputs=outputs,
-        threads=arguments.threads,
         reporter=reporter,
     )
     for problem in result.problems:

@@ -9,6 +9,7 @@ from typing import Any
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from crosslevel.config import TrainConfig, config_path, preset_names
+from crosslevel.methods import METHODS
 
 EXAMPLE = f"""\
 examples:
@@ -16,24 +17,34 @@ examples:
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
 
-presets: {", ".join(preset_names())}"""
+presets: {", ".join(preset_names())}
+methods: {", ".join(METHODS)}, or your own as path/to/file.py:Class"""
 
 
-class ConfigFile(ActionConfigFile):  # type: ignore[misc]
+class ConfigFile(ActionConfigFile):
     """A path, or the name of a preset that is shipped with the package."""
 
     def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
         """Apply the file at this place of the command line."""
-        super().__call__(parser, namespace, str(config_path(value)), option)
+        path = str(config_path(value))
+        super().__call__(parser, namespace, path, option)  # type: ignore[no-untyped-call]
 
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options; those of the configuration come from its fields."""
     parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
     parser.add_argument("--out", type=Path, required=True, help="run folder to write or resume")
+    parser.add_argument(
+        "--evaluate", action="store_true", help="when done, score it on the test part"
+    )
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
     parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
     parser.add_class_arguments(TrainConfig)
+
+
+def to_config(arguments: Namespace) -> TrainConfig:
+    """The configuration among a command's arguments."""
+    return TrainConfig(**{f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)})
 
 
 def run(arguments: Namespace) -> None:
@@ -42,11 +53,11 @@ def run(arguments: Namespace) -> None:
     from crosslevel.training import train
 
     reporter = Reporter()
-    config = TrainConfig(
-        **{f.name: getattr(arguments, f.name) for f in dataclasses.fields(TrainConfig)}
-    )
-    done = train(
-        arguments.data, arguments.out, config, threads=arguments.threads, reporter=reporter
-    )
+    done = train(arguments.data, arguments.out, to_config(arguments), reporter=reporter)
+    if arguments.evaluate:
+        from crosslevel.evaluation import evaluate
+
+        print(evaluate(done.path, arguments.data, reporter=reporter).to_text())  # noqa: T201
     reporter.say(f"Done: {done.path}")
-    reporter.say(f"Score it with `crosslevel evaluate {done.path}`")
+    if not arguments.evaluate:
+        reporter.say(f"Score it with `crosslevel evaluate {done.path}`")

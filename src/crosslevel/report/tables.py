@@ -1,0 +1,34 @@
+"""The table of a comparison, as text and as rows for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crosslevel.report.runs import FinishedRun
+
+COLUMNS = {
+    "dice": "Dice",
+    "iou": "mIoU",
+    "mae": "MAE",
+    "precision": "Precision",
+    "recall": "Recall",
+    "hd95_px": "HD95 (px)",
+}
+
+
+def comparison(runs: Sequence[FinishedRun]) -> pd.DataFrame:
+    """One row for each run: mean scores on the test images, steps and minutes of training."""
+    rows = []
+    for run in runs:
+        means = run.summary["mean"]
+        row = {label: f"{means[name]:.2f}" for name, label in COLUMNS.items()}
+        row |= {"Steps": str(run.num_steps), "Minutes": f"{run.seconds / 60:.1f}"}
+        rows.append({"Method": run.name, **row})
+    return pd.DataFrame(rows)
+
+
+def to_text(table: pd.DataFrame) -> str:
+    """The table for a terminal."""
+    return table.to_string(index=False)

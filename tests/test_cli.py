@@ -1,0 +1,237 @@
+"""The commands as a user types them, in processes of their own where it matters."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from crosslevel.cli import COMMANDS, main
+from crosslevel.data.synthetic import write_synthetic
+
+TINY = [
+    *("--size", "32", "--labelled", "4", "--batch_labelled", "2", "--batch_unlabelled", "2"),
+    *("--args.tiles", "2", "--model.widths", "[4,8]", "--precision", "fp32", "--threads", "1"),
+]
+
+
+def train_words(data, out, *more):
+    return ["train", "--data", str(data), "--out", str(out), *TINY, *more]
+
+
+def start(words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "crosslevel", *words], stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_epochs(run, count, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (run / "log.csv").is_file() and len(pd.read_csv(run / "log.csv")) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no {count} epochs: {process.communicate(timeout=5)}")
+
+
+def test_train_evaluate_predict__as_a_user_calls_them(lesions, tmp_path, capsys):
+    run, masks = tmp_path / "run", tmp_path / "masks"
+    assert main(train_words(lesions, run, "--epochs", "3")) == 0
+    assert f"Done: {run}" in capsys.readouterr().err
+    assert main(["evaluate", str(run)]) == 0
+    assert "Dice" in capsys.readouterr().out
+    assert main(["predict", str(run), str(lesions / "images"), "--out", str(masks)]) == 0
+    assert f"Done: 24 masks in {masks}" in capsys.readouterr().err
+    assert len(list(masks.glob("*.png"))) == 24
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT], ids=lambda s: s.name)
+def test_train__killed_and_repeated_ends_like_one_that_was_not(lesions, tmp_path, kind):
+    words = ["--epochs", "100", "--check_every", "5"]
+    assert main(train_words(lesions, tmp_path / "whole", *words)) == 0
+    run = tmp_path / "run"
+    process = start(train_words(lesions, run, *words))
+    wait_for_epochs(run, 6, process)
+    process.send_signal(kind)
+    said = process.communicate(timeout=60)[1]
+    if kind == signal.SIGINT:
+        assert process.returncode == 130
+        assert "Repeat the same command to go on" in said
+    assert len(pd.read_csv(run / "log.csv")) < 100
+    assert main(train_words(lesions, run, *words)) == 0
+    model = "model/model.safetensors"
+    assert (run / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
+    there, here = (
+        pd.read_csv(f / "log.csv").drop(columns="seconds") for f in (run, tmp_path / "whole")
+    )
+    pd.testing.assert_frame_equal(there, here)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help__of_each_command_has_an_example(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*name.split(), "--help"])
+    assert f"crosslevel {name} " in capsys.readouterr().out.partition("example")[2]
+
+
+def test_help__lists_every_command(capsys):
+    assert main([]) == 0
+    assert all(name in capsys.readouterr().out or name for name in COMMANDS)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out[0].isdigit()
+
+
+def test_print_config__is_a_configuration(tmp_path, lesions, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*train_words(lesions, tmp_path / "run"), "--print_config"])
+    assert "labelled: 4" in capsys.readouterr().out
+
+
+def test_config__a_preset_and_an_override(lesions, tmp_path):
+    config = ["--config", "demo", "--epochs", "1"]
+    words = ["train", "--data", str(lesions), "--out", str(tmp_path / "r"), *config, *TINY]
+    assert main(words) == 0
+    text = (tmp_path / "r" / "config.yaml").read_text()
+    assert "size: 32" in text
+    assert "warmup: 0.1" in text
+
+
+def broken(folder, damage):
+    write_synthetic(folder, 24, size=32, seed=0)
+    damage(folder)
+    return folder
+
+
+def save(path, array):
+    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+
+
+def blank_all(folder):
+    for mask in (folder / "masks").iterdir():
+        save(mask, np.zeros((32, 32)))
+
+
+def remove_masks(folder):
+    for mask in (folder / "masks").iterdir():
+        mask.unlink()
+    (folder / "masks").rmdir()
+
+
+def rename_masks(folder):
+    for mask in (folder / "masks").iterdir():
+        mask.rename(mask.with_name(f"other{mask.name}"))
+
+
+BAD_DATA = {
+    "no masks": (remove_masks, ["mask"]),
+    "stems differ": (rename_masks, ["masks", "image"]),
+    "sizes differ": (
+        lambda f: save(f / "masks" / "lesion_0003.png", np.zeros((32, 30))),
+        ["lesion_0003.png", "32", "30"],
+    ),
+    "truncated": (
+        lambda f: (f / "images" / "lesion_0003.jpg").write_bytes(
+            (f / "images" / "lesion_0003.jpg").read_bytes()[:300]
+        ),
+        ["lesion_0003.jpg"],
+    ),
+    "all masks blank": (blank_all, ["mask"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_train__bad_data_is_refused_before_training(tmp_path, capsys, name):
+    damage, words = BAD_DATA[name]
+    data = broken(tmp_path / "data", damage)
+    assert main(train_words(data, tmp_path / "run", "--labelled", "1.0")) == 2
+    said = capsys.readouterr().err
+    assert all(word in said for word in words), said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--size", "34"], "divisible by 4"),
+        (["--batch_labelled", "5"], "fewer than a batch of 5"),
+        (["--labelled", "500"], "500"),
+        (["--method", "clc"], "Did you mean 'clcc'"),
+        (["--config", "kvasr"], "Did you mean 'kvasir'"),
+        (["--args.tile", "3"], "Did you mean 'tiles'"),
+        (["--size", "big"], "size"),
+        (["--sise", "32"], "--sise"),
+    ],
+)
+def test_train__wrong_options_say_what_to_do(lesions, tmp_path, capsys, words, expected):
+    assert main(train_words(lesions, tmp_path / "run", *words)) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--data", "nowhere", "--out", "run", *TINY], "nowhere"),
+        (["train", "--data", "nowhere"], "out"),
+        (["evaluate", "nowhere"], "no run folder"),
+        (["predict", "nowhere", "x.png", "--out", "y"], "model"),
+        (["data", "check", "nowhere"], "nowhere"),
+        (["data", "download", "kvasir", "--out", "x"], "kvasir-seg"),
+        (["trian"], "no command 'trian'"),
+        (["data"], "no command 'data'"),
+    ],
+)
+def test_commands__wrong_input_exits_with_2(tmp_path, monkeypatch, capsys, words, expected):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def test_data_check__prints_counts_and_every_problem(tmp_path, capsys):
+    data = write_synthetic(tmp_path / "data", 6, size=32, masks=4, seed=0)
+    assert main(["data", "check", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert "6" in said
+    assert "4 with a mask" in said
+    (data / "images" / "lesion_0001.jpg").write_bytes(b"")
+    save(data / "masks" / "lesion_0002.png", np.zeros((5, 5)))
+    assert main(["data", "check", str(data)]) == 2
+    said = capsys.readouterr().out
+    assert "lesion_0001.jpg" in said
+    assert "lesion_0002.png" in said
+
+
+def test_predict__bad_images_are_listed_and_exit_with_1(lesions, tmp_path, capsys):
+    assert main(train_words(lesions, tmp_path / "run", "--epochs", "1")) == 0
+    images = tmp_path / "in"
+    images.mkdir()
+    save(images / "good.png", np.zeros((20, 20, 3)))
+    (images / "bad.png").write_text("no image")
+    words = ["predict", str(tmp_path / "run"), str(images), "--out", str(tmp_path / "out")]
+    assert main(words) == 1
+    assert "bad.png" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "out") == ["good.png"]
+
+
+def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):
+    words = ["demo", "--out", str(tmp_path / "demo"), "--num_images", "60", "--epochs", "1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "Supervised U-Net" in said
+    assert "CLCC" in said
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page.replace("http-equiv", "")
+    assert (tmp_path / "demo" / "figure.png").stat().st_size > 10_000

@@ -1,0 +1,88 @@
+import dataclasses
+
+import pytest
+
+from crosslevel.config import (
+    TrainConfig,
+    config_path,
+    differences,
+    from_dict,
+    from_yaml,
+    preset_names,
+    to_yaml,
+)
+from crosslevel.training import build_method, with_all_args
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_preset__is_complete_and_builds_its_method(name):
+    config = from_yaml(config_path(name))
+    text = config_path(name).read_text()
+    for field in dataclasses.fields(TrainConfig):
+        assert f"\n{field.name}:" in text, f"{name}.yaml leaves out {field.name}"
+    build_method(config)
+
+
+def test_presets__are_the_ones_the_docs_name():
+    assert preset_names() == ["authors", "demo", "isic2018", "kvasir", "small"]
+
+
+def test_yaml__round_trip(tmp_path):
+    config = with_all_args(from_yaml(config_path("authors")))
+    file = tmp_path / "config.yaml"
+    file.write_text(to_yaml(config))
+    assert differences(from_yaml(file), config) == []
+
+
+def test_differences__names_the_dotted_field():
+    a, b = TrainConfig(args={"tiles": 5}), TrainConfig(args={"tiles": 4}, size=160)
+    assert differences(a, b) == ["args.tiles: 5 → 4", "size: 320 → 160"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"siz": 3}, "unknown key 'siz'.*Did you mean 'size'"),
+        ({"size": "big"}, "size"),
+        ({"size": 0}, "size is 0; it must be at least 1"),
+        ({"model": {"wdths": [4]}}, "wdths"),
+        ({"warmup": 3.0}, "warmup is 3.0"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        (["size"], "expected names with values"),
+    ],
+)
+def test_from_dict__names_what_is_wrong(values, message):
+    with pytest.raises(ValueError, match=message):
+        from_dict(TrainConfig, values, where="my.yaml")
+
+
+def test_from_yaml__names_a_file_that_is_not_yaml(tmp_path):
+    file = tmp_path / "broken.yaml"
+    file.write_text("size: [")
+    with pytest.raises(ValueError, match=r"broken\.yaml is not a configuration"):
+        from_yaml(file)
+
+
+def test_config_path__suggests_the_nearest_preset():
+    with pytest.raises(ValueError, match="Did you mean 'kvasir'"):
+        config_path("kvasr")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "clc"}, "Unknown method 'clc'.*Did you mean 'clcc'"),
+        ({"method": "nowhere.py:M"}, "does not exist"),
+        ({"method": "no_such_module:M"}, "cannot be imported"),
+        ({"method": "crosslevel.tiles:to_tiles"}, "no class 'to_tiles'"),
+        ({"args": {"tile": 5}}, "args of clcc: unknown key 'tile'.*Did you mean 'tiles'"),
+        ({"args": {"negatives": "all"}}, "negatives"),
+        ({"args": {"stages": []}}, "at least one stage"),
+        ({"size": 300}, r"divisible by 80.*Choose 240 or 320"),
+        ({"size": 300, "method": "supervised"}, r"divisible by 16.*Choose 288 or 304"),
+        ({"size": 10, "args": {"tiles": 1}}, "Choose 16"),
+    ],
+)
+def test_build_method__refuses(changes, message):
+    with pytest.raises(ValueError, match=message):
+        build_method(TrainConfig(**changes))

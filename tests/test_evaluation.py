@@ -1,0 +1,84 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from crosslevel.data.split import Split
+from crosslevel.data.synthetic import write_synthetic
+from crosslevel.evaluation import evaluate
+from crosslevel.inference import Segmenter
+from crosslevel.training import train
+from tiny import tiny_config
+
+
+@pytest.fixture(scope="module")
+def run(lesions, tmp_path_factory):
+    return train(lesions, tmp_path_factory.mktemp("runs") / "run", tiny_config("supervised"))
+
+
+def test_evaluate__scores_every_test_case_by_its_saved_mask(run, lesions):
+    result = evaluate(run.path)
+    rows = pd.read_csv(run.per_image_file).set_index("id")
+    assert sorted(rows.index) == sorted(Split.load(run.split_file).test)
+    segmenter = Segmenter.load(run.path)
+    for case, row in rows.iterrows():
+        truth = np.asarray(Image.open(lesions / "masks" / f"{case}.png")) > 0
+        mask = segmenter.predict(lesions / "images" / f"{case}.jpg") > 0
+        total = mask.sum() + truth.sum()
+        assert row["dice"] == pytest.approx(2 * (mask & truth).sum() / total if total else 1.0)
+    summary = json.loads(run.summary_file.read_text())
+    assert summary["mean"]["dice"] == pytest.approx(100 * rows["dice"].mean(), abs=1e-3)
+    assert summary["mean"]["hd95_px"] == pytest.approx(rows["hd95_px"].mean(), abs=1e-3)
+    assert "Dice" in result.to_text()
+
+
+def test_evaluate__at_input_size_and_elsewhere(run, lesions, tmp_path):
+    large = tmp_path / "large"
+    for folder in ("images", "masks"):
+        (large / folder).mkdir(parents=True)
+        for file in (lesions / folder).iterdir():
+            Image.open(file).resize((48, 40), Image.Resampling.NEAREST).save(
+                large / folder / file.name
+            )
+    original = evaluate(run.path, large, subset="all", out=tmp_path / "a").per_image
+    small = evaluate(
+        run.path, large, subset="all", metric_size="input", out=tmp_path / "b"
+    ).per_image
+    assert set(zip(original["height"], original["width"], strict=True)) == {(40, 48)}
+    assert set(zip(small["height"], small["width"], strict=True)) == {(32, 32)}
+    assert (tmp_path / "a" / "per_image.csv").is_file()
+
+
+def test_evaluate__refuses_images_it_was_trained_on(run, lesions, tmp_path):
+    with pytest.raises(ValueError, match=r"14 images of .* were trained on"):
+        evaluate(run.path, lesions, subset="all", out=tmp_path)
+
+
+def test_evaluate__other_images(run, tmp_path):
+    other = write_synthetic(tmp_path / "other", 3, size=40, seed=5)
+    result = evaluate(run.path, other, subset="all", out=tmp_path / "scores")
+    assert len(result.per_image) == 3
+
+
+def test_evaluate__a_missing_test_image_is_an_error_not_a_missing_row(run, lesions, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(lesions, data)
+    gone = Split.load(run.split_file).test[0]
+    (data / "images" / f"{gone}.jpg").unlink()
+    (data / "masks" / f"{gone}.png").unlink()
+    with pytest.raises(ValueError, match=gone):
+        evaluate(run.path, data)
+
+
+def test_evaluate__a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(ValueError, match="is no run folder"):
+        evaluate(tmp_path)
+
+
+def test_evaluate__several_classes_have_a_column_each(lesions, tmp_path):
+    config = tiny_config("supervised", epochs=1, classes={"lesion": 255, "tool": 128})
+    run = train(lesions, tmp_path / "run", config)
+    assert {"dice_lesion", "dice_tool"} <= set(evaluate(run.path).per_image.columns)

@@ -1,0 +1,34 @@
+"""The examples work as they are."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from crosslevel.evaluation import evaluate
+from crosslevel.training import train
+from tiny import tiny_config
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_own_data__runs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "own_data.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "test Dice" in done.stdout
+
+
+def test_add_a_method__trains_and_is_scored_without_touching_the_package(lesions, tmp_path):
+    file = EXAMPLES / "add_a_method.py"
+    assert len(file.read_text().splitlines()) < 60
+    run = train(lesions, tmp_path / "run", tiny_config(f"{file}:Mine"))
+    log = pd.read_csv(run.log_file)
+    assert log["loss/entropy"].notna().tolist() == [False, True, True]
+    assert evaluate(run.path).summary["method"] == f"{file}:Mine"

@@ -1,0 +1,145 @@
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosslevel import prediction
+from crosslevel.data import reading
+from crosslevel.inference import Segmenter
+from crosslevel.prediction import Outputs, predict
+from crosslevel.training import train
+from tiny import tiny_config
+
+
+@pytest.fixture(scope="module")
+def run(lesions, tmp_path_factory):
+    return train(lesions, tmp_path_factory.mktemp("runs") / "run", tiny_config("supervised"))
+
+
+def write_image(path, width, height, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_predict__writes_masks_at_each_image_s_own_size(run, tmp_path):
+    images = tmp_path / "in"
+    for index in range(11):
+        write_image(images / f"{index}.png", 30 + index, 50, index)
+    result = predict(run.path, [images], tmp_path / "out")
+    assert (result.num_written, result.problems) == (11, [])
+    for index in range(11):
+        mask = np.asarray(Image.open(tmp_path / "out" / f"{index}.png"))
+        assert mask.shape == (50, 30 + index)
+        assert set(np.unique(mask)) <= {0, 255}
+
+
+def test_predict__equals_the_python_call(run, lesions, tmp_path):
+    predict(run.path, [lesions / "images"], tmp_path)
+    segmenter = Segmenter.load(run.path)
+    for image in (lesions / "images").iterdir():
+        written = np.asarray(Image.open(tmp_path / f"{image.stem}.png"))
+        assert np.array_equal(written > 0, segmenter.predict(image) > 0)
+
+
+def test_predict__overlay_and_probabilities(run, lesions, tmp_path):
+    image = next((lesions / "images").iterdir())
+    predict(run.path, [image], tmp_path, outputs=Outputs(overlay=True, probabilities=True))
+    names = {p.name for p in tmp_path.iterdir()}
+    stem = image.stem
+    assert names == {f"{stem}.png", f"{stem}_overlay.jpg", f"{stem}_probability.png"}
+    written = np.asarray(Image.open(tmp_path / f"{stem}_probability.png")) / 65535
+    np.testing.assert_allclose(written, Segmenter.load(run.path).probabilities(image)[0], atol=1e-4)
+
+
+def test_predict__keeps_sub_folders_and_takes_patterns(run, tmp_path):
+    write_image(tmp_path / "in" / "a" / "x.png", 32, 32)
+    write_image(tmp_path / "in" / "b" / "x.png", 32, 32)
+    predict(run.path, [tmp_path / "in"], tmp_path / "tree")
+    assert {str(p.relative_to(tmp_path / "tree")) for p in (tmp_path / "tree").rglob("*.png")} == {
+        "a/x.png",
+        "b/x.png",
+    }
+    predict(run.path, [str(tmp_path / "in" / "a" / "*.png")], tmp_path / "flat")
+    assert (tmp_path / "flat" / "x.png").is_file()
+
+
+def test_predict__a_bad_image_loses_only_itself(run, tmp_path):
+    for index in range(9):
+        write_image(tmp_path / "in" / f"{index}.png", 32, 32, index)
+    (tmp_path / "in" / "4.png").write_text("no image")
+    result = predict(run.path, [tmp_path / "in"], tmp_path / "out")
+    assert result.num_written == 8
+    assert len(result.problems) == 1
+    assert "4.png" in result.problems[0]
+    assert len(list((tmp_path / "out").iterdir())) == 8
+
+
+def test_predict__two_images_of_one_name_are_refused_before_any_work(run, tmp_path):
+    for suffix in ("png", "jpg"):
+        write_image(tmp_path / "in" / f"x.{suffix}", 32, 32)
+    with pytest.raises(ValueError, match=r"x\.jpg and .*x\.png would both be"):
+        predict(run.path, [tmp_path / "in"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict__never_overwrites_the_image_itself(run, tmp_path):
+    write_image(tmp_path / "x.png", 32, 32)
+    with pytest.raises(ValueError, match="would both be"):
+        predict(run.path, [tmp_path / "x.png"], tmp_path)
+
+
+def test_predict__nothing_there(run, tmp_path):
+    with pytest.raises(ValueError, match="no image there"):
+        predict(run.path, [tmp_path / "nowhere"], tmp_path / "out")
+
+
+def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
+    for index in range(40):
+        write_image(tmp_path / "in" / f"{index}.png", 8, 8, index)
+    read: list[Any] = []
+    written: list[int] = []
+    most: list[int] = []
+    original_write = prediction._write
+
+    def count_read(path):
+        read.append(path)
+        most.append(len(read) - len(written))
+        return reading.read_image(path)
+
+    def count_write(*args):
+        written.append(1)
+        original_write(*args)
+
+    monkeypatch.setattr(prediction, "read_image", count_read)
+    monkeypatch.setattr(prediction, "_write", count_write)
+    predict(run.path, [tmp_path / "in"], tmp_path / "out")
+    assert max(most) <= 2 * prediction.BATCH_SIZE
+
+
+def test_segmenter__from_a_copied_model_folder_alone(run, lesions, tmp_path):
+    shutil.copytree(run.model_folder, tmp_path / "shipped")
+    image = next((lesions / "images").iterdir())
+    here, there = Segmenter.load(run.path), Segmenter.load(tmp_path / "shipped")
+    assert np.array_equal(here.probabilities(image), there.probabilities(image))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "model.json").unlink(), r"model\.json is missing"),
+        (lambda f: (f / "model.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "model.json").write_text('{"run": 1}'), "unknown key 'run'"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "cannot be read"),
+        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
+    ],
+)
+def test_segmenter__a_damaged_model_is_named(run, tmp_path, damage, message):
+    folder = tmp_path / "model"
+    shutil.copytree(run.model_folder, folder)
+    damage(folder)
+    with pytest.raises(ValueError, match=message):
+        Segmenter.load(tmp_path)

@@ -1,0 +1,196 @@
+import math
+import shutil
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+import torch
+
+from crosslevel.console import Reporter
+from crosslevel.data.split import Split
+from crosslevel.errors import Interrupted, RunError
+from crosslevel.methods import METHODS
+from crosslevel.training import Trainer, learning_rate_factor, train
+from tiny import tiny_config
+
+RUN_FILES = {
+    "checkpoints/best.ckpt",
+    "checkpoints/last.ckpt",
+    "config.yaml",
+    "environment.json",
+    "log.csv",
+    "model/model.json",
+    "model/model.safetensors",
+    "split.json",
+}
+
+
+def weights(run):
+    return torch.load(run.last_checkpoint, weights_only=True)["method"]
+
+
+def assert_equal_runs(first, second):
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    log_a, log_b = (pd.read_csv(run.log_file).drop(columns="seconds") for run in (first, second))
+    pd.testing.assert_frame_equal(log_a, log_b)
+    models = [(run.model_folder / "model.safetensors").read_bytes() for run in (first, second)]
+    assert models[0] == models[1]
+
+
+def stop_at(monkeypatch, step):
+    """Let training be interrupted when `step` is about to be done."""
+    original = Trainer._step
+
+    def interrupted(self, number):
+        if number == step:
+            raise KeyboardInterrupt
+        return original(self, number)
+
+    monkeypatch.setattr(Trainer, "_step", interrupted)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_train__leaves_exactly_these_files(lesions, tmp_path, method):
+    run = train(lesions, tmp_path / "run", tiny_config(method))
+    files = {str(p.relative_to(run.path)) for p in run.path.rglob("*") if p.is_file()}
+    assert {f for f in files if not f.startswith("tensorboard/")} == RUN_FILES
+    log = pd.read_csv(run.log_file)
+    assert log["epoch"].tolist() == [1, 2, 3]
+    assert log["step"].tolist() == [2, 4, 6]
+    assert log[["val/dice", "val/iou", "val/mae", "loss/supervised"]].notna().all().all()
+
+
+def test_train__clcc_runs_both_stages(lesions, tmp_path):
+    log = pd.read_csv(train(lesions, tmp_path / "run", tiny_config()).log_file)
+    assert log["loss/contrast"].notna().tolist() == [True, False, False]
+    assert log["loss/consistency"].notna().tolist() == [False, True, True]
+
+
+def test_train__same_seed_same_run_other_seed_another(lesions, tmp_path):
+    first, second, other = (
+        train(lesions, tmp_path / name, tiny_config(seed=seed))
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert_equal_runs(first, second)
+    assert not torch.equal(weights(first)["net.h.weight"], weights(other)["net.h.weight"])
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_train__killed_and_repeated_equals_uninterrupted(
+    lesions, tmp_path, monkeypatch, method, step
+):
+    whole = train(lesions, tmp_path / "whole", tiny_config(method))
+    with monkeypatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            train(lesions, tmp_path / "killed", tiny_config(method))
+    assert_equal_runs(whole, train(lesions, tmp_path / "killed", tiny_config(method)))
+
+
+def test_train__stopped_inside_an_epoch_equals_uninterrupted(lesions, tmp_path, monkeypatch):
+    whole = train(lesions, tmp_path / "whole", tiny_config())
+    calls = iter(range(1, 100))
+    with monkeypatch.context() as patch:
+
+        @contextmanager
+        def stop_after_three():
+            yield lambda: next(calls) == 3
+
+        patch.setattr("crosslevel.training.requested_stop", stop_after_three)
+        with pytest.raises(Interrupted, match=r"Stopped after step 3 of 6;.*Repeat the same"):
+            train(lesions, tmp_path / "stopped", tiny_config())
+    assert_equal_runs(whole, train(lesions, tmp_path / "stopped", tiny_config()))
+
+
+def test_train__finished_run_is_left_alone(lesions, tmp_path, monkeypatch):
+    run = train(lesions, tmp_path / "run", tiny_config())
+    before = run.last_checkpoint.stat().st_mtime_ns
+    monkeypatch.setattr(Trainer, "_step", lambda *_: pytest.fail("no step is left to do"))
+    train(lesions, tmp_path / "run", tiny_config())
+    assert run.last_checkpoint.stat().st_mtime_ns == before
+
+
+def test_train__another_configuration_is_refused_with_the_difference(lesions, tmp_path):
+    train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+    with pytest.raises(ValueError, match="another configuration:\n  epochs: 1 → 2"):
+        train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2))
+
+
+def test_train__a_folder_of_other_things_is_refused(lesions, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="is no run folder"):
+        train(lesions, tmp_path, tiny_config())
+
+
+def test_train__a_damaged_checkpoint_is_named(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+    run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"last\.ckpt cannot be read"):
+        train(lesions, run.path, tiny_config("supervised", epochs=1))
+
+
+def test_train__a_loss_that_is_not_finite_stops_and_is_named(lesions, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "crosslevel.methods.clcc.cross_level_contrastive_loss",
+        lambda *_, **__: torch.tensor(math.nan, requires_grad=True),
+    )
+    with pytest.raises(RunError, match="'contrast' became nan at step 0"):
+        train(lesions, tmp_path / "run", tiny_config())
+
+
+def test_train__a_given_split_wins(lesions, tmp_path):
+    first = train(lesions, tmp_path / "first", tiny_config("supervised", epochs=1, draw=3))
+    config = tiny_config("supervised", epochs=1, split=first.split_file)
+    second = train(lesions, tmp_path / "second", config)
+    assert Split.load(second.split_file) == Split.load(first.split_file)
+
+
+def test_train__masks_of_unlabelled_and_test_images_change_nothing(lesions, tmp_path):
+    clean = train(lesions, tmp_path / "clean", tiny_config())
+    poisoned = tmp_path / "poisoned"
+    shutil.copytree(lesions, poisoned)
+    split = Split.load(clean.split_file)
+    some_mask = next((poisoned / "masks").iterdir()).read_bytes()
+    for case in (*split.train_unlabelled, *split.test):
+        (poisoned / "masks" / f"{case}.png").write_bytes(some_mask)
+    assert_equal_runs(clean, train(poisoned, tmp_path / "run", tiny_config()))
+
+
+def test_train__unlabelled_masks_may_even_be_broken(lesions, tmp_path):
+    split = Split.load(train(lesions, tmp_path / "clean", tiny_config(epochs=1)).split_file)
+    broken = tmp_path / "broken"
+    shutil.copytree(lesions, broken)
+    for case in split.train_unlabelled:
+        (broken / "masks" / f"{case}.png").write_text("not a mask")
+    train(broken, tmp_path / "run", tiny_config(epochs=1))
+
+
+def test_train__checks_only_as_often_as_asked(lesions, tmp_path):
+    config = tiny_config("supervised", check_every=2)
+    log = pd.read_csv(train(lesions, tmp_path / "run", config).log_file)
+    assert log["val/dice"].notna().tolist() == [False, True, True]
+
+
+def test_train__several_classes(tmp_path, lesions):
+    config = tiny_config(classes={"lesion": 255})
+    run = train(lesions, tmp_path / "run", config)
+    assert weights(run)["net.h.weight"].shape[0] == 2
+
+
+def test_train__tells_what_it_does(lesions, tmp_path, capsys):
+    train(lesions, tmp_path / "run", tiny_config(), reporter=Reporter())
+    said = capsys.readouterr().err
+    assert "4 labelled and 10 unlabelled images to train on, 5 to validate, 5 to test" in said
+    assert "clcc (fp32)" in said
+    assert "consistency" in said
+
+
+@pytest.mark.parametrize(
+    ("progress", "decay", "expected"),
+    [(0.0, "cosine", 0.0), (0.25, "none", 1.0), (0.625, "cosine", 0.5), (1.0, "cosine", 0.0)],
+)
+def test_learning_rate__warms_up_then_decays(progress, decay, expected):
+    assert learning_rate_factor(progress, 0.25, decay) == pytest.approx(expected)
