@@ -90,17 +90,26 @@ def test_train__killed_and_repeated_equals_uninterrupted(
     assert_equal_runs(whole, train(lesions, tmp_path / "killed", tiny_config(method)))
 
 
-def test_train__stopped_inside_an_epoch_equals_uninterrupted(lesions, tmp_path, monkeypatch):
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 4, 5])
+def test_train__stopped_after_any_step_equals_uninterrupted(
+    lesions, tmp_path, monkeypatch, num_steps
+):
     whole = train(lesions, tmp_path / "whole", tiny_config())
-    calls = iter(range(1, 100))
+    original, done = Trainer._step, []
+
+    def count(self, step):
+        done.append(step)
+        return original(self, step)
+
+    @contextmanager
+    def stop_after_steps():
+        yield lambda: len(done) >= num_steps
+
     with monkeypatch.context() as patch:
-
-        @contextmanager
-        def stop_after_three():
-            yield lambda: next(calls) == 3
-
-        patch.setattr("crosslevel.training.requested_stop", stop_after_three)
-        with pytest.raises(Interrupted, match=r"Stopped after step 3 of 6;.*Repeat the same"):
+        patch.setattr(Trainer, "_step", count)
+        patch.setattr("crosslevel.training.requested_stop", stop_after_steps)
+        message = rf"Stopped after step {num_steps} of 6;.*Repeat the same command"
+        with pytest.raises(Interrupted, match=message):
             train(lesions, tmp_path / "stopped", tiny_config())
     assert_equal_runs(whole, train(lesions, tmp_path / "stopped", tiny_config()))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,9 +62,3 @@ def load_checkpoint(
     method.load_state_dict(state["method"])
     optimizer.load_state_dict(state["optimizer"])
     return Progress(**state["progress"])
-
-
-def keep_as_best(last: Path, best: Path) -> None:
-    """Copy the last checkpoint to the best one, atomically."""
-    with last.open("rb") as source, atomic_file(best) as target:
-        shutil.copyfileobj(source, target)

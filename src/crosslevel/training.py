@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from crosslevel.checkpoints import Progress, keep_as_best, load_checkpoint, save_checkpoint
+from crosslevel.checkpoints import Progress, load_checkpoint, save_checkpoint
 from crosslevel.config import TrainConfig, from_dict
 from crosslevel.console import Advance, Reporter, duration
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
@@ -183,33 +183,41 @@ class Trainer:
             self.reporter.task(label, self.num_steps, self.progress.step) as advance,
         ):
             while self.progress.step < self.num_steps:
-                self._epoch(advance, is_stop_requested)
-                for name, value in self.progress.rows[-1].items():
-                    board.add_scalar(name, value, len(self.progress.rows))
+                if self._epoch(advance, is_stop_requested):
+                    for name, value in self.progress.rows[-1].items():
+                        board.add_scalar(name, value, len(self.progress.rows))
+                if is_stop_requested() and self.progress.step < self.num_steps:
+                    raise Interrupted(
+                        f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
+                        f"is saved in {self.run.path}. Repeat the same command to go on."
+                    )
         self.reporter.say(
             f"Best validation Dice {100 * self.progress.best_dice:.2f} "
             f"after {duration(self.progress.seconds)} of training"
         )
 
-    def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> None:
-        """The rest of the epoch under way, then validation, log and checkpoint."""
+    def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
+        """The rest of the epoch under way, then validation, log and checkpoint.
+
+        Returns:
+            False if a stop was requested before its last step, and only a checkpoint was written.
+        """
         start = time.monotonic()
         epoch = self.progress.step // self.data.steps_per_epoch
+        end = (epoch + 1) * self.data.steps_per_epoch
         self.method.train()
-        for step in range(self.progress.step, (epoch + 1) * self.data.steps_per_epoch):
+        for step in range(self.progress.step, end):
             losses = self._step(step)
             for name, value in losses.items():
                 self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
             self.progress.step = step + 1
             advance(1, self._note(epoch, losses))
-            if is_stop_requested():
+            if is_stop_requested() and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
-                self._save()
-                raise Interrupted(
-                    f"Stopped after step {self.progress.step} of {self.num_steps}; everything is "
-                    f"saved in {self.run.path}. Repeat the same command to go on."
-                )
+                self._save(self.run.last_checkpoint)
+                return False
         self._finish_epoch(epoch, start)
+        return True
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
@@ -230,10 +238,9 @@ class Trainer:
         if score and is_best:
             progress.best_dice = score.dice
             self._export()
-        self._save()
-        if is_best:
-            keep_as_best(self.run.last_checkpoint, self.run.best_checkpoint)
+            self._save(self.run.best_checkpoint)
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
+        self._save(self.run.last_checkpoint)  # the last, so that a kill before it repeats the epoch
 
     def _step(self, step: int) -> dict[str, float]:
         clock = Clock(step, self.num_steps)
@@ -275,8 +282,8 @@ class Trainer:
         factor = learning_rate_factor(middle, self.config.warmup, self.config.decay)
         return self.config.learning_rate * factor
 
-    def _save(self) -> None:
-        save_checkpoint(self.run.last_checkpoint, self.progress, self.method, self.optimizer)
+    def _save(self, path: Path) -> None:
+        save_checkpoint(path, self.progress, self.method, self.optimizer)
 
     def _export(self) -> None:
         classes = self.config.mask_classes
