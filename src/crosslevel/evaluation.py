@@ -164,7 +164,7 @@ def _score(
 
 
 def _means(per_image: pd.DataFrame) -> dict[str, float]:
-    numbers = per_image.drop(columns=["id", "height", "width"]).mean()
+    numbers = per_image.drop(columns=["id", "foreground_share", "height", "width"]).mean()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()
