@@ -17,7 +17,7 @@ from crosslevel.data.cases import index_cases
 from crosslevel.data.preprocess import resize_mask
 from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
-from crosslevel.errors import InputError
+from crosslevel.errors import DataError, InputError
 from crosslevel.files import write_text
 from crosslevel.inference import Probabilities, Segmenter
 from crosslevel.metrics import CaseScore, score_case
@@ -143,6 +143,13 @@ def _score_all(
     for case, probability in zip(cases, stream(images), strict=True):
         assert case.mask is not None, "only cases with masks are evaluated"
         truth = read_mask(case.mask, classes)
+        if metric_size == "original" and truth.shape != probability.shape[1:]:
+            raise DataError(
+                [
+                    f"{case.mask}: {truth.shape} (height, width), but its image {case.image} is "
+                    f"{probability.shape[1:]}. Give the mask the size of its image."
+                ]
+            )
         if metric_size == "input":
             truth = resize_mask(truth, segmenter.card.size)
         yield _score(case, probability, truth, segmenter)

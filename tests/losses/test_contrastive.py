@@ -148,3 +148,12 @@ def test_contrastive__refuses_unknown_options(options, message):
 def test_contrastive__refuses_maps_of_different_shapes():
     with pytest.raises(ValueError, match="one shape"):
         cross_level_contrastive_loss(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 3, 3))
+
+
+def test_contrastive__is_computed_in_float32_under_autocast():
+    global_map, local_map = (x.bfloat16() for x in maps(dim=64))
+    expected = cross_level_contrastive_loss(global_map.float(), local_map.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = cross_level_contrastive_loss(global_map, local_map)
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx(float(expected), rel=1e-6)

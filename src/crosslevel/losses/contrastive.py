@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
 from crosslevel.errors import InputError
+from crosslevel.losses.probability import widen
 
 Normalisation = Literal["l2", "l1", "none"]
 Negatives = Literal["global", "local", "both"]
@@ -75,10 +76,11 @@ def contrastive_terms(
         (B, n²) non-negative terms, positions row-major.
     """
     _check(global_map, local_map, temperature, negatives)
-    queries = _vectors(global_map, normalize)  # (B, n², D)
-    keys = _vectors(local_map, normalize)
-    to_local = queries @ keys.transpose(1, 2) / temperature  # (B, n², n²)
-    to_global = queries @ queries.transpose(1, 2) / temperature
+    with torch.autocast(global_map.device.type, enabled=False):  # τ magnifies rounding
+        queries = _vectors(global_map, normalize)  # (B, n², D)
+        keys = _vectors(local_map, normalize)
+        to_local = queries @ keys.transpose(1, 2) / temperature  # (B, n², n²)
+        to_global = queries @ queries.transpose(1, 2) / temperature
     positive = to_local.diagonal(dim1=1, dim2=2)
     itself = torch.eye(positive.shape[1], dtype=torch.bool, device=positive.device)
     pools = {"global": [to_global], "local": [to_local], "both": [to_global, to_local]}[negatives]
@@ -88,7 +90,7 @@ def contrastive_terms(
 
 
 def _vectors(feature_map: Tensor, normalize: Normalisation) -> Tensor:
-    vectors = feature_map.flatten(2).transpose(1, 2)
+    vectors = widen(feature_map).flatten(2).transpose(1, 2)
     if normalize == "none":
         return vectors
     orders = {"l1": 1.0, "l2": 2.0}

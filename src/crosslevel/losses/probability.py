@@ -17,7 +17,7 @@ def to_probabilities(logits: Tensor) -> Tensor:
         >>> float(to_probabilities(torch.zeros(1, 1, 1, 1)))
         0.5
     """
-    logits = _widen(logits)
+    logits = widen(logits)
     return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
 
 
@@ -34,11 +34,12 @@ def to_log_class_probabilities(logits: Tensor) -> Tensor:
         >>> to_log_class_probabilities(torch.zeros(1, 1, 1, 1)).exp().flatten()
         tensor([0.5000, 0.5000])
     """
-    logits = _widen(logits)
+    logits = widen(logits)
     if logits.shape[1] == 1:
         return torch.cat([logsigmoid(-logits), logsigmoid(logits)], dim=1)
     return log_softmax(logits, dim=1)
 
 
-def _widen(logits: Tensor) -> Tensor:
-    return logits.float() if logits.itemsize < 4 else logits
+def widen(x: Tensor) -> Tensor:
+    """Half precision becomes float32, in which losses are computed; anything else stays."""
+    return x.float() if x.itemsize < 4 else x

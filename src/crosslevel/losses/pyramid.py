@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -28,7 +29,7 @@ def pyramid_consistency_loss(logits: Sequence[Tensor]) -> Tensor:
         Scalar, 0 for scales that agree.
     """
     log_scales = torch.stack([to_log_class_probabilities(scale) for scale in logits])
-    log_mean = log_scales.logsumexp(dim=0) - torch.log(torch.tensor(float(len(logits))))
+    log_mean = log_scales.logsumexp(dim=0) - math.log(len(logits))
     mean = log_mean.exp()
     terms = []
     for log_scale in log_scales:

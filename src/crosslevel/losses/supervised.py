@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from crosslevel.errors import InputError
-from crosslevel.losses.probability import to_probabilities
+from crosslevel.losses.probability import to_probabilities, widen
 
 SMOOTH = 1.0
 
@@ -62,7 +62,7 @@ def _dice_and_ce(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             f"A target of {tuple(target.shape)} does not fit logits of {tuple(logits.shape)}: "
             "it must be (B, H, W) or (B, 1, H, W)."
         )
-    logits = logits.float() if logits.itemsize < 4 else logits
+    logits = widen(logits)
     probabilities = to_probabilities(logits)
     if logits.shape[1] == 1:
         truth = target.unsqueeze(1).to(logits.dtype)
