@@ -199,6 +199,24 @@ def test_commands__wrong_input_exits_with_2(tmp_path, monkeypatch, capsys, words
     assert "Traceback" not in said
 
 
+def test_config__a_wrong_key_names_the_file_and_the_nearest_key(lesions, tmp_path, capsys):
+    file = tmp_path / "my.yaml"
+    file.write_text("sise: 32")
+    assert main(train_words(lesions, tmp_path / "run", "--config", str(file))) == 2
+    said = capsys.readouterr().err
+    assert "my.yaml: unknown key 'sise'" in said
+    assert "Did you mean 'size'" in said
+
+
+def test_output__that_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'file'}" in said
+    assert "Check the path" in said
+    assert "Traceback" not in said
+
+
 def test_data_check__prints_counts_and_every_problem(tmp_path, capsys):
     data = write_synthetic(tmp_path / "data", 6, size=32, masks=4, seed=0)
     assert main(["data", "check", str(data)]) == 0

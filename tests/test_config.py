@@ -47,6 +47,7 @@ def test_differences__names_the_dotted_field():
         ({"size": 0}, "size is 0; it must be at least 1"),
         ({"model": {"wdths": [4]}}, "wdths"),
         ({"warmup": 3.0}, "warmup is 3.0"),
+        ({"seed": -1}, "seed is -1; it must not be negative"),
         ({"learning_rate": 0.0}, "learning_rate"),
         (["size"], "expected names with values"),
     ],

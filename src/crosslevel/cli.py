@@ -85,6 +85,10 @@ def _run(name: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        where = error.filename or "a file"
+        remedy = "Check the path, its permissions and the free space, then repeat the command."
+        return _fail(f"{where}: {error.strerror or error}. {remedy}", 1)
 
 
 def _use_threads(threads: int | None) -> None:

@@ -98,10 +98,9 @@ class TrainConfig:
         for name in at_least_one:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.batch_unlabelled < 0:
-            raise InputError(
-                f"batch_unlabelled is {self.batch_unlabelled}; it must not be negative."
-            )
+        for name in ("batch_unlabelled", "seed", "draw", "split_seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
         if self.learning_rate <= 0 or self.weight_decay < 0:

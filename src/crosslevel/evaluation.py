@@ -112,7 +112,11 @@ def evaluate(
 def _choose(data: Path, split: Split, subset: Subset) -> list[Case]:
     cases = index_cases(data)
     if subset != "all":
-        return resolve_split(split, cases)[subset]
+        try:
+            return resolve_split(split, cases)[subset]
+        except DataError as error:
+            hint = f"To score images that are not of this run's split, use --subset all ({data})."
+            raise DataError([*error.problems, hint]) from error
     chosen = [case for case in cases if case.mask]
     if not chosen:
         raise InputError(f"{data} has no masks: there is nothing to compare predictions with.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
-from crosslevel.config import TrainConfig, config_path, preset_names
+from crosslevel.config import TrainConfig, config_path, from_yaml, preset_names
 from crosslevel.methods import METHODS
 
 EXAMPLE = f"""\
@@ -26,8 +26,9 @@ class ConfigFile(ActionConfigFile):
 
     def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
         """Apply the file at this place of the command line."""
-        path = str(config_path(value))
-        super().__call__(parser, namespace, path, option)  # type: ignore[no-untyped-call]
+        path = config_path(value)
+        from_yaml(path)  # its messages name the file and the nearest key
+        super().__call__(parser, namespace, str(path), option)  # type: ignore[no-untyped-call]
 
 
 def configure(parser: ArgumentParser) -> None:
