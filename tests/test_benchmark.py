@@ -98,7 +98,7 @@ def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
     config.write_text(to_yaml(replace(BASE, args={}, method="supervised", epochs=20)))
     out = tmp_path / "bench"
     words = ["benchmark", "--data", str(lesions), "--out", str(out), "--config", str(config)]
-    words += ["--rows", "supervised", "mean_teacher", "--draws", "1"]
+    words += ["--methods", "supervised", "mean_teacher", "--draws", "1"]
     process = subprocess.Popen([sys.executable, "-m", "crosslevel", *words])
     log = out / "runs" / "mean_teacher-draw0-seed0" / "log.csv"
     while not log.is_file():
@@ -129,6 +129,29 @@ def wait_until_nobody_trains(out):
             return
         time.sleep(0.1)
     raise AssertionError("a trainer outlived its bench")
+
+
+def test_benchmark__a_cell_of_another_configuration_is_refused(lesions, tmp_path, one_thread):
+    base = replace(BASE, args={}, method="supervised")
+    assert run_grid(Grid(("supervised",)), lesions, tmp_path, base) == []
+    with pytest.raises(ValueError, match="another configuration:\n  epochs: 1 → 2"):
+        run_grid(Grid(("supervised",)), lesions, tmp_path, replace(base, epochs=2))
+
+
+@pytest.mark.parametrize(
+    ("grid", "changes", "message"),
+    [
+        (Grid(("supervised", "supervised")), {}, "give each row once"),
+        (Grid(("supervised",), range(2)), {"split": Path("s.json")}, "use --draws 1"),
+        (Grid(()), {}, "at least one row"),
+    ],
+)
+def test_benchmark__a_grid_that_makes_no_sense_is_refused(
+    lesions, tmp_path, grid, changes, message
+):
+    base = replace(BASE, args={}, method="supervised", **changes)
+    with pytest.raises(ValueError, match=message):
+        run_grid(grid, lesions, tmp_path, base)
 
 
 def test_paired_difference__knows_a_clear_gain_from_noise():

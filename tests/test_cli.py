@@ -210,7 +210,7 @@ def test_config__a_wrong_key_names_the_file_and_the_nearest_key(lesions, tmp_pat
 
 def test_output__that_cannot_be_written_is_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert main(["demo", "--out", str(tmp_path / "file")]) == 1
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 2
     said = capsys.readouterr().err
     assert f"{tmp_path / 'file'}" in said
     assert "Check the path" in said

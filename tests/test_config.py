@@ -3,14 +3,17 @@ import dataclasses
 import pytest
 
 from crosslevel.config import (
+    ModelConfig,
     TrainConfig,
     config_path,
     differences,
     from_dict,
     from_yaml,
+    preset,
     preset_names,
     to_yaml,
 )
+from crosslevel.methods import find_method
 from crosslevel.training import build_method, with_all_args
 
 
@@ -47,6 +50,7 @@ def test_differences__names_the_dotted_field():
         ({"size": 0}, "size is 0; it must be at least 1"),
         ({"model": {"wdths": [4]}}, "wdths"),
         ({"warmup": 3.0}, "warmup is 3.0"),
+        ({"model": {"widths": []}}, "needs positive numbers"),
         ({"seed": -1}, "seed is -1; it must not be negative"),
         ({"learning_rate": 0.0}, "learning_rate"),
         (["size"], "expected names with values"),
@@ -69,11 +73,28 @@ def test_config_path__suggests_the_nearest_preset():
         config_path("kvasr")
 
 
+def test_find_method__a_broken_file_is_named(tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text("import nothing_of_this_name")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"broken\.py' cannot be run"):
+            find_method(f"{file}:Mine")
+
+
+def test_defaults__are_the_kvasir_preset():
+    assert differences(preset("kvasir"), TrainConfig()) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"method": "clc"}, "Unknown method 'clc'.*Did you mean 'clcc'"),
         ({"method": "nowhere.py:M"}, "does not exist"),
+        ({"method": ":"}, "Unknown method"),
+        ({"method": "..:x"}, "cannot be imported"),
+        ({"model": ModelConfig(widths=(4,)), "args": {"temperature": 0.0}}, "greater than 0"),
+        ({"args": {"stages": [{"epochs": -1, "alpha": 1, "beta": 0}]}}, "epochs ≥ 1"),
+        ({"method": "uamt", "args": {"num_passes": 0}}, "at least 1"),
         ({"method": "no_such_module:M"}, "cannot be imported"),
         ({"method": "crosslevel.tiles:to_tiles"}, "no class 'to_tiles'"),
         ({"args": {"tile": 5}}, "args of clcc: unknown key 'tile'.*Did you mean 'tiles'"),

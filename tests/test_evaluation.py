@@ -78,6 +78,26 @@ def test_evaluate__a_folder_that_is_no_run(tmp_path):
         evaluate(tmp_path)
 
 
+def test_evaluate__another_subset_leaves_the_test_scores_alone(run):
+    evaluate(run.path)
+    before = run.summary_file.read_bytes()
+    result = evaluate(run.path, subset="val")
+    assert run.summary_file.read_bytes() == before
+    assert result.per_image_file.parent == run.path / "scores-val-original"
+
+
+def test_evaluate__without_test_images_says_so(lesions, tmp_path):
+    for part, names in (("train", range(8)), ("val", range(8, 12))):
+        for folder in ("images", "masks"):
+            (tmp_path / "data" / part / folder).mkdir(parents=True)
+            for file in sorted((lesions / folder).iterdir()):
+                if int(file.stem[-4:]) in names:
+                    shutil.copy(file, tmp_path / "data" / part / folder)
+    run = train(tmp_path / "data", tmp_path / "run", tiny_config("supervised", epochs=1))
+    with pytest.raises(ValueError, match="no test images"):
+        evaluate(run.path)
+
+
 def test_evaluate__several_classes_have_a_column_each(lesions, tmp_path):
     config = tiny_config("supervised", epochs=1, classes={"lesion": 255, "tool": 128})
     run = train(lesions, tmp_path / "run", config)

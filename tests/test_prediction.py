@@ -1,3 +1,4 @@
+import os
 import shutil
 from typing import Any
 
@@ -86,10 +87,14 @@ def test_predict__two_images_of_one_name_are_refused_before_any_work(run, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_predict__never_overwrites_the_image_itself(run, tmp_path):
-    write_image(tmp_path / "x.png", 32, 32)
-    with pytest.raises(ValueError, match="would both be"):
-        predict(run.path, [tmp_path / "x.png"], tmp_path)
+def test_predict__never_takes_an_image_below_out_for_input(run, tmp_path):
+    image = write_image(tmp_path / "x.png", 32, 32)
+    before = image.read_bytes()
+    with pytest.raises(ValueError, match="no image there"):
+        predict(run.path, os.path.relpath(image), tmp_path)
+    assert image.read_bytes() == before
+    for _ in range(2):
+        assert predict(run.path, [tmp_path], tmp_path / "masks").num_written == 1
 
 
 def test_predict__nothing_there(run, tmp_path):

@@ -1,6 +1,7 @@
 import math
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -132,6 +133,29 @@ def test_train__a_folder_of_other_things_is_refused(lesions, tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ValueError, match="is no run folder"):
         train(lesions, tmp_path, tiny_config())
+
+
+def test_train__killed_while_it_started_starts_again(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    shutil.copy(run.split_file, begun)
+    train(lesions, begun, tiny_config("supervised", epochs=1))
+
+
+def test_train__one_labelled_image_is_not_all_of_them(lesions, tmp_path):
+    config = tiny_config("supervised", epochs=1, labelled=1, batch_labelled=1, size=64)
+    train(lesions, tmp_path / "run", config)
+    with pytest.raises(ValueError, match=r"labelled: 1 → 1\.0"):
+        train(lesions, tmp_path / "run", replace(config, labelled=1.0))
+
+
+def test_train__a_split_without_validation_images_is_refused(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+    split = replace(Split.load(run.split_file), val=())
+    split.save(tmp_path / "split.json")
+    with pytest.raises(ValueError, match="no validation images"):
+        train(lesions, tmp_path / "other", tiny_config(split=tmp_path / "split.json"))
 
 
 def test_train__a_damaged_checkpoint_is_named(lesions, tmp_path):

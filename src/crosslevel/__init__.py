@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crosslevel.config import ModelConfig, TrainConfig
+    from crosslevel.config import ModelConfig, TrainConfig, preset
     from crosslevel.data.cases import index_cases
     from crosslevel.evaluation import evaluate
     from crosslevel.inference import Segmenter
@@ -30,6 +30,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "index_cases": "data.cases",
     "predict": "prediction",
+    "preset": "config",
     "train": "training",
 }
 
@@ -45,6 +46,7 @@ __all__ = [
     "evaluate",
     "index_cases",
     "predict",
+    "preset",
     "train",
 ]
 

@@ -20,13 +20,15 @@ from typing import IO, Any
 
 import pandas as pd
 
-from crosslevel.config import TrainConfig, to_yaml
+from crosslevel.config import Precision, TrainConfig, to_yaml
 from crosslevel.console import Reporter
+from crosslevel.data.cases import index_cases
 from crosslevel.errors import InputError, Interrupted
 from crosslevel.files import write_text
+from crosslevel.precision import pick_device, resolve_precision
 from crosslevel.report.bench import BenchRun, bench_table, to_markdown
 from crosslevel.report.runs import read_run
-from crosslevel.run_folder import RunFolder
+from crosslevel.run_folder import RunFolder, open_run
 from crosslevel.training import build_method, with_all_args
 
 FIRST_STAGE, SECOND_STAGE = {"alpha": 1.0, "beta": 0.0}, {"alpha": 0.0, "beta": 1.0}
@@ -87,10 +89,14 @@ class Cell:
         """Peak memory of its process, in bytes."""
         return self._beside(".memory")
 
+    @property
+    def peak_bytes(self) -> int:
+        """The highest peak of all sessions, 0 if none was recorded."""
+        return int(self.memory_file.read_text()) if self.memory_file.is_file() else 0
+
     def remember_memory(self, peak_bytes: int) -> None:
         """Keep the highest peak of all sessions."""
-        before = int(self.memory_file.read_text()) if self.memory_file.is_file() else 0
-        write_text(self.memory_file, f"{max(before, peak_bytes)}\n")
+        write_text(self.memory_file, f"{max(self.peak_bytes, peak_bytes)}\n")
 
     def _beside(self, ending: str) -> Path:
         return self.folder.with_name(self.folder.name + ending)
@@ -161,11 +167,15 @@ def run_grid(
     """
     reporter = reporter or Reporter(quiet=True)
     cells = grid.cells(out)
-    if not cells or jobs < 1:
-        raise InputError("A bench needs at least one row, one draw, one seed and one job.")
-    for cell in cells:
-        config = with_all_args(configure_cell(base, cell))
+    _check(cells, jobs, base)
+    index_cases(data)
+    base = replace(base, precision=_one_precision(cells, base.precision))
+    configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
+    for cell, config in configs.items():
         build_method(config)
+        if RunFolder(cell.folder).config_file.is_file():
+            open_run(cell.folder, config)  # refuses a cell of another configuration
+    for cell, config in configs.items():
         write_text(cell.config_file, to_yaml(config))
     open_cells = [cell for cell in cells if not cell.is_finished]
     threads = max(1, (os.cpu_count() or 1) // jobs)
@@ -180,6 +190,24 @@ def run_grid(
                 failures.append(problem)
                 reporter.say(f"failed: {problem}")
     return failures
+
+
+def _check(cells: Sequence[Cell], jobs: int, base: TrainConfig) -> None:
+    if not cells or jobs < 1:
+        raise InputError("A bench needs at least one row, one draw, one seed and one job.")
+    if len({cell.folder for cell in cells}) < len(cells):
+        raise InputError("Two rows of the bench have one name: give each row once.")
+    if base.split and len({cell.draw for cell in cells}) > 1:
+        raise InputError("A given split fixes the labelled images: use --draws 1 with --split.")
+
+
+def _one_precision(cells: Sequence[Cell], precision: Precision) -> Precision:
+    """One number format for all cells: that of a cell already begun, or measured once."""
+    begun = [RunFolder(cell.folder) for cell in cells]
+    for run in begun:
+        if precision == "auto" and run.config_file.is_file():
+            return run.config().precision
+    return resolve_precision(precision, pick_device())
 
 
 def write_table(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame:
@@ -197,7 +225,7 @@ def write_table(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame
         BenchRun(
             cell.row,
             read_run(cell.folder, cell.row, cell.folder / "predictions"),
-            int(cell.memory_file.read_text()),
+            cell.peak_bytes,
         )
         for row in grid.rows
         for cell in grid.cells(out)
@@ -286,7 +314,8 @@ class Workers:
         _, status, usage = os.wait4(process.pid, 0)
         self._running.discard(process)
         process.returncode = os.waitstatus_to_exitcode(status)
-        return process.returncode, usage.ru_maxrss * 1024
+        unit = 1 if sys.platform == "darwin" else 1024
+        return process.returncode, usage.ru_maxrss * unit
 
 
 def _end_with_parent() -> None:

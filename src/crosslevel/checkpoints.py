@@ -54,11 +54,11 @@ def load_checkpoint(
     """
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        method.load_state_dict(state["method"])
+        optimizer.load_state_dict(state["optimizer"])
+        return Progress(**state["progress"])
     except Exception as error:  # torch raises many kinds for a damaged file
         raise InputError(
             f"The checkpoint {path} cannot be read ({error}). Delete it to start this run anew, "
             f"or copy {path.with_name('best.ckpt').name} over it to go on from the best epoch."
         ) from error
-    method.load_state_dict(state["method"])
-    optimizer.load_state_dict(state["optimizer"])
-    return Progress(**state["progress"])

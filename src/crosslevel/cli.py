@@ -14,7 +14,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from crosslevel.errors import CrosslevelError
+from crosslevel.errors import CrosslevelError, InputError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("crosslevel.commands.predict", "write masks for images"),
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
+
+WRONG_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,11 +90,14 @@ def _run(name: str, words: list[str]) -> int:
     except OSError as error:
         where = error.filename or "a file"
         remedy = "Check the path, its permissions and the free space, then repeat the command."
-        return _fail(f"{where}: {error.strerror or error}. {remedy}", 1)
+        is_wrong_path = isinstance(error, WRONG_PATH)
+        return _fail(f"{where}: {error.strerror or error}. {remedy}", 2 if is_wrong_path else 1)
 
 
 def _use_threads(threads: int | None) -> None:
-    if threads:
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"threads is {threads}; it must be at least 1.")
         import torch
 
         torch.set_num_threads(threads)

@@ -39,6 +39,15 @@ class ModelConfig:
     encoder: str = "resnet34"
     weights: str | None = "imagenet"
 
+    def __post_init__(self) -> None:
+        """Refuse a network without channels.
+
+        Raises:
+            InputError: If a width is missing or not positive.
+        """
+        if not self.widths or min(self.widths) < 1:
+            raise InputError(f"model.widths is {list(self.widths)}; it needs positive numbers.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -178,7 +187,7 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     return [
         f"{key}: {before.get(key)} → {after.get(key)}"
         for key in sorted(before | after)
-        if before.get(key) != after.get(key)
+        if repr(before.get(key)) != repr(after.get(key))  # 1 is one image, 1.0 is all
     ]
 
 
@@ -188,6 +197,19 @@ def preset_names() -> list[str]:
     return sorted(
         f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
     )
+
+
+def preset(name: str) -> TrainConfig:
+    """The configuration of a preset, or of a YAML file.
+
+    Raises:
+        InputError: If there is no such preset or file, or it cannot be used.
+
+    Example:
+        >>> preset("small").size
+        160
+    """
+    return from_yaml(config_path(name))
 
 
 def config_path(name: str) -> Path:

@@ -66,7 +66,7 @@ def demo(
     """
     reporter = reporter or Reporter(quiet=True)
     preset = from_yaml(config_path("demo"))
-    preset = replace(preset, epochs=epochs or preset.epochs)
+    preset = replace(preset, epochs=preset.epochs if epochs is None else epochs)
     data = out / "data"
     reporter.say(f"Generating {num_images} images of {preset.size} px in {data}")
     write_synthetic(data, num_images, size=preset.size, seed=0)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,8 @@ def evaluate(
         data: Folder or CSV of images; the one the run was trained on if left out.
         subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask.
         metric_size: Score at each mask's own size, or at the network's input size (the paper).
-        out: Folder for the files; the run folder if left out.
+        out: Folder for the files. If left out, the run folder for the test part at original size,
+            else `scores-SUBSET-SIZE` in it.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -80,6 +81,11 @@ def evaluate(
             "all" a case was trained on.
         DataError: If an image or mask cannot be read.
     """
+    if subset not in get_args(Subset) or metric_size not in get_args(MetricSize):
+        raise InputError(
+            f"subset is {subset!r} and metric_size {metric_size!r}; they must be of "
+            f"{get_args(Subset)} and {get_args(MetricSize)}."
+        )
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     classes = folder.config().mask_classes
@@ -92,7 +98,9 @@ def evaluate(
             rows.append(row)
             advance()
     per_image = pd.DataFrame(rows)
-    target = RunFolder(Path(out)) if out else folder
+    is_the_score = subset == "test" and metric_size == "original"
+    beside = folder if is_the_score else RunFolder(folder.path / f"scores-{subset}-{metric_size}")
+    target = RunFolder(Path(out)) if out else beside
     summary = {
         "subset": subset,
         "num_cases": len(cases),
@@ -113,10 +121,16 @@ def _choose(data: Path, split: Split, subset: Subset) -> list[Case]:
     cases = index_cases(data)
     if subset != "all":
         try:
-            return resolve_split(split, cases)[subset]
+            chosen = resolve_split(split, cases)[subset]
         except DataError as error:
             hint = f"To score images that are not of this run's split, use --subset all ({data})."
             raise DataError([*error.problems, hint]) from error
+        if not chosen:
+            raise InputError(
+                f"The run's split has no {subset} images: use --subset val, or --subset all with "
+                "--data and other images that have masks."
+            )
+        return chosen
     chosen = [case for case in cases if case.mask]
     if not chosen:
         raise InputError(f"{data} has no masks: there is nothing to compare predictions with.")

@@ -53,7 +53,7 @@ class Prediction:
 
 def predict(
     run: Path | str,
-    images: Sequence[str | Path],
+    images: str | Path | Sequence[str | Path],
     out: Path | str,
     *,
     outputs: Outputs | None = None,
@@ -78,7 +78,8 @@ def predict(
     """
     reporter = reporter or Reporter(quiet=True)
     segmenter = Segmenter.load(run)
-    targets = find_images(images, Path(out))
+    named = [images] if isinstance(images, str | Path) else images
+    targets = find_images(named, Path(out))
     problems: list[str] = []
     paths = list(targets)
     with ThreadPoolExecutor() as pool, reporter.task("Predicting", len(paths)) as advance:
@@ -95,21 +96,22 @@ def predict(
 def find_images(images: Sequence[str | Path], out: Path) -> dict[Path, Path]:
     """Each image that files, folders and patterns name, with the mask to be written for it.
 
+    Files below `out` are masks written before, not images.
+
     Raises:
         InputError: If one of them names no image, or two images would get one mask.
     """
     targets: dict[Path, Path] = {}
     for name in images:
-        found = _expand(str(name))
+        found = [(p, r) for p, r in _expand(str(name)) if out.resolve() not in p.resolve().parents]
         if not found:
             raise InputError(f"{name}: no image there. Give image files, folders or patterns.")
         for path, relative in found:
             targets[path] = (out / relative).with_suffix(".png")
     taken: dict[Path, Path] = {}
     for path, target in targets.items():
-        if target in taken or target == path:
-            other = taken.get(target, path)
-            raise InputError(f"The masks of {other} and {path} would both be {target}.")
+        if target in taken:
+            raise InputError(f"The masks of {taken[target]} and {path} would both be {target}.")
         taken[target] = path
     return targets
 

@@ -96,7 +96,10 @@ class RunFolder:
         """What `environment.json` says, empty if it is not there."""
         if not self.environment_file.is_file():
             return {}
-        found: dict[str, Any] = json.loads(self.environment_file.read_text())
+        try:
+            found: dict[str, Any] = json.loads(self.environment_file.read_text())
+        except ValueError as error:
+            raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
         return found
 
 
@@ -123,9 +126,15 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
                 + "\n  ".join(changed)
                 + "\nRepeat the command that started it to resume, or choose another --out."
             )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
         raise InputError(f"{path} exists and is no run folder: choose another --out.")
     return run
+
+
+def _holds_other_things(run: RunFolder) -> bool:
+    """True unless the folder is empty, or a run that was killed while it started."""
+    first = {run.split_file.name, run.environment_file.name}
+    return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
 
 
 def write_start(
@@ -160,12 +169,15 @@ def _version(package: str) -> str | None:
 
 def _commit() -> str | None:
     here = Path(__file__).parent
-    found = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # no git on this machine
+        return None
     return found.stdout.strip() or None
 
 

@@ -1,7 +1,7 @@
 """Training: from a folder and a configuration to a run folder, resumable at any step.
 
 Every step is a function of the seed and its number (see `data.datamodule`), so a run that was
-killed and repeated ends with the weights of one that was not.
+killed and repeated ends with the weights of one that was not (same machine, fp32, same threads).
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Trainer:
             self.progress = load_checkpoint(self.run.last_checkpoint, self.method, self.optimizer)
             self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
         board = SummaryWriter(
-            str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows)
+            str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows) + 1
         )
         label = f"{self.config.method} ({self.config.precision})"
         with (
@@ -254,8 +254,8 @@ class Trainer:
         for name, value in values.items():
             if not math.isfinite(value):
                 raise RunError(
-                    f"The loss {name!r} became {value} at step {step}. Lower --learning_rate, "
-                    f"or use --precision fp32; {self.run.path} can be resumed."
+                    f"The loss {name!r} became {value} at step {step}. Start again with another "
+                    "--out and a lower --learning_rate or --precision fp32."
                 )
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

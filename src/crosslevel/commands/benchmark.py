@@ -11,10 +11,10 @@ from crosslevel.config import TrainConfig
 
 EXAMPLE = """\
 examples:
-  crosslevel benchmark --data polyps --out bench --config small --rows supervised clcc --draws 3
+  crosslevel benchmark --data polyps --out bench --config small --methods supervised clcc
   crosslevel benchmark --data Kvasir-SEG --out table1 --config kvasir --draws 3 --paper kvasir-seg
 
-rows: methods, and clcc_without_consistency, clcc_without_contrast"""
+methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast"""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bench")
     parser.add_argument(
-        "--rows", nargs="+", type=str, default=[], help="rows; the paper's Table 1 if left out"
+        "--methods", nargs="+", type=str, default=[], help="rows; the paper's Table 1 if left out"
     )
     parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> int:
     from crosslevel.report.tables import to_text
 
     reporter = Reporter()
-    grid = Grid(tuple(arguments.rows) or TABLE_1, range(arguments.draws), range(arguments.seeds))
+    grid = Grid(tuple(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds))
     failures = run_grid(
         grid,
         arguments.data,

@@ -29,9 +29,7 @@ def configure(parser: ArgumentParser) -> None:
         default="original",
         help="score at each mask's own size, or at the network's (as the paper's tables)",
     )
-    parser.add_argument(
-        "--out", type=Path | None, help="folder for the scores; the run's if left out"
-    )
+    parser.add_argument("--out", type=Path | None, help="folder for the scores")
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
 
 

@@ -19,7 +19,7 @@ from crosslevel.types import Case
 Row = Mapping[str, str]
 
 
-def index_cases(folder: Path) -> list[Case]:
+def index_cases(folder: Path | str) -> list[Case]:
     """List the cases of a data set, in order of their ids.
 
     Args:
@@ -40,7 +40,7 @@ def index_cases(folder: Path) -> list[Case]:
         >>> [case.id for case in index_cases(folder)]
         ['a']
     """
-    found = find_cases(folder)
+    found = find_cases(Path(folder))
     if found.problems:
         raise DataError(found.problems)
     return found.cases

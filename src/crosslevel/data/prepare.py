@@ -50,6 +50,13 @@ def prepare(
     given = resumed_split or config.split
     split = _with_hashes(Split.load(given), cases) if given else _draw(cases, config)
     parts = resolve_split(split, cases)
+    if given and not resumed_split:
+        reporter.say(f"{given} decides the split: labelled, draw and split_seed have no effect")
+    if not parts["val"]:
+        raise InputError(
+            "The split has no validation images, which choose the best epoch: give some masked "
+            "images the part val, or let the split be drawn."
+        )
     num_labelled = len(parts["train_labelled"])
     if num_labelled < config.batch_labelled:
         raise InputError(

@@ -37,7 +37,7 @@ def find_method(name: str) -> type[Method]:
     from crosslevel.methods.base import Method
 
     path, colon, class_name = METHODS.get(name, name).rpartition(":")
-    if not colon:
+    if not (colon and path and class_name):
         nearest = difflib.get_close_matches(name, METHODS, n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         raise InputError(
@@ -54,7 +54,7 @@ def _import(path: str) -> ModuleType:
     if not path.endswith(".py"):
         try:
             return importlib.import_module(path)
-        except ModuleNotFoundError as error:
+        except (ImportError, TypeError, ValueError) as error:
             raise InputError(
                 f"The method's module {path!r} cannot be imported: {error}."
             ) from error
@@ -67,5 +67,9 @@ def _import(path: str) -> ModuleType:
         assert spec is not None, "a .py file always has a spec"
         assert spec.loader is not None, "a .py file always has a loader"
         sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
+        try:
+            spec.loader.exec_module(sys.modules[name])
+        except Exception as error:  # whatever the user's own file raises
+            del sys.modules[name]
+            raise InputError(f"The method's file {path!r} cannot be run: {error!r}.") from error
     return sys.modules[name]

@@ -80,8 +80,10 @@ class CLCC(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task, tiles=args.tiles)
-        if not args.stages or sum(stage.epochs for stage in args.stages) < 1:
-            raise InputError("args.stages is empty: CLCC needs at least one stage with epochs ≥ 1.")
+        if not args.stages or min(stage.epochs for stage in args.stages) < 1:
+            raise InputError("args.stages needs at least one stage, each with epochs ≥ 1.")
+        if args.temperature <= 0 or args.projection_dim < 1:
+            raise InputError("args.temperature and args.projection_dim must be greater than 0.")
         self.p = Projector(
             self.net.f.out_channels, task.size // args.tiles, dim=args.projection_dim
         )
@@ -89,7 +91,9 @@ class CLCC(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
         stage = stage_at(self.args.stages, clock)
-        images = torch.cat([batch.images, batch.unlabelled])
+        images = batch.images
+        if stage.alpha or stage.beta:
+            images = torch.cat([batch.images, batch.unlabelled])
         features = self.net.f(images)  # Z: (B, F, H, W)
         num_labelled = len(batch.images)
         losses = {
