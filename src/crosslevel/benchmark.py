@@ -91,11 +91,11 @@ class Cell:
 
     @property
     def peak_bytes(self) -> int:
-        """The highest peak of all sessions, 0 if none was recorded."""
+        """The highest peak over all restarts, 0 if none was recorded."""
         return int(self.memory_file.read_text()) if self.memory_file.is_file() else 0
 
     def remember_memory(self, peak_bytes: int) -> None:
-        """Keep the highest peak of all sessions."""
+        """Keep the highest peak over all restarts."""
         write_text(self.memory_file, f"{max(self.peak_bytes, peak_bytes)}\n")
 
     def _beside(self, ending: str) -> Path:

@@ -21,7 +21,7 @@ class Progress:
         rows: One dict for each finished epoch, the rows of `log.csv`.
         sums: Sums of the losses by name over the steps of the epoch under way.
         best_dice: Best validation Dice so far, -1 before the first check.
-        seconds: Time spent training in all sessions.
+        seconds: Time spent training, over all restarts.
     """
 
     step: int = 0
