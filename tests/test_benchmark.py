@@ -99,7 +99,10 @@ def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
     out = tmp_path / "bench"
     words = ["benchmark", "--data", str(lesions), "--out", str(out), "--config", str(config)]
     words += ["--methods", "supervised", "mean_teacher", "--draws", "1"]
-    process = subprocess.Popen([sys.executable, "-m", "crosslevel", *words])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crosslevel", *words],
+        preexec_fn=ignore_sigint,  # as a background job of a script starts
+    )
     log = out / "runs" / "mean_teacher-draw0-seed0" / "log.csv"
     while not log.is_file():
         assert process.poll() is None
@@ -113,6 +116,10 @@ def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
     assert done.returncode == 0
     assert {p: t for p, t in stamps(out).items() if p in before} == before
     assert len(stamps(out)) == 2
+
+
+def ignore_sigint():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def wait_until_nobody_trains(out):
