@@ -37,9 +37,7 @@ WRONG_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, Permission
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # inherited by background jobs
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited by background jobs
         signal.signal(signal.SIGINT, signal.default_int_handler)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
