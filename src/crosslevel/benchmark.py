@@ -162,7 +162,9 @@ def run_grid(
         One line for each cell that failed; the others are finished.
 
     Raises:
-        InputError: If the grid is empty or a cell's configuration is wrong, before any is run.
+        InputError: If the grid is empty, or a cell's configuration is wrong or not that of the run
+            in its folder, before any is run.
+        DataError: If the data cannot be listed.
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
     reporter = reporter or Reporter(quiet=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from crosslevel.config import config_path, from_yaml
+from crosslevel.config import preset
 from crosslevel.console import Reporter
 from crosslevel.data.cases import index_cases
 from crosslevel.data.split import Split, resolve_split
@@ -65,15 +65,15 @@ def demo(
         reporter: Who tells the user; silent if left out.
     """
     reporter = reporter or Reporter(quiet=True)
-    preset = from_yaml(config_path("demo"))
-    preset = replace(preset, epochs=preset.epochs if epochs is None else epochs)
+    base = preset("demo")
+    base = replace(base, epochs=base.epochs if epochs is None else epochs)
     data = out / "data"
-    reporter.say(f"Generating {num_images} images of {preset.size} px in {data}")
-    write_synthetic(data, num_images, size=preset.size, seed=0)
+    reporter.say(f"Generating {num_images} images of {base.size} px in {data}")
+    write_synthetic(data, num_images, size=base.size, seed=0)
     runs = []
     for method, name in NAMES.items():
-        args = preset.args if method == preset.method else {}
-        config = replace(preset, method=method, args=args)
+        args = base.args if method == base.method else {}
+        config = replace(base, method=method, args=args)
         run = train(data, out / method, config, reporter=reporter)
         evaluate(run.path, data, reporter=reporter)
         split = Split.load(run.split_file)

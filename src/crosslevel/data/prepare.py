@@ -39,12 +39,12 @@ def prepare(
         folder: The data.
         config: Labelled share, draw, seeds and classes.
         reporter: Who tells the user.
-        resumed_split: The split of the run that goes on; its hashes prove that nothing changed,
-            so the check is not repeated.
+        resumed_split: The split of the run that goes on; its hashes prove that no image changed,
+            so the check is not repeated (masks are not hashed).
 
     Raises:
         DataError: All problems at once.
-        InputError: If there are fewer labelled images than a batch holds.
+        InputError: If there are fewer labelled images than a batch holds, or none to validate.
     """
     cases = _index(folder, config, reporter)
     given = resumed_split or config.split
