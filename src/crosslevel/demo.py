@@ -16,6 +16,7 @@ from crosslevel.data.split import Split, resolve_split
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
 from crosslevel.prediction import predict
+from crosslevel.report.bench import paired_difference
 from crosslevel.report.figures import learning_curves, qualitative, typical_cases
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.runs import FinishedRun, read_run
@@ -113,12 +114,19 @@ FIGURE_CAPTION = "Each row: the image, its true outline (green), each method's o
 
 
 def _lead(runs: Sequence[FinishedRun], num_test: int) -> str:
-    config = runs[0].config
-    best = max(runs, key=lambda run: float(run.summary["mean"]["dice"]))
+    unet, clcc = runs
+    dice = clcc.per_image["dice"].to_frame("clcc").join(unet.per_image["dice"].rename("unet"))
+    gain = paired_difference(dice["clcc"].to_numpy(), dice["unet"].to_numpy())
+    verdict = (
+        "which does not tell them apart"
+        if gain.low <= 0 <= gain.high
+        else f"in favour of {(clcc if gain.mean > 0 else unet).name}"
+    )
     return (
-        f"{' and '.join(run.name for run in runs)} were trained for {runs[0].num_steps} steps each "
-        f"on {config.labelled} labelled images (CLCC also on the unlabelled ones) and scored on "
-        f"{num_test} others. {best.name} has the higher Dice here. This is one small run on "
+        f"{unet.name} and {clcc.name} were trained for {unet.num_steps} steps each on "
+        f"{unet.config.labelled} labelled images (CLCC also on the unlabelled ones) and scored on "
+        f"{num_test} others. Image by image, CLCC's Dice differs by {gain.mean:+.1f} points (95 % "
+        f"interval {gain.low:+.1f} to {gain.high:+.1f}), {verdict}. This is one small run on "
         "generated images: it shows that everything works, not which method is better."
     )
 
