@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+import torch
 
 from crosslevel.config import Precision, TrainConfig, to_yaml
 from crosslevel.console import Reporter
@@ -180,7 +181,7 @@ def run_grid(
     for cell, config in configs.items():
         write_text(cell.config_file, to_yaml(config))
     open_cells = [cell for cell in cells if not cell.is_finished]
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, torch.get_num_threads() // jobs)  # of the cores this process may use
     failures = []
     with (
         reporter.task("Benchmark", len(cells), len(cells) - len(open_cells)) as advance,
