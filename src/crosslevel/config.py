@@ -26,11 +26,12 @@ class ModelConfig:
     """The backbone `f`, shared by every method.
 
     Attributes:
-        name: "unet" (from scratch), or "smp" for segmentation-models-pytorch.
+        name: "unet" (from scratch), "efficientnet_lite0" (ImageNet weights from a package, no
+            download), or "smp" for segmentation-models-pytorch.
         widths: Channels of the U-Net's levels, from full resolution down.
         architecture: With "smp": the decoder, for instance "unet".
         encoder: With "smp": the encoder, for instance "resnet34".
-        weights: With "smp": pretrained weights by name, or null for random ones.
+        weights: Not for "unet": pretrained weights by name, or null for random ones.
     """
 
     name: str = "unet"

@@ -19,13 +19,14 @@ def test_unet__keeps_the_resolution(widths, in_channels):
 
 
 def test_unet__pyramid_halves_from_level_to_level():
-    levels = UNet((4, 6, 10)).eval().pyramid(torch.zeros(1, 3, 16, 8))
+    net = UNet((4, 6, 10)).eval()
+    levels = net.decode_pyramid(net.encode(torch.zeros(1, 3, 16, 8)))
     assert [tuple(x.shape) for x in levels] == [(1, 4, 16, 8), (1, 6, 8, 4), (1, 10, 4, 2)]
 
 
 def test_unet__pyramid_begins_with_its_output():
     net, x = UNet((4, 8)).eval(), torch.randn(1, 3, 8, 8)
-    torch.testing.assert_close(net.pyramid(x)[0], net(x), rtol=0, atol=0)
+    torch.testing.assert_close(net.decode_pyramid(net.encode(x))[0], net(x), rtol=0, atol=0)
 
 
 def test_unet__has_the_parameters_of_the_classical_one_divided_by_16():

@@ -84,9 +84,8 @@ class CLCC(Method):
             raise InputError("args.stages needs at least one stage, each with epochs ≥ 1.")
         if args.temperature <= 0 or args.projection_dim < 1:
             raise InputError("args.temperature and args.projection_dim must be greater than 0.")
-        self.p = Projector(
-            self.net.f.out_channels, task.size // args.tiles, dim=args.projection_dim
-        )
+        tile_side = task.size // args.tiles // self.net.f.reduction
+        self.p = Projector(self.net.f.out_channels, tile_side, dim=args.projection_dim)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""

@@ -66,7 +66,8 @@ class URPC(Method):
     def _predict_scales(self, images: Tensor) -> list[Tensor]:
         """Logits (B, C, H, W) of each scale, the finest first, all at full size."""
         assert isinstance(self.net.f, UNet), "checked when built"
-        full, half, quarter, eighth, *_ = self.net.f.pyramid(images)
+        features = self.net.f.encode(images)
+        full, half, quarter, eighth, *_ = self.net.f.decode_pyramid(features)
         perturbed = (
             feature_noise(half),
             feature_dropout(quarter),

@@ -1,17 +1,71 @@
-"""What every backbone `f` promises."""
+"""What every backbone `f` promises, and how an image's normalisation is changed for one."""
 
 from __future__ import annotations
 
-from torch import nn
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 
-class Backbone(nn.Module):
-    """f: (B, 3, H, W) → (B, F, H, W), at full resolution.
+class Backbone(nn.Module, ABC):
+    """f: (B, 3, H, W) → (B, F, H/r, W/r): an encoder, then a decoder.
 
     Attributes:
         out_channels: F.
         stride: H and W must be divisible by this many pixels.
+        reduction: r, pixels of the image along one side of a pixel of the map; 1 unless changed.
     """
 
     out_channels: int
     stride: int
+    reduction: int = 1
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Encoder features of (B, 3, H, W), from shallow to deep."""
+
+    @abstractmethod
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """(B, F, H/r, W/r) from what `encode` gave."""
+
+    @property
+    def pretrained(self) -> nn.Module | None:
+        """The part whose weights were learned elsewhere, None if all start at random."""
+        return None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) → (B, F, H/r, W/r); H and W divisible by `stride`."""
+        return self.decode(self.encode(x))
+
+
+class Renormalise(nn.Module):
+    """Images normalised by ImageNet's mean and std, as all are here, to another mean and std.
+
+    Args:
+        mean: Of each channel of images in [0, 1].
+        std: Likewise.
+
+    Example:
+        >>> to_half = Renormalise(mean=(0.5,) * 3, std=(0.5,) * 3)
+        >>> white = (1 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+        >>> to_half(white.view(1, 3, 1, 1)).flatten().tolist()
+        [1.0, 1.0, 1.0]
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        scale = torch.tensor(IMAGENET_STD) / torch.tensor(std)
+        offset = (torch.tensor(IMAGENET_MEAN) - torch.tensor(mean)) / torch.tensor(std)
+        self.register_buffer("scale", scale.view(1, 3, 1, 1))
+        self.register_buffer("offset", offset.view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) → (B, 3, H, W)."""
+        return x * self.scale + self.offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from textwrap import shorten
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from crosslevel.config import ModelConfig
+from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.errors import InputError
-from crosslevel.models.backbone import Backbone
+from crosslevel.models.backbone import Backbone, Renormalise
 
 NUM_FEATURES = 16
 """F, the channels of the full-resolution map, as many as the U-Net has."""
@@ -26,17 +28,30 @@ class SmpBackbone(Backbone):
     Args:
         model: The library's model, made for `out_channels` classes.
         out_channels: F, features of the full-resolution map.
+        renormalise: To the mean and std the encoder was trained with.
     """
 
-    def __init__(self, model: nn.Module, out_channels: int) -> None:
+    def __init__(self, model: Any, out_channels: int, renormalise: Renormalise) -> None:
         super().__init__()
         self.out_channels = out_channels
         self.stride = 32
+        self.renormalise = renormalise
         self.model = model
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, F, H, W)."""
-        return self.model(x)  # type: ignore[no-any-return]
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """The encoder's features, the image itself first."""
+        return list(self.model.encoder(self.renormalise(x)))
+
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """(B, F, H, W)."""
+        decoded: Tensor = self.model.segmentation_head(self.model.decoder(list(features)))
+        return decoded
+
+    @property
+    def pretrained(self) -> nn.Module:
+        """The encoder."""
+        encoder: nn.Module = self.model.encoder
+        return encoder
 
 
 def build_smp(config: ModelConfig) -> SmpBackbone:
@@ -46,6 +61,8 @@ def build_smp(config: ModelConfig) -> SmpBackbone:
         InputError: If the extra is not installed, a name is unknown, or weights cannot be had.
     """
     smp = _import("segmentation_models_pytorch")
+    if config.architecture == "dpt":
+        raise InputError("The architecture 'dpt' is not supported; choose another decoder.")
     hub_error = _import("huggingface_hub.errors").HfHubHTTPError
     try:
         model = smp.create_model(
@@ -54,6 +71,7 @@ def build_smp(config: ModelConfig) -> SmpBackbone:
             encoder_weights=config.weights,
             classes=NUM_FEATURES,
         )
+        renormalise = _own_normalisation(smp, config)
     except (OSError, *hub_error.__bases__) as error:  # one base is that of its HTTP library
         raise InputError(
             f"The weights {config.weights!r} of the encoder {config.encoder!r} cannot be fetched: "
@@ -66,7 +84,15 @@ def build_smp(config: ModelConfig) -> SmpBackbone:
             f"weights {config.weights!r} cannot be built: {_reason(error)} "
             f"See the names at {NAMES_URL}."
         ) from error
-    return SmpBackbone(model, NUM_FEATURES)
+    return SmpBackbone(model, NUM_FEATURES, renormalise)
+
+
+def _own_normalisation(smp: Any, config: ModelConfig) -> Renormalise:
+    """What the pretrained weights expect; ImageNet's mean and std without any."""
+    own = {}
+    if config.weights is not None:
+        own = smp.encoders.get_preprocessing_params(config.encoder, pretrained=config.weights)
+    return Renormalise(own.get("mean") or IMAGENET_MEAN, own.get("std") or IMAGENET_STD)
 
 
 def _import(name: str) -> Any:

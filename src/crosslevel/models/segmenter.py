@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from crosslevel.config import ModelConfig
 from crosslevel.errors import InputError
@@ -25,7 +26,7 @@ class SegmentationNet(nn.Module):
     def __init__(self, backbone: Backbone, num_channels: int) -> None:
         super().__init__()
         self.f = backbone
-        self.h = nn.Conv2d(backbone.out_channels, num_channels, kernel_size=1)
+        self.h = Head(backbone.out_channels, num_channels, backbone.reduction)
 
     def check_size(self, size: int, tiles: int = 1) -> None:
         """See that images of `size` px, cut into tiles×tiles, suit the backbone.
@@ -50,6 +51,27 @@ class SegmentationNet(nn.Module):
         return self.h(self.f(x))  # type: ignore[no-any-return]
 
 
+class Head(nn.Conv2d):
+    """h: a 1×1 convolution to logits, enlarged (bilinear) if the features are smaller.
+
+    Args:
+        in_channels: F.
+        num_channels: Logit channels C.
+        reduction: r, how much smaller the features are than the image.
+    """
+
+    def __init__(self, in_channels: int, num_channels: int, reduction: int) -> None:
+        super().__init__(in_channels, num_channels, kernel_size=1)
+        self.reduction = reduction
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, F, H/r, W/r) → (B, C, H, W)."""
+        logits = super().forward(features)
+        if self.reduction == 1:
+            return logits
+        return interpolate(logits, scale_factor=float(self.reduction), mode="bilinear")
+
+
 def build_segmentation_net(config: ModelConfig, num_channels: int) -> SegmentationNet:
     """The segmenter a configuration describes, with freshly initialised weights.
 
@@ -63,7 +85,14 @@ def build_segmentation_net(config: ModelConfig, num_channels: int) -> Segmentati
     return SegmentationNet(BACKBONES[config.name](config), num_channels)
 
 
+def _efficientnet_lite(config: ModelConfig) -> Backbone:
+    from crosslevel.models.efficientnet_lite import build_efficientnet_lite
+
+    return build_efficientnet_lite(config)
+
+
 BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {
     "unet": lambda config: UNet(config.widths),
     "smp": build_smp,
+    **{f"efficientnet_lite{i}": _efficientnet_lite for i in range(3)},
 }

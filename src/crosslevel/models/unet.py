@@ -37,28 +37,33 @@ class UNet(Backbone):
         super().__init__()
         self.out_channels = widths[0]
         self.stride = 2 ** (len(widths) - 1)
-        self.encoder = nn.ModuleList(_conv_block(i, o) for i, o in pairwise((in_channels, *widths)))
+        self.encoder = nn.ModuleList(conv_block(i, o) for i, o in pairwise((in_channels, *widths)))
         deep_to_shallow = list(pairwise(reversed(widths)))
         self.upsample = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, 2) for i, o in deep_to_shallow)
-        self.decoder = nn.ModuleList(_conv_block(2 * o, o) for _, o in deep_to_shallow)
+        self.decoder = nn.ModuleList(conv_block(2 * o, o) for _, o in deep_to_shallow)
 
-    def pyramid(self, x: Tensor) -> list[Tensor]:
-        """Decoder features of (B, 3, H, W), full resolution first, each next at half of it."""
-        skips = []
-        for level, block in enumerate(self.encoder):
-            x = block(nn.functional.max_pool2d(x, 2) if level else x)
-            skips.append(x)
-        features = [skips.pop()]
-        for upsample, block in zip(self.upsample, self.decoder, strict=True):
-            features.append(block(torch.cat([skips.pop(), upsample(features[-1])], dim=1)))
-        return features[::-1]
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """One map for each level, each next at half the resolution."""
+        features: list[Tensor] = []
+        for block in self.encoder:
+            features.append(block(nn.functional.max_pool2d(features[-1], 2) if features else x))
+        return features
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, widths[0], H, W); H and W divisible by `stride`."""
-        return self.pyramid(x)[0]
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """(B, widths[0], H, W)."""
+        return self.decode_pyramid(features)[0]
+
+    def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Every level of the decoder, full resolution first, each next at half of it."""
+        deepest, *skips = reversed(features)
+        decoded = [deepest]
+        for skip, upsample, block in zip(skips, self.upsample, self.decoder, strict=True):
+            decoded.append(block(torch.cat([skip, upsample(decoded[-1])], dim=1)))
+        return decoded[::-1]
 
 
-def _conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Twice a 3×3 convolution, BatchNorm and ReLU: (B, in, H, W) → (B, out, H, W)."""
     layers: list[nn.Module] = []
     for channels in (in_channels, out_channels):
         layers += [
