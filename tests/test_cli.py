@@ -16,7 +16,8 @@ from crosslevel.data.synthetic import write_synthetic
 
 TINY = [
     *("--size", "32", "--labelled", "4", "--batch_labelled", "2", "--batch_unlabelled", "2"),
-    *("--args.tiles", "2", "--model.widths", "[4,8]", "--precision", "fp32", "--threads", "1"),
+    *("--method", "clcc", "--args.tiles", "2", "--model.name", "unet", "--model.widths", "[4,8]"),
+    *("--precision", "fp32", "--threads", "1"),
 ]
 
 
@@ -162,7 +163,8 @@ def test_train__bad_data_is_refused_before_training(tmp_path, capsys, name):
     ("words", "expected"),
     [
         (["--size", "34"], "divisible by 4"),
-        (["--batch_labelled", "5"], "fewer than a batch of 5"),
+        (["--budget", "soon"], "15min"),
+        (["--budget", "1min", "--epochs", "3"], "leave --epochs out"),
         (["--labelled", "500"], "500"),
         (["--method", "clc"], "Did you mean 'clcc'"),
         (["--config", "kvasr"], "Did you mean 'kvasir'"),

@@ -21,6 +21,7 @@ def tiny_config(method: str = "clcc", **changes: Any) -> TrainConfig:
         "batch_unlabelled": 2,
         "epochs": 3,
         "warmup": 0.1,
+        "check_every": 1,
         "precision": "fp32",
         "model": ModelConfig(widths=(4, 8)),
     }

@@ -19,6 +19,7 @@ from crosslevel.types import Classes
 
 T = TypeVar("T")
 Precision = Literal["auto", "fp32", "bf16"]
+Auto = Literal["auto"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,12 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides the outcome of a run; the defaults are the paper's on Kvasir-SEG.
+    """Everything that decides the outcome of a run; the defaults are the recipe for anyone's data.
+
+    What is "auto" is chosen when the data is known (see `crosslevel.recipe`), and written down.
 
     Attributes:
-        method: A method's name, or the import path of your own ("my_file.py:MyMethod").
+        method: A method's name, the import path of your own ("my_file.py:MyMethod"), or "auto".
         args: Arguments of the method, as its `Args` define them (`--args.temperature 0.1`).
         labelled: Share (0.2) or number (120) of training masks that are used.
         draw: Which random choice of labelled images.
@@ -63,40 +66,47 @@ class TrainConfig:
         split_seed: Seed of the 60/20/20 split; the same for every draw.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
         size: Side in pixels to which images are resized.
-        epochs: Passes over the labelled images; the method's stages scale in proportion.
+        epochs: Passes over the labelled images; the method's stages scale in proportion. "auto"
+            is a number of steps that suits the recipe, or what fits in --budget.
         batch_labelled: Labelled images in a step.
         batch_unlabelled: Unlabelled images in a step, where a method uses them.
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
         learning_rate: The highest learning rate of AdamW.
+        encoder_rate: Learning rate of a pretrained encoder, as a share of `learning_rate`.
         weight_decay: Of AdamW.
         warmup: Share of the training over which the learning rate rises linearly.
         decay: After that "cosine" to 0, or "none".
         check_every: Epochs between two checks on the validation images.
+        calibrate: Binary only: choose the threshold by validation Dice instead of 0.5.
         seed: Of initial weights, order of images, augmentation and dropout.
         precision: "auto" uses bf16 autocast where this machine computes faster with it.
         model: The backbone.
     """
 
-    method: str = "clcc"
+    method: str = "auto"
     args: dict[str, Any] = field(default_factory=dict)
     labelled: int | float = 0.2
     draw: int = 0
     split: Path | None = None
     split_seed: int = 0
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
-    size: int = 320
-    epochs: int = 300
+    size: int = 256
+    epochs: int | Auto = "auto"
     batch_labelled: int = 4
     batch_unlabelled: int = 4
     supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
     learning_rate: float = 1e-3
+    encoder_rate: float = 0.3
     weight_decay: float = 1e-2
-    warmup: float = 1 / 3
+    warmup: float = 0.1
     decay: Literal["cosine", "none"] = "cosine"
-    check_every: int = 1
+    check_every: int | Auto = "auto"
+    calibrate: bool = True
     seed: int = 0
     precision: Precision = "auto"
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(
+        default_factory=lambda: ModelConfig(name="efficientnet_lite0"),
+    )
 
     def __post_init__(self) -> None:
         """Refuse values no run can use.
@@ -106,15 +116,26 @@ class TrainConfig:
         """
         at_least_one = ("size", "epochs", "batch_labelled", "check_every")
         for name in at_least_one:
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            value = getattr(self, name)
+            if value != "auto" and value < 1:
+                raise InputError(f"{name} is {value}; it must be at least 1.")
         for name in ("batch_unlabelled", "seed", "draw", "split_seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
-        if self.learning_rate <= 0 or self.weight_decay < 0:
-            raise InputError("learning_rate must be greater than 0 and weight_decay at least 0.")
+        if min(self.learning_rate, self.encoder_rate) <= 0 or self.weight_decay < 0:
+            raise InputError(
+                "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
+            )
+        if self.method == "auto" and self.args:
+            raise InputError("args belong to a method: name it with --method.")
+
+    @property
+    def num_epochs(self) -> int:
+        """`epochs`, once it is a number."""
+        assert self.epochs != "auto", "the recipe decides it before it is used"
+        return self.epochs
 
     @property
     def mask_classes(self) -> Classes:
@@ -190,6 +211,14 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
         for key in sorted(before | after)
         if repr(before.get(key)) != repr(after.get(key))  # 1 is one image, 1.0 is all
     ]
+
+
+def as_started(config: TrainConfig, started: TrainConfig) -> TrainConfig:
+    """`config` with what is "auto" in it as in the run that was started."""
+    autos = [f.name for f in dataclasses.fields(config) if getattr(config, f.name) == "auto"]
+    if config.method == "auto":
+        autos.append("args")
+    return dataclasses.replace(config, **{name: getattr(started, name) for name in autos})
 
 
 def preset_names() -> list[str]:

@@ -59,6 +59,7 @@ def evaluate(
     *,
     subset: Subset = "test",
     metric_size: MetricSize = "original",
+    flips: bool = False,
     out: Path | str | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -69,8 +70,9 @@ def evaluate(
         data: Folder or CSV of images; the one the run was trained on if left out.
         subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask.
         metric_size: Score at each mask's own size, or at the network's input size (the paper).
+        flips: Average each prediction over the image's mirror images.
         out: Folder for the files. If left out, the run folder for the test part at original size,
-            else `scores-SUBSET-SIZE` in it.
+            else `scores-SUBSET-SIZE` in it, with `-flips` if so.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -89,7 +91,7 @@ def evaluate(
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     classes = folder.config().mask_classes
-    segmenter = Segmenter.load(folder.path)
+    segmenter = Segmenter.load(folder.path, flips=flips)
     data = Path(data) if data else _own_data(folder)
     cases = _choose(data, Split.load(folder.split_file), subset)
     with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
@@ -98,8 +100,9 @@ def evaluate(
             rows.append(row)
             advance()
     per_image = pd.DataFrame(rows)
-    is_the_score = subset == "test" and metric_size == "original"
-    beside = folder if is_the_score else RunFolder(folder.path / f"scores-{subset}-{metric_size}")
+    is_the_score = subset == "test" and metric_size == "original" and not flips
+    name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
+    beside = folder if is_the_score else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
     summary = {
         "subset": subset,
@@ -107,6 +110,7 @@ def evaluate(
         "mean": _means(per_image),
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,
+        "flips": flips,
         "method": segmenter.card.method,
         "model": str(folder.path),
         "data": str(data),

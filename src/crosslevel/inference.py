@@ -24,6 +24,8 @@ from crosslevel.run_folder import RunFolder
 
 Image = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
+"""Axes along which the four test-time views are flipped; the first is the image itself."""
 
 
 class Segmenter:
@@ -33,6 +35,7 @@ class Segmenter:
         net: The network.
         card: How images are prepared and classes are told.
         device: Where to compute; a CUDA device if there is one, else the CPU.
+        flips: Average over the image and its mirror images, four passes instead of one.
 
     Example:
         >>> from crosslevel.config import ModelConfig
@@ -46,17 +49,27 @@ class Segmenter:
     """
 
     def __init__(
-        self, net: SegmentationNet, card: ModelCard, device: torch.device | None = None
+        self,
+        net: SegmentationNet,
+        card: ModelCard,
+        device: torch.device | None = None,
+        *,
+        flips: bool = False,
     ) -> None:
         self.card = card
+        self.flips = flips
         self.device = device or pick_device()
         net = net.to(self.device)
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net: SegmentationNet = net.eval()
 
     @classmethod
-    def load(cls, run: str | Path) -> Segmenter:
+    def load(cls, run: str | Path, *, flips: bool = False) -> Segmenter:
         """The best segmenter of a run folder (or a model folder by itself).
+
+        Args:
+            run: The folder.
+            flips: As of the class.
 
         Raises:
             InputError: If there is no model, or it cannot be read.
@@ -64,7 +77,7 @@ class Segmenter:
         folder = Path(run)
         has_card = (folder / "model.json").is_file()
         net, card = load_model(folder if has_card else RunFolder(folder).model_folder)
-        return cls(net, card)
+        return cls(net, card, flips=flips)
 
     def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
         """Class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
@@ -97,8 +110,13 @@ class Segmenter:
         remaining = iter(images)
         while batch := list(islice(remaining, batch_size)):
             small = np.stack([resize_image(image, self.card.size) for image in batch])
-            logits = self.net(normalise(torch.from_numpy(small).to(self.device)))
-            yield batch, to_probabilities(logits).cpu()
+            images_now = normalise(torch.from_numpy(small).to(self.device))
+            yield batch, self._forward(images_now).cpu()
+
+    def _forward(self, images: Tensor) -> Tensor:
+        axes = MIRRORS if self.flips else MIRRORS[:1]
+        views = [to_probabilities(self.net(images.flip(a))).flip(a) for a in axes]
+        return torch.stack(views).mean(dim=0)
 
 
 def _at_size(probability: Tensor, size: tuple[Any, ...]) -> Probabilities:

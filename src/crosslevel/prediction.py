@@ -57,6 +57,7 @@ def predict(
     out: Path | str,
     *,
     outputs: Outputs | None = None,
+    flips: bool = False,
     reporter: Reporter | None = None,
 ) -> Prediction:
     """Write one mask for each image, as `<name>.png` at the image's own size.
@@ -68,6 +69,7 @@ def predict(
         images: Files, folders, or glob patterns.
         out: Folder to write into.
         outputs: What else to write.
+        flips: Average each prediction over the image's mirror images.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -77,7 +79,7 @@ def predict(
         InputError: If there is no model, no image, or two images would get one name.
     """
     reporter = reporter or Reporter(quiet=True)
-    segmenter = Segmenter.load(run)
+    segmenter = Segmenter.load(run, flips=flips)
     named = [images] if isinstance(images, str | Path) else images
     targets = find_images(named, Path(out))
     problems: list[str] = []

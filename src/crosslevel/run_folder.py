@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from crosslevel.config import TrainConfig, differences, from_yaml, to_yaml
+from crosslevel.config import TrainConfig, as_started, differences, from_yaml, to_yaml
 from crosslevel.errors import InputError
 from crosslevel.files import write_text
 
@@ -108,7 +107,7 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
 
     Args:
         path: Where; created when the first file is written.
-        config: What is asked for now; with precision "auto" any precision of the run is taken.
+        config: What is asked for now; where it says "auto", the run's own value is taken.
 
     Raises:
         InputError: If `path` is a file or a folder of other things, or holds a run with another
@@ -117,9 +116,7 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
     run = RunFolder(path)
     if run.config_file.is_file():
         started = run.config()
-        if config.precision == "auto":
-            config = dataclasses.replace(config, precision=started.precision)
-        changed = differences(started, config)
+        changed = differences(started, as_started(config, started))
         if changed:
             raise InputError(
                 f"{path} holds a run with another configuration:\n  "

@@ -14,27 +14,30 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pandas as pd
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from crosslevel.budget import epochs_within
 from crosslevel.checkpoints import Progress, load_checkpoint, save_checkpoint
-from crosslevel.config import TrainConfig, from_dict
+from crosslevel.config import TrainConfig, as_started, from_dict
 from crosslevel.console import Advance, Reporter, duration
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
-from crosslevel.data.prepare import prepare
-from crosslevel.errors import Interrupted, RunError
+from crosslevel.data.prepare import Prepared, prepare
+from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.files import write_text
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
 from crosslevel.methods import find_method
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.metrics import CaseScore, score_case
+from crosslevel.metrics import CaseScore, best_threshold, score_case
 from crosslevel.model_folder import ModelCard, save_model
+from crosslevel.models.backbone import Backbone
 from crosslevel.precision import autocast, pick_device, resolve_precision
+from crosslevel.recipe import describe, settle
 from crosslevel.run_folder import RunFolder, open_run, write_start
-from crosslevel.types import Batch
 
 
 def train(
@@ -42,6 +45,7 @@ def train(
     out: Path | str,
     config: TrainConfig | None = None,
     *,
+    budget: float | None = None,
     reporter: Reporter | None = None,
 ) -> RunFolder:
     """Train a segmenter on a folder of images and a few masks, or go on where it was stopped.
@@ -49,7 +53,8 @@ def train(
     Args:
         data: A folder in one of the known layouts, or a CSV of paths (see `index_cases`).
         out: The run folder; if it holds this run already, it is resumed.
-        config: What to train; the paper's CLCC on 320 px if left out.
+        config: What to train; the recipe for any data if left out.
+        budget: Seconds; decides `epochs`, which must be "auto". About, since it is planned.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -62,37 +67,62 @@ def train(
         Interrupted: After SIGINT, when everything is saved.
     """
     reporter = reporter or Reporter(quiet=True)
-    config = config or TrainConfig()
-    config = with_all_args(config)
+    config = with_all_args(config or TrainConfig())
+    if budget is not None and config.epochs != "auto":
+        raise InputError("A budget decides the number of epochs: leave --epochs out.")
     run = open_run(Path(out), config)
     is_resumed = run.config_file.is_file()
-    device = pick_device()
-    precision = run.config().precision if is_resumed else config.precision
-    config = replace(config, precision=resolve_precision(precision, device))
-    method = build_method(config).to(device)
-    method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if is_resumed:
+        config = as_started(config, run.config())
+    config = replace(config, precision=resolve_precision(config.precision, pick_device()))
+    build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
     prepared = prepare(Path(data), config, reporter, run.split_file if is_resumed else None)
+    config, datamodule = _decide(config, prepared, budget)
     if not is_resumed:
         facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
         write_start(run, config, prepared.split.to_json(), facts)
+    num_steps = config.num_epochs * datamodule.steps_per_epoch
+    reporter.say(f"Training {describe(config, num_steps)}")
+    Trainer(_on_device(config), datamodule, config, run, reporter).fit()
+    return run
+
+
+def _decide(
+    config: TrainConfig, prepared: Prepared, budget: float | None
+) -> tuple[TrainConfig, DataModule]:
+    """The configuration without any "auto", and the batches it asks for."""
+    counts = [len(prepared.parts[name]) for name in ("train_labelled", "train_unlabelled")]
+    settled = with_all_args(settle(config, *counts))
+    uses_unlabelled = find_method(settled.method).uses_unlabelled
     sampling = Sampling(
         batch_labelled=config.batch_labelled,
-        batch_unlabelled=config.batch_unlabelled if method.uses_unlabelled else 0,
+        batch_unlabelled=config.batch_unlabelled if uses_unlabelled else 0,
         seed=config.seed,
     )
     datamodule = DataModule(
         prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
     )
-    Trainer(method, datamodule, config, run, reporter).fit()
-    return run
+    if config.epochs == "auto" and budget is not None:
+        epochs = epochs_within(budget, settled, datamodule, lambda: _on_device(settled))
+        settled = with_all_args(settle(config, *counts, epochs=epochs))
+    return settled, datamodule
+
+
+def _on_device(config: TrainConfig) -> Method:
+    method = build_method(config).to(pick_device())
+    return method.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def with_all_args(config: TrainConfig) -> TrainConfig:
     """The configuration with every argument of its method spelled out, also the defaults.
 
+    A method that is "auto" has none yet.
+
     Raises:
         InputError: If the method's name or an argument is wrong.
     """
+    if config.method == "auto":
+        return config
     args_class = find_method(config.method).Args
     args = from_dict(args_class, config.args, where=f"args of {config.method}")
     return replace(config, args=asdict(args))
@@ -132,6 +162,18 @@ def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
+def parameter_groups(method: Method, encoder_rate: float) -> list[dict[str, Any]]:
+    """What the optimiser moves: pretrained encoders at `encoder_rate`, the rest at rate 1."""
+    encoders = [m.pretrained for m in method.modules() if isinstance(m, Backbone)]
+    slow = {p for encoder in encoders if encoder is not None for p in encoder.parameters()}
+    trained = [p for p in method.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p not in slow], "rate": 1.0},
+        {"params": [p for p in trained if p in slow], "rate": encoder_rate},
+    ]
+    return [group for group in groups if group["params"]]
+
+
 class Trainer:
     """The loop: steps, validation, logs, checkpoints.
 
@@ -154,14 +196,16 @@ class Trainer:
         self.method, self.data, self.config = method, data, config
         self.run, self.reporter = run, reporter
         self.device = next(method.parameters()).device
-        self.num_steps = config.epochs * data.steps_per_epoch
+        self.num_steps = config.num_epochs * data.steps_per_epoch
         self.optimizer = torch.optim.AdamW(
-            [p for p in method.parameters() if p.requires_grad],
+            parameter_groups(method, config.encoder_rate),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
         )
         self.progress = Progress()
+        assert config.check_every != "auto", "the recipe decides it before it is used"
+        self._check_every = config.check_every
 
     def fit(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -228,7 +272,8 @@ class Trainer:
             "learning_rate": self._learning_rate(progress.step - 1),
         }
         is_last = progress.step == self.num_steps
-        score = self._validate() if is_last or (epoch + 1) % self.config.check_every == 0 else None
+        is_due = is_last or (epoch + 1) % self._check_every == 0
+        score, threshold = self._validate() if is_due else (None, 0.5)
         if score:
             row |= {"val/dice": score.dice, "val/iou": score.iou, "val/mae": score.mae}
         progress.seconds += time.monotonic() - start
@@ -237,7 +282,7 @@ class Trainer:
         is_best = score is not None and score.dice > progress.best_dice
         if score and is_best:
             progress.best_dice = score.dice
-            self._export()
+            self._export(threshold)
             self._save(self.run.best_checkpoint)
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
         self._save(self.run.last_checkpoint)  # the last, so that a kill before it repeats the epoch
@@ -245,9 +290,9 @@ class Trainer:
     def _step(self, step: int) -> dict[str, float]:
         clock = Clock(step, self.num_steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(step)
+            group["lr"] = self._learning_rate(step) * group["rate"]
         torch.manual_seed(step_seed(self.config.seed, step))
-        batch = self._to_device(self.data.batch(step))
+        batch = self.data.batch(step).to(self.device)
         with autocast(self.config.precision, self.device):
             losses = self.method.training_step(batch, clock)
         values = {name: float(loss.detach()) for name, loss in losses.items()}
@@ -264,18 +309,22 @@ class Trainer:
         return values
 
     @torch.no_grad()
-    def _validate(self) -> CaseScore:
+    def _validate(self) -> tuple[CaseScore, float]:
+        """Mean scores of the validation images, and the threshold they are at."""
         net = self.method.inference_model.eval()
-        scores = []
+        predicted, truths = [], []
         for images, masks in self.data.validation_batches():
             with autocast(self.config.precision, self.device):
                 logits = net(images.to(self.device))
-            probabilities = to_probabilities(logits).cpu().numpy()
-            scores += [
-                CaseScore.mean(score_case(probability, mask, with_distances=False))
-                for probability, mask in zip(probabilities, masks, strict=True)
-            ]
-        return CaseScore.mean(scores)
+            predicted += list(to_probabilities(logits).cpu().numpy())
+            truths += list(masks)
+        is_calibrated = self.config.calibrate and self.config.mask_classes.num_channels == 1
+        threshold = best_threshold(predicted, truths) if is_calibrated else 0.5
+        scores = [
+            CaseScore.mean(score_case(p, truth, threshold=threshold, with_distances=False))
+            for p, truth in zip(predicted, truths, strict=True)
+        ]
+        return CaseScore.mean(scores), threshold
 
     def _learning_rate(self, step: int) -> float:
         middle = (step + 0.5) / self.num_steps
@@ -285,7 +334,7 @@ class Trainer:
     def _save(self, path: Path) -> None:
         save_checkpoint(path, self.progress, self.method, self.optimizer)
 
-    def _export(self) -> None:
+    def _export(self, threshold: float) -> None:
         classes = self.config.mask_classes
         card = ModelCard(
             method=self.config.method,
@@ -293,15 +342,9 @@ class Trainer:
             classes=classes.names,
             num_channels=classes.num_channels,
             size=self.config.size,
+            threshold=threshold,
         )
         save_model(self.run.model_folder, self.method.inference_model, card)
-
-    def _to_device(self, batch: Batch) -> Batch:
-        return Batch(
-            images=batch.images.to(self.device),
-            masks=batch.masks.to(self.device),
-            unlabelled=batch.unlabelled.to(self.device),
-        )
 
     def _note(self, epoch: int, losses: dict[str, float]) -> str:
         shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())

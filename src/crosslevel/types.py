@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -68,3 +69,11 @@ class Batch:
     images: Tensor
     masks: Tensor
     unlabelled: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(
+            images=self.images.to(device),
+            masks=self.masks.to(device),
+            unlabelled=self.unlabelled.to(device),
+        )

@@ -5,7 +5,7 @@ from PIL import Image
 
 from crosslevel.console import Reporter
 from crosslevel.data.prepare import prepare
-from crosslevel.errors import DataError, InputError
+from crosslevel.errors import DataError
 from tiny import tiny_config
 
 SILENT = Reporter(quiet=True)
@@ -88,10 +88,9 @@ def test_prepare__images_without_any_mask(data):
         prepare(data, tiny_config(), SILENT)
 
 
-def test_prepare__fewer_labelled_images_than_a_batch(lesions):
-    message = r"^3 labelled .* a batch of 4: add masks, raise --labelled, or use --batch_labelled 3"
-    with pytest.raises(InputError, match=message):
-        prepare(lesions, tiny_config(labelled=3, batch_labelled=4), SILENT)
+def test_prepare__one_labelled_image_is_enough(lesions):
+    prepared = prepare(lesions, tiny_config(labelled=1, batch_labelled=4), SILENT)
+    assert len(prepared.parts["train_labelled"]) == 1
 
 
 def test_prepare__unlabelled_masks_may_be_broken(data, parts):

@@ -29,6 +29,9 @@ def configure(parser: ArgumentParser) -> None:
         default="original",
         help="score at each mask's own size, or at the network's (as the paper's tables)",
     )
+    parser.add_argument(
+        "--flips", action="store_true", help="average over mirror images; four times the work"
+    )
     parser.add_argument("--out", type=Path | None, help="folder for the scores")
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
 
@@ -44,6 +47,7 @@ def run(arguments: Namespace) -> None:
         arguments.data,
         subset=arguments.subset,
         metric_size=arguments.metric_size,
+        flips=arguments.flips,
         out=arguments.out,
         reporter=reporter,
     )

@@ -21,6 +21,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="also write foreground probabilities"
     )
+    parser.add_argument(
+        "--flips", action="store_true", help="average over mirror images; four times the work"
+    )
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
 
 
@@ -36,6 +39,7 @@ def run(arguments: Namespace) -> int:
         arguments.images,
         arguments.out,
         outputs=outputs,
+        flips=arguments.flips,
         reporter=reporter,
     )
     for problem in result.problems:

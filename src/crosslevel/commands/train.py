@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from crosslevel.config import TrainConfig, config_path, from_yaml, preset_names
+from crosslevel.errors import InputError
 from crosslevel.methods import METHODS
 
 EXAMPLE = f"""\
 examples:
-  crosslevel train --data polyps --out runs/first --config small
+  crosslevel train --data polyps --out runs/first
+  crosslevel train --data polyps --out runs/quick --budget 5min --evaluate
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
 
@@ -38,6 +41,11 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--evaluate", action="store_true", help="when done, score it on the test part"
     )
+    parser.add_argument(
+        "--budget",
+        type=str | None,
+        help="time for training, like 15min or 1h30min",
+    )
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
     parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
     parser.add_class_arguments(TrainConfig)
@@ -48,13 +56,36 @@ def to_config(arguments: Namespace) -> TrainConfig:
     return TrainConfig(**{f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)})
 
 
+def seconds(text: str) -> float:
+    """Seconds of "90s", "15min", "2h" or "1h30min".
+
+    Raises:
+        InputError: For anything else, or nothing at all.
+
+    Example:
+        >>> seconds("1h30min")
+        5400.0
+    """
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)min)?(?:([\d.]+)s)?", text)
+    if not text or found is None:
+        raise InputError(f"{text!r} is no time: write it like 90s, 15min or 1h30min.")
+    hours, minutes, rest = (float(number or 0) for number in found.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
 def run(arguments: Namespace) -> None:
     """Train, or resume."""
     from crosslevel.console import Reporter
     from crosslevel.training import train
 
     reporter = Reporter()
-    done = train(arguments.data, arguments.out, to_config(arguments), reporter=reporter)
+    done = train(
+        arguments.data,
+        arguments.out,
+        to_config(arguments),
+        budget=arguments.budget and seconds(arguments.budget),
+        reporter=reporter,
+    )
     if arguments.evaluate:
         from crosslevel.evaluation import evaluate
 

@@ -20,6 +20,7 @@ from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.types import Batch, Case, Classes
 
 LABELLED, UNLABELLED, AUGMENTATION = 0, 1, 2
+VALIDATION_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,12 @@ class DataModule:
     @property
     def steps_per_epoch(self) -> int:
         """Steps in which every labelled image is seen once (the last may start the next pass)."""
-        return -(-len(self._labelled) // self.sampling.batch_labelled)
+        return steps_per_epoch(len(self._labelled), self.sampling.batch_labelled)
+
+    @property
+    def num_validation_batches(self) -> int:
+        """How many `validation_batches` gives."""
+        return -(-len(self._val_images) // VALIDATION_BATCH)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step (from 0), augmented and normalised."""
@@ -91,7 +97,7 @@ class DataModule:
         return Batch(images=normalise(images), masks=masks.long(), unlabelled=normalise(others))
 
     def validation_batches(
-        self, batch_size: int = 8
+        self, batch_size: int = VALIDATION_BATCH
     ) -> Iterator[tuple[torch.Tensor, NDArray[np.uint8]]]:
         """Validation images (B, 3, H, W), normalised, with masks (B, H, W), in order."""
         for start in range(0, len(self._val_images), batch_size):
@@ -128,6 +134,11 @@ class DataModule:
 
         keys = [content_hash(case.mask) for case in cases if case.mask]
         return packed(keys, load, (self.size, self.size), f"masks:{self._classes.values}")
+
+
+def steps_per_epoch(num_labelled: int, batch_labelled: int) -> int:
+    """Steps in which every labelled image is seen once; one if a batch holds more than all."""
+    return -(-num_labelled // batch_labelled)
 
 
 def step_seed(seed: int, step: int) -> int:

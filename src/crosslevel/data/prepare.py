@@ -44,7 +44,7 @@ def prepare(
 
     Raises:
         DataError: All problems at once.
-        InputError: If there are fewer labelled images than a batch holds, or none to validate.
+        InputError: If there is no labelled image to train on, or none to validate.
     """
     cases = _index(folder, config, reporter)
     given = resumed_split or config.split
@@ -58,12 +58,8 @@ def prepare(
             "images the part val, or let the split be drawn."
         )
     num_labelled = len(parts["train_labelled"])
-    if num_labelled < config.batch_labelled:
-        raise InputError(
-            f"{num_labelled} labelled training images are fewer than a batch of "
-            f"{config.batch_labelled}: add masks, raise --labelled, "
-            f"or use --batch_labelled {max(num_labelled, 1)}."
-        )
+    if not num_labelled:
+        raise InputError("No training image is labelled: add masks, or raise --labelled.")
     if not resumed_split:
         _check(parts, config, reporter)
     reporter.say(

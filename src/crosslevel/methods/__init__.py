@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
+    "fixmatch": "crosslevel.methods.fixmatch:FixMatch",
     "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
     "supervised": "crosslevel.methods.supervised:Supervised",
     "uamt": "crosslevel.methods.uamt:UAMT",

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
 
 import torch
 from torch import Tensor
 
 from crosslevel.losses.probability import to_log_class_probabilities
-from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.teaching import mean_teacher_of, ramp_up, with_noise
-from crosslevel.models.segmenter import SegmentationNet
+from crosslevel.methods.base import Clock
+from crosslevel.methods.teaching import TaughtMethod, ramp_up, with_noise
 from crosslevel.types import Batch
 
 
-class MeanTeacher(Method):
+class MeanTeacher(TaughtMethod):
     """Student and EMA teacher; the teacher sees unlabelled images with noise.
 
     Source: Tarvainen and Valpola, *Mean teachers are better role models*, NeurIPS 2017, for
@@ -24,7 +22,7 @@ class MeanTeacher(Method):
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Args:
+    class Args(TaughtMethod.Args):
         """Options of the mean teacher.
 
         Attributes:
@@ -34,14 +32,8 @@ class MeanTeacher(Method):
         """
 
         weight: float = 0.1
-        decay: float = 0.99
-        evaluated: Literal["student", "teacher"] = "student"
 
     args: Args
-
-    def __init__(self, args: Args, task: Task) -> None:
-        super().__init__(args, task)
-        self.teacher = mean_teacher_of(self.net, args.decay)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, with unlabelled images, "consistency"."""
@@ -68,13 +60,3 @@ class MeanTeacher(Method):
     def ask_teacher(self, images: Tensor) -> Tensor:
         """Class probabilities (U, K, H, W) of the teacher, which sees fresh noise."""
         return to_log_class_probabilities(self.teacher(with_noise(images))).exp()
-
-    def after_step(self, clock: Clock) -> None:
-        """Move the teacher."""
-        self.teacher.update_parameters(self.net)
-
-    @property
-    def inference_model(self) -> SegmentationNet:
-        """The student, or the teacher if asked for."""
-        is_student = self.args.evaluated == "student"
-        return self.net if is_student else cast(SegmentationNet, self.teacher.module)

@@ -1,10 +1,15 @@
-"""Supervised: the U-Net row of every table, trained on the labelled images alone."""
+"""Supervised: the first row of every table, trained on the labelled images alone."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import cast
+
 from torch import Tensor
 
-from crosslevel.methods.base import Clock, Method
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.teaching import mean_teacher_of
+from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import Batch
 
 
@@ -14,8 +19,33 @@ class Supervised(Method):
     Source: Ronneberger et al., *U-Net*, 2015, with the supervised loss of the comparison.
     """
 
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of supervised training.
+
+        Attributes:
+            decay: Of a moving average of the weights that is evaluated instead; 0 for none.
+        """
+
+        decay: float = 0.0
+
+    args: Args
     uses_unlabelled = False
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        self.average = mean_teacher_of(self.net, args.decay) if args.decay else None
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """One term, "supervised"."""
         return {"supervised": self.task.supervised_loss(self.net(batch.images), batch.masks)}
+
+    def after_step(self, clock: Clock) -> None:
+        """Move the average."""
+        if self.average is not None:
+            self.average.update_parameters(self.net)
+
+    @property
+    def inference_model(self) -> SegmentationNet:
+        """The network, or its average."""
+        return self.net if self.average is None else cast(SegmentationNet, self.average.module)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from crosslevel.data.preprocess import IMAGENET_STD
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.models.segmenter import SegmentationNet
 
 NOISE_STD, NOISE_LIMIT = 0.1, 0.2
 """Of images in [0, 1]."""
@@ -29,6 +33,38 @@ def mean_teacher_of(student: nn.Module, decay: float) -> AveragedModel:
 
     teacher = AveragedModel(student, avg_fn=average)
     return teacher.requires_grad_(False)
+
+
+class TaughtMethod(Method):
+    """A student (`net`) and its mean teacher: what methods with one have in common."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of the teacher.
+
+        Attributes:
+            decay: Of the teacher's moving average.
+            evaluated: Which of the two networks is validated and shipped.
+        """
+
+        decay: float = 0.99
+        evaluated: Literal["student", "teacher"] = "student"
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        self.teacher = mean_teacher_of(self.net, args.decay)
+
+    def after_step(self, clock: Clock) -> None:
+        """Move the teacher."""
+        self.teacher.update_parameters(self.net)
+
+    @property
+    def inference_model(self) -> SegmentationNet:
+        """The student, or the teacher if asked for."""
+        is_student = self.args.evaluated == "student"
+        return self.net if is_student else cast(SegmentationNet, self.teacher.module)
 
 
 def with_noise(images: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ class Renormalise(nn.Module):
     Example:
         >>> to_half = Renormalise(mean=(0.5,) * 3, std=(0.5,) * 3)
         >>> white = (1 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
-        >>> to_half(white.view(1, 3, 1, 1)).flatten().tolist()
+        >>> to_half(white.view(1, 3, 1, 1)).flatten().round(decimals=4).tolist()
         [1.0, 1.0, 1.0]
     """
 

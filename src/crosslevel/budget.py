@@ -1,0 +1,66 @@
+"""How long a training may be to end in a given time: measured on a few steps of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from crosslevel.config import TrainConfig
+from crosslevel.data.datamodule import DataModule
+from crosslevel.methods.base import Clock, Method
+from crosslevel.precision import autocast
+from crosslevel.recipe import NUM_CHECKS
+
+MOMENTS = (0.1, 0.4, 0.7, 0.95)
+"""Shares of the training at which a step is timed, since stages and ramps change its cost."""
+RESERVE = 0.95
+"""Share of the budget that is planned; the rest is for start, checkpoints and luck."""
+
+
+def epochs_within(
+    seconds: float,
+    config: TrainConfig,
+    data: DataModule,
+    build: Callable[[], Method],
+) -> int:
+    """Epochs, at least 1, that can be trained and validated in the time.
+
+    Args:
+        seconds: The budget.
+        config: Its precision is not "auto"; its `epochs` are not looked at.
+        data: Where batches come from.
+        build: Makes the method afresh, on its device; what is timed is thrown away.
+    """
+    method = build().train()
+    _step(method, data, config, MOMENTS[0])  # the first is slower than all others
+    start = time.perf_counter()
+    for moment in MOMENTS:
+        _step(method, data, config, moment)
+    step_seconds = (time.perf_counter() - start) / len(MOMENTS)
+    start = time.perf_counter()
+    _validation_batch(method, data, config)
+    checks = NUM_CHECKS * (time.perf_counter() - start) * data.num_validation_batches
+    left = max(RESERVE * seconds - checks, 0.0)
+    return max(1, int(left / (step_seconds * data.steps_per_epoch)))
+
+
+def _step(method: Method, data: DataModule, config: TrainConfig, moment: float) -> None:
+    device = next(method.parameters()).device
+    batch = data.batch(0).to(device)
+    with autocast(config.precision, device):
+        losses = method.training_step(batch, Clock(int(1000 * moment), 1000))
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    method.zero_grad()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+@torch.no_grad()
+def _validation_batch(method: Method, data: DataModule, config: TrainConfig) -> None:
+    net = method.inference_model.eval()
+    images, _ = next(data.validation_batches())
+    device = next(net.parameters()).device
+    with autocast(config.precision, device):
+        net(images.to(device)).cpu()

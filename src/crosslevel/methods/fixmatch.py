@@ -1,0 +1,74 @@
+"""FixMatch: confident labels of the weak view are the truth of the strong view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
+from crosslevel.methods.base import Clock
+from crosslevel.methods.strong_views import cut_mix, draw_boxes, strong_view
+from crosslevel.methods.teaching import TaughtMethod
+from crosslevel.types import Batch
+
+
+class FixMatch(TaughtMethod):
+    """Weak-to-strong consistency with hard, confident pseudo-labels and CutMix.
+
+    Source: Sohn et al., *FixMatch*, NeurIPS 2020, for segmentation as in Yang et al., CVPR 2023.
+    Differs from the paper: an EMA teacher labels instead of the student itself (`decay: 0` is the
+    paper's), the threshold is 0.9 instead of 0.95, and the weight rises over the first fifth.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args(TaughtMethod.Args):
+        """Options of FixMatch.
+
+        Attributes:
+            threshold: Pixels at least so confident are learned from.
+            weight: Of the loss on unlabelled images, after its ramp.
+            ramp: Share of the training over which that weight rises linearly from 0.
+            cutmix: Probability of a pasted box, for each image.
+            decay: Of the teacher's moving average; with 0 the teacher is the student.
+            evaluated: Which of the two networks is validated and shipped.
+        """
+
+        threshold: float = 0.9
+        weight: float = 1.0
+        ramp: float = 0.2
+        cutmix: float = 0.5
+        evaluated: Literal["student", "teacher"] = "teacher"
+
+    args: Args
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives "supervised" and, with unlabelled images, "pseudo"."""
+        if not len(batch.unlabelled):
+            logits = self.net(batch.images)
+            return {"supervised": self.task.supervised_loss(logits, batch.masks)}
+        labels, confidence = self.label(batch.unlabelled)
+        boxes = draw_boxes(batch.unlabelled, self.args.cutmix)
+        strong, labels, confidence = cut_mix(
+            boxes, strong_view(batch.unlabelled), labels, confidence
+        )
+        num_labelled = len(batch.images)
+        logits = self.net(torch.cat([batch.images, strong]))
+        keep = confidence >= self.args.threshold
+        pseudo = pseudo_label_loss(logits[num_labelled:], labels, keep)
+        return {
+            "supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks),
+            "pseudo": self.weight(clock) * pseudo,
+        }
+
+    @torch.no_grad()
+    def label(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels and confidences (U, H, W) of the teacher, with BatchNorm's running statistics."""
+        return pseudo_labels(self.teacher.eval()(images))
+
+    def weight(self, clock: Clock) -> float:
+        """Of the unlabelled loss at this step."""
+        ramp = self.args.ramp
+        return self.args.weight * (min(1.0, clock.progress / ramp) if ramp else 1.0)

@@ -1,0 +1,51 @@
+"""What a training does when it is not told: chosen on validation images of two data sets.
+
+The page *Which method?* of the documentation has the measurements behind each choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from crosslevel.config import TrainConfig
+from crosslevel.data.datamodule import steps_per_epoch
+
+NUM_STEPS = 1000
+NUM_CHECKS = 15
+WITH_UNLABELLED: tuple[str, dict[str, Any]] = ("fixmatch", {})
+WITHOUT: tuple[str, dict[str, Any]] = ("supervised", {"decay": 0.99})
+
+
+def settle(
+    config: TrainConfig, num_labelled: int, num_unlabelled: int, *, epochs: int | None = None
+) -> TrainConfig:
+    """The configuration with everything that is "auto" decided, but for the precision.
+
+    Args:
+        config: As asked for.
+        num_labelled: Labelled training images, at least 1.
+        num_unlabelled: Unlabelled training images; without any, training is supervised.
+        epochs: Where "auto"; if left out, about `NUM_STEPS` steps.
+
+    Example:
+        >>> settled = settle(TrainConfig(), num_labelled=10, num_unlabelled=0)
+        >>> settled.method, settled.epochs, settled.check_every
+        ('supervised', 334, 22)
+    """
+    if config.method == "auto":
+        method, args = WITH_UNLABELLED if num_unlabelled else WITHOUT
+        config = replace(config, method=method, args=args)
+    if config.epochs == "auto":
+        steps = steps_per_epoch(num_labelled, config.batch_labelled)
+        config = replace(config, epochs=epochs or -(-NUM_STEPS // steps))
+    if config.check_every == "auto":
+        config = replace(config, check_every=max(1, config.num_epochs // NUM_CHECKS))
+    return config
+
+
+def describe(config: TrainConfig, num_steps: int) -> str:
+    """What will be trained, in one line for a person."""
+    model = config.model
+    network = f"{model.architecture} on {model.encoder}" if model.name == "smp" else model.name
+    return f"{config.method}, {network}, {config.size} px, {num_steps} steps, {config.precision}"

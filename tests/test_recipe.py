@@ -1,0 +1,138 @@
+"""What a training chooses by itself, and that it is written down and kept."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from crosslevel.budget import epochs_within
+from crosslevel.config import TrainConfig
+from crosslevel.errors import InputError
+from crosslevel.metrics import (
+    THRESHOLDS,
+    CaseScore,
+    _dice_at_thresholds,
+    best_threshold,
+    score_case,
+)
+from crosslevel.recipe import NUM_STEPS, settle
+from crosslevel.training import build_method, parameter_groups, train
+from crosslevel.types import Batch
+from tiny import tiny_config
+
+
+def auto(**changes):
+    return replace(tiny_config(), method="auto", args={}, epochs="auto", **changes)
+
+
+@pytest.mark.parametrize("num_labelled", [1, 5, 10, 96, 480, 5000])
+def test_settle__gives_about_the_same_steps_for_any_number_of_masks(num_labelled):
+    config = settle(TrainConfig(), num_labelled, 100)
+    steps = config.num_epochs * -(-num_labelled // config.batch_labelled)
+    assert NUM_STEPS <= steps < NUM_STEPS + max(num_labelled / 4 + 1, 1)
+
+
+@pytest.mark.parametrize(("num_unlabelled", "method"), [(0, "supervised"), (1, "fixmatch")])
+def test_settle__the_method_depends_on_unlabelled_images(num_unlabelled, method):
+    assert settle(TrainConfig(), 10, num_unlabelled).method == method
+
+
+def test_settle__leaves_what_was_asked_for():
+    config = tiny_config()
+    assert settle(config, 4, 4) == config
+
+
+def test_train__auto_is_written_down_and_resumed(lesions, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosslevel.recipe.NUM_STEPS", 4)
+    run = train(lesions, tmp_path / "run", auto())
+    written = run.config()
+    assert (written.method, written.epochs, written.check_every) == ("fixmatch", 2, 1)
+    assert train(lesions, tmp_path / "run", auto()).config() == written
+
+
+def test_train__budget_decides_the_epochs(lesions, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosslevel.training.epochs_within", lambda *_: 3)
+    run = train(lesions, tmp_path / "run", auto(), budget=60.0)
+    assert run.config().epochs == 3
+    assert pd.read_csv(run.log_file)["epoch"].tolist() == [1, 2, 3]
+
+
+def test_train__budget_and_epochs_contradict_each_other(lesions, tmp_path):
+    with pytest.raises(InputError, match="leave --epochs out"):
+        train(lesions, tmp_path / "run", tiny_config(), budget=60.0)
+    assert not (tmp_path / "run").exists()
+
+
+class Data:
+    """A data module whose batch takes no time."""
+
+    steps_per_epoch, num_validation_batches = 2, 1
+
+    def __init__(self, batch):
+        self._batch = batch
+
+    def batch(self, step):
+        return self._batch
+
+    def validation_batches(self):
+        yield self._batch.images, None
+
+
+def test_epochs_within__grow_with_the_budget():
+    images = torch.randn(2, 3, 32, 32)
+    batch = Batch(images, torch.zeros(2, 32, 32, dtype=torch.int64), images[:0])
+    config = tiny_config("supervised")
+    data = Data(batch)
+    few, many = (
+        epochs_within(seconds, config, data, lambda: build_method(config))  # type: ignore[arg-type]
+        for seconds in (0.0, 60.0)
+    )
+    assert few == 1
+    assert many > 10
+
+
+def test_train__one_mask_is_enough(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config(labelled=1))
+    assert pd.read_csv(run.log_file)["step"].tolist() == [1, 2, 3]
+
+
+def test_parameter_groups__slow_encoder_and_the_rest_share_all_parameters():
+    model = replace(tiny_config().model, name="efficientnet_lite0", weights=None)
+    method = build_method(tiny_config("supervised", model=model))
+    fast, slow = parameter_groups(method, 0.1)
+    assert (fast["rate"], slow["rate"]) == (1.0, 0.1)
+    pretrained = method.net.f.pretrained
+    assert pretrained is not None
+    encoder = set(pretrained.parameters())
+    assert set(slow["params"]) == encoder
+    assert set(fast["params"]) | encoder == set(method.parameters())
+
+
+def test_parameter_groups__a_random_start_has_one():
+    assert len(parameter_groups(build_method(tiny_config()), 0.1)) == 1
+
+
+def test_best_threshold__finds_the_shift_of_a_shy_network():
+    rng = np.random.default_rng(0)
+    truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
+    shy = [np.where(truth, 0.32, 0.02)[None] for truth in truths]
+    assert best_threshold(shy, truths) == pytest.approx(0.3)
+    assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
+
+
+def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
+    truth = np.eye(8, dtype=np.uint8)
+    assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
+
+
+def test_best_threshold__equals_the_metric_at_every_threshold():
+    rng = np.random.default_rng(1)
+    for truth in (rng.random((9, 7)) < 0.4, np.zeros((9, 7), bool)):
+        probability = rng.random((9, 7)) * 0.95
+        slow = [
+            score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
+            for t in THRESHOLDS
+        ]
+        assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
