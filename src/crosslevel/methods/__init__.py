@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
+    "cps": "crosslevel.methods.cps:CPS",
     "fixmatch": "crosslevel.methods.fixmatch:FixMatch",
     "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
+    "self_training": "crosslevel.methods.self_training:SelfTraining",
     "supervised": "crosslevel.methods.supervised:Supervised",
     "uamt": "crosslevel.methods.uamt:UAMT",
+    "unimatch": "crosslevel.methods.unimatch:UniMatch",
     "urpc": "crosslevel.methods.urpc:URPC",
 }
 

@@ -49,14 +49,9 @@ class FixMatch(TaughtMethod):
         if not len(batch.unlabelled):
             logits = self.net(batch.images)
             return {"supervised": self.task.supervised_loss(logits, batch.masks)}
-        labels, confidence = self.label(batch.unlabelled)
-        boxes = draw_boxes(batch.unlabelled, self.args.cutmix)
-        strong, labels, confidence = cut_mix(
-            boxes, strong_view(batch.unlabelled), labels, confidence
-        )
+        strong, labels, keep = self.strong_targets(batch.unlabelled, *self.label(batch.unlabelled))
         num_labelled = len(batch.images)
         logits = self.net(torch.cat([batch.images, strong]))
-        keep = confidence >= self.args.threshold
         pseudo = pseudo_label_loss(logits[num_labelled:], labels, keep)
         return {
             "supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks),
@@ -67,6 +62,14 @@ class FixMatch(TaughtMethod):
     def label(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Labels and confidences (U, H, W) of the teacher, with BatchNorm's running statistics."""
         return pseudo_labels(self.teacher.eval()(images))
+
+    def strong_targets(
+        self, images: Tensor, labels: Tensor, confidence: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A strong view of the images, its labels, and where they are confident enough."""
+        boxes = draw_boxes(images, self.args.cutmix)
+        strong, labels, confidence = cut_mix(boxes, strong_view(images), labels, confidence)
+        return strong, labels, confidence >= self.args.threshold
 
     def weight(self, clock: Clock) -> float:
         """Of the unlabelled loss at this step."""

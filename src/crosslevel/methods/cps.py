@@ -1,0 +1,72 @@
+"""CPS, cross pseudo supervision: two networks, each learns from the other's labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
+from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.strong_views import cut_mix, draw_boxes
+from crosslevel.methods.teaching import ramp_up
+from crosslevel.models.segmenter import build_segmentation_net
+from crosslevel.types import Batch
+
+
+class CPS(Method):
+    """Two networks of one architecture and different random starts, with CutMix.
+
+    Source: Chen et al., *Semi-supervised semantic segmentation with cross pseudo supervision*,
+    CVPR 2021. Differs from the paper: the weight rises over the whole training, as for the other
+    methods here, and the supervised loss is the comparison's. The first network is evaluated.
+    With a pretrained encoder the two start alike there and differ in their decoders.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args:
+        """Options of CPS.
+
+        Attributes:
+            weight: Of the cross supervision at the end of its ramp.
+            cutmix: Probability of a pasted box, for each image.
+        """
+
+        weight: float = 1.0
+        cutmix: float = 0.5
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        self.other = build_segmentation_net(task.model, task.num_channels)
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives "supervised" of both and, with unlabelled images, "cross"."""
+        nets = (self.net, self.other)
+        mixed, labels = self._mixed_targets(batch.unlabelled)
+        num_labelled = len(batch.images)
+        logits = [net(torch.cat([batch.images, mixed])) for net in nets]
+        supervised = [self.task.supervised_loss(x[:num_labelled], batch.masks) for x in logits]
+        losses = {"supervised": torch.stack(supervised).sum()}
+        if len(mixed):
+            everywhere = torch.ones_like(labels[0], dtype=torch.bool)
+            cross = [
+                pseudo_label_loss(x[num_labelled:], of_other, everywhere)
+                for x, of_other in zip(logits, reversed(labels), strict=True)
+            ]
+            losses["cross"] = self.args.weight * ramp_up(clock.progress) * torch.stack(cross).sum()
+        return losses
+
+    @torch.no_grad()
+    def _mixed_targets(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Unlabelled images with pasted boxes, and what each network says of them (U, H, W)."""
+        if not len(images):
+            return images, []
+        boxes = draw_boxes(images, self.args.cutmix)
+        (mixed,) = cut_mix(boxes, images)
+        labels = [pseudo_labels(net.eval()(images))[0] for net in (self.net, self.other)]
+        self.net.train()
+        self.other.train()
+        return mixed, [cut_mix(boxes, x)[0] for x in labels]

@@ -1,0 +1,73 @@
+"""UniMatch: two strong views and perturbed features all learn from the weak view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout2d
+
+from crosslevel.losses.pseudo_label import pseudo_label_loss
+from crosslevel.methods.base import Clock
+from crosslevel.methods.fixmatch import FixMatch
+from crosslevel.types import Batch
+
+STRONG_SHARE, FEATURE_SHARE = 0.25, 0.5
+"""Weights of each strong view and of the perturbed features among the unlabelled losses."""
+
+
+class UniMatch(FixMatch):
+    """FixMatch with a second strong view and a pass with dropped feature channels.
+
+    Source: Yang et al., *Revisiting weak-to-strong consistency in semi-supervised semantic
+    segmentation*, CVPR 2023. Differs from the paper: an EMA teacher labels (`decay: 0` is the
+    paper's), the weak view with perturbed features goes through the encoder beside the strong
+    views, and the weight rises over the first fifth.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args(FixMatch.Args):
+        """Options of UniMatch, besides those of FixMatch.
+
+        Attributes:
+            threshold: Pixels at least so confident are learned from.
+            dropout: Share of the encoder's channels that the feature perturbation drops.
+        """
+
+        threshold: float = 0.95
+        dropout: float = 0.5
+
+    args: Args
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives "supervised" and, with unlabelled images, "strong" and "feature"."""
+        if not len(batch.unlabelled):
+            return super().training_step(batch, clock)
+        labels, confidence = self.label(batch.unlabelled)
+        views = [self.strong_targets(batch.unlabelled, labels, confidence) for _ in range(2)]
+        strong = [view for view, _, _ in views]
+        images = torch.cat([batch.images, *strong, batch.unlabelled])
+        sizes = [len(batch.images), *map(len, strong), len(batch.unlabelled)]
+        supervised, first, second, perturbed = self._predict(images, sizes)
+        weight = self.weight(clock)
+        strong_losses = [
+            pseudo_label_loss(logits, targets, keep)
+            for logits, (_, targets, keep) in zip((first, second), views, strict=True)
+        ]
+        feature = pseudo_label_loss(perturbed, labels, confidence >= self.args.threshold)
+        return {
+            "supervised": self.task.supervised_loss(supervised, batch.masks),
+            "strong": weight * STRONG_SHARE * torch.stack(strong_losses).sum(),
+            "feature": weight * FEATURE_SHARE * feature,
+        }
+
+    def _predict(self, images: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+        """Logits of each part of the batch, the last with perturbed encoder features."""
+        clean = sum(sizes[:-1])
+        features = [
+            torch.cat([level[:clean], dropout2d(level[clean:], self.args.dropout)])
+            for level in self.net.f.encode(images)
+        ]
+        logits: Tensor = self.net.h(self.net.f.decode(features))
+        return logits.split(sizes)
