@@ -70,4 +70,4 @@ class UniMatch(FixMatch):
             for level in self.net.f.encode(images)
         ]
         logits: Tensor = self.net.h(self.net.f.decode(features))
-        return logits.split(sizes)
+        return torch.split(logits, sizes)
