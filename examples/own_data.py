@@ -26,7 +26,7 @@ def main(data: Path, out: Path, config: crosslevel.TrainConfig) -> float:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        main(Path(sys.argv[1]), Path(sys.argv[2]), crosslevel.TrainConfig(size=160, epochs=100))
+        main(Path(sys.argv[1]), Path(sys.argv[2]), crosslevel.TrainConfig())
     else:
-        small = crosslevel.TrainConfig(size=80, epochs=4, labelled=8, check_every=2)
-        main(write_synthetic(Path("own_data"), 40, size=80), Path("own_run"), small)
+        small = crosslevel.TrainConfig(size=64, epochs=4, labelled=8, check_every=2)
+        main(write_synthetic(Path("own_data"), 40, size=64), Path("own_run"), small)

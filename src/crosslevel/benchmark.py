@@ -27,8 +27,10 @@ from crosslevel.data.cases import index_cases
 from crosslevel.errors import InputError, Interrupted
 from crosslevel.files import write_text
 from crosslevel.precision import pick_device, resolve_precision
-from crosslevel.report.bench import BenchRun, bench_table, to_markdown
-from crosslevel.report.runs import read_run
+from crosslevel.report.bench import bench_notes, bench_table, to_markdown
+from crosslevel.report.collect import Collection, collect
+from crosslevel.report.comparison import write_report
+from crosslevel.report.runs import memory_file, peak_memory
 from crosslevel.run_folder import RunFolder, open_run
 from crosslevel.training import build_method, with_all_args
 
@@ -85,19 +87,9 @@ class Cell:
         """What its processes said."""
         return self._beside(".log")
 
-    @property
-    def memory_file(self) -> Path:
-        """Peak memory of its process, in bytes."""
-        return self._beside(".memory")
-
-    @property
-    def peak_bytes(self) -> int:
-        """The highest peak over all restarts, 0 if none was recorded."""
-        return int(self.memory_file.read_text()) if self.memory_file.is_file() else 0
-
     def remember_memory(self, peak_bytes: int) -> None:
         """Keep the highest peak over all restarts."""
-        write_text(self.memory_file, f"{max(self.peak_bytes, peak_bytes)}\n")
+        write_text(memory_file(self.folder), f"{max(peak_memory(self.folder), peak_bytes)}\n")
 
     def _beside(self, ending: str) -> Path:
         return self.folder.with_name(self.folder.name + ending)
@@ -213,52 +205,26 @@ def _one_precision(cells: Sequence[Cell], precision: Precision) -> Precision:
     return resolve_precision(precision, pick_device())
 
 
-def write_table(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame:
-    """Write `table.md` and `table.csv` of the cells that are finished.
+def write_results(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame:
+    """Write `table.md`, `table.csv` and `report.html` of all runs in the folder that are finished.
 
     Args:
-        grid: What is compared.
+        grid: Its rows come first, in their order.
         out: Folder of the bench.
         paper: A key of `PAPER`, for a column of its numbers.
 
     Raises:
-        InputError: If no cell is finished.
+        InputError: If no cell is finished, or `paper` is unknown.
     """
-    runs = [
-        BenchRun(
-            cell.row,
-            read_run(cell.folder, cell.row, cell.folder / "predictions"),
-            cell.peak_bytes,
-        )
-        for row in grid.rows
-        for cell in grid.cells(out)
-        if cell.row == row and cell.is_finished
-    ]
-    if not runs:
-        raise InputError(f"No run in {out} is finished: there is nothing to compare yet.")
-    table = bench_table(runs, paper)
+    found = collect([out])
+    names = [*map(_plain, grid.rows), *found.rows]
+    rows = {name: found.rows[name] for name in names if name in found.rows}
+    collection = Collection(rows, found.missing)
+    table = bench_table(collection.runs, paper)
     write_text(out / "table.csv", table.to_csv(index=False))
-    write_text(out / "table.md", to_markdown(table, _notes(runs, paper)))
+    write_text(out / "table.md", to_markdown(table, bench_notes(collection.runs, paper)))
+    write_report(out / "report.html", collection, paper=paper, title=f"Benchmark {out.name}")
     return table
-
-
-def _notes(runs: Sequence[BenchRun], paper: str | None) -> list[str]:
-    run = runs[0].run
-    config = run.config
-    notes = [
-        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs. "
-        "Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
-        "averaged over the draws both rows have.",
-        f"{config.size} px, {config.epochs} epochs, labelled {config.labelled}, "
-        f"{run.summary['num_cases']} test images, scored at their {run.summary['metric_size']} "
-        f"size; {run.summary['environment']['processor']}.",
-    ]
-    if paper:
-        notes.append(
-            "The paper's numbers (Zhao et al., ISBI 2022) are of its own split, at 320 px after "
-            "300 epochs: another protocol, to be compared with care."
-        )
-    return notes
 
 
 class Workers:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("crosslevel.commands.train", "train a segmenter; repeat the command to resume"),
     "evaluate": ("crosslevel.commands.evaluate", "score a trained segmenter on masks"),
     "benchmark": ("crosslevel.commands.benchmark", "compare methods; repeat to resume"),
+    "report": ("crosslevel.commands.report", "one HTML page of finished runs"),
     "predict": ("crosslevel.commands.predict", "write masks for images"),
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""

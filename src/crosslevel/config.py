@@ -205,7 +205,7 @@ def to_dict(config: TrainConfig) -> dict[str, Any]:
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
     """One line for each field in which two configurations differ, by its dotted name."""
-    before, after = _flatten(to_dict(old)), _flatten(to_dict(new))
+    before, after = flatten(to_dict(old)), flatten(to_dict(new))
     return [
         f"{key}: {before.get(key)} → {after.get(key)}"
         for key in sorted(before | after)
@@ -268,11 +268,17 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested names as dotted ones.
+
+    Example:
+        >>> flatten({"size": 64, "model": {"name": "unet"}})
+        {'size': 64, 'model.name': 'unet'}
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
     return flat

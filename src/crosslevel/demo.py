@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from crosslevel.config import preset
 from crosslevel.console import Reporter
@@ -15,13 +14,12 @@ from crosslevel.data.cases import index_cases
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
-from crosslevel.prediction import predict
 from crosslevel.report.bench import paired_difference
-from crosslevel.report.figures import learning_curves, qualitative, typical_cases
-from crosslevel.report.page import Section, write_page
+from crosslevel.report.collect import Collection
+from crosslevel.report.comparison import write_report
+from crosslevel.report.figures import qualitative, typical_cases
 from crosslevel.report.runs import FinishedRun, read_run
 from crosslevel.report.tables import comparison, to_text
-from crosslevel.run_folder import describe_environment
 from crosslevel.training import train
 from crosslevel.types import Case
 
@@ -79,8 +77,7 @@ def demo(
         evaluate(run.path, data, reporter=reporter)
         split = Split.load(run.split_file)
         cases = resolve_split(split, index_cases(data))["test"]
-        predict(run.path, [case.image for case in cases], run.path / "predictions")
-        runs.append(read_run(run.path, name, run.path / "predictions"))
+        runs.append(read_run(run.path, name))
     return _present(out, runs, cases)
 
 
@@ -92,25 +89,9 @@ def _present(out: Path, runs: Sequence[FinishedRun], cases: Sequence[Case]) -> D
     figure_file, page_file = out / "figure.png", out / "report.html"
     picture.savefig(figure_file, dpi=130)
     lead = _lead(runs, len(cases))
-    sections = [
-        Section("Scores", (SCORES_TEXT,), table=table),
-        Section("Cases", (CASES_TEXT,), figure=picture, caption=FIGURE_CAPTION),
-        Section("Training", figure=learning_curves(runs), caption="Validation Dice over steps."),
-        Section("How it was made", tuple(_facts(runs))),
-    ]
-    write_page(page_file, "Crosslevel demo", lead, sections)
+    collection = Collection({run.name: [run] for run in runs}, missing=[])
+    write_report(page_file, collection, title="Crosslevel demo", lead=lead)
     return Demo(table, figure_file, page_file, lead)
-
-
-SCORES_TEXT = (
-    "Mean over the test images at their own size. Dice, mIoU, MAE, precision and recall are "
-    "times 100; HD95 is in pixels. Lower is better for MAE and HD95."
-)
-CASES_TEXT = (
-    "From hard to easy: the test images at the 10, 30, 50, 70 and 90 % quantile of the mean Dice "
-    "of both methods."
-)
-FIGURE_CAPTION = "Each row: the image, its true outline (green), each method's outline (cyan)."
 
 
 def _lead(runs: Sequence[FinishedRun], num_test: int) -> str:
@@ -129,17 +110,3 @@ def _lead(runs: Sequence[FinishedRun], num_test: int) -> str:
         f"interval {gain.low:+.1f} to {gain.high:+.1f}), {verdict}. This is one small run on "
         "generated images: it shows that everything works, not which method is better."
     )
-
-
-def _facts(runs: Sequence[FinishedRun]) -> list[str]:
-    facts = describe_environment()
-    packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items() if number)
-    config = runs[0].config
-    return [
-        f"Images of {config.size} px, batches of {config.batch_labelled} labelled and "
-        f"{config.batch_unlabelled} unlabelled images, AdamW with a learning rate of "
-        f"{config.learning_rate:g}, seed {config.seed}, precision {config.precision}. The model "
-        "with the best validation Dice was kept.",
-        f"Python {facts['python']}, {packages}; {facts['processor']}, "
-        f"{torch.get_num_threads()} threads.",
-    ]

@@ -19,8 +19,8 @@ from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.files import write_text
-from crosslevel.inference import Probabilities, Segmenter
-from crosslevel.metrics import CaseScore, score_case
+from crosslevel.inference import Probabilities, Segmenter, write_mask
+from crosslevel.metrics import CaseScore, score_case, to_classes
 from crosslevel.run_folder import RunFolder, describe_environment
 from crosslevel.types import Case, Classes
 
@@ -63,7 +63,7 @@ def evaluate(
     out: Path | str | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Score the best model of a run.
+    """Score the best model of a run, and keep its masks in `predictions/` beside the scores.
 
     Args:
         run: The run folder.
@@ -94,16 +94,19 @@ def evaluate(
     segmenter = Segmenter.load(folder.path, flips=flips)
     data = Path(data) if data else _own_data(folder)
     cases = _choose(data, Split.load(folder.split_file), subset)
-    with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
-        rows = []
-        for row in _score_all(segmenter, cases, classes, metric_size):
-            rows.append(row)
-            advance()
-    per_image = pd.DataFrame(rows)
     is_the_score = subset == "test" and metric_size == "original" and not flips
     name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
     beside = folder if is_the_score else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
+    with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
+        rows = []
+        for case, probability, row in _score_all(segmenter, cases, classes, metric_size):
+            rows.append(row)
+            mask = to_classes(probability, segmenter.card.threshold)
+            path = target.predictions_folder / f"{case.id}.png"
+            write_mask(path, mask, segmenter.card.num_channels)
+            advance()
+    per_image = pd.DataFrame(rows)
     summary = {
         "subset": subset,
         "num_cases": len(cases),
@@ -159,7 +162,7 @@ def _own_data(folder: RunFolder) -> Path:
 
 def _score_all(
     segmenter: Segmenter, cases: Sequence[Case], classes: Classes, metric_size: MetricSize
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[Case, Probabilities, dict[str, Any]]]:
     images = (read_image(case.image) for case in cases)
     stream = segmenter.stream if metric_size == "original" else segmenter.stream_small
     for case, probability in zip(cases, stream(images), strict=True):
@@ -174,7 +177,7 @@ def _score_all(
             )
         if metric_size == "input":
             truth = resize_mask(truth, segmenter.card.size)
-        yield _score(case, probability, truth, segmenter)
+        yield case, probability, _score(case, probability, truth, segmenter)
 
 
 def _score(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from crosslevel.data.preprocess import normalise, resize_image
 from crosslevel.data.reading import read_image
+from crosslevel.files import atomic_file
 from crosslevel.losses.probability import to_probabilities
 from crosslevel.metrics import to_classes
 from crosslevel.model_folder import ModelCard, load_model
@@ -117,6 +119,13 @@ class Segmenter:
         axes = MIRRORS if self.flips else MIRRORS[:1]
         views = [to_probabilities(self.net(images.flip(a))).flip(a) for a in axes]
         return torch.stack(views).mean(dim=0)
+
+
+def write_mask(path: Path, classes: NDArray[np.uint8], num_channels: int) -> None:
+    """A PNG of class indices (H, W); of a binary task (one channel) 0 and 255."""
+    drawn = classes * np.uint8(255) if num_channels == 1 else classes
+    with atomic_file(path) as file:
+        PIL.Image.fromarray(drawn).save(file, format="PNG")
 
 
 def _at_size(probability: Tensor, size: tuple[Any, ...]) -> Probabilities:

@@ -17,7 +17,7 @@ from crosslevel.data.layouts import IMAGE_SUFFIXES
 from crosslevel.data.reading import read_image
 from crosslevel.errors import DataError, InputError
 from crosslevel.files import atomic_file
-from crosslevel.inference import Probabilities, Segmenter
+from crosslevel.inference import Probabilities, Segmenter, write_mask
 from crosslevel.metrics import to_classes
 from crosslevel.overlay import draw_outlines
 
@@ -150,8 +150,7 @@ def _write(
     outputs: Outputs,
 ) -> None:
     mask = to_classes(probability, segmenter.card.threshold)
-    drawn = mask * np.uint8(255) if segmenter.card.num_channels == 1 else mask
-    _save(target, Image.fromarray(drawn), "PNG")
+    write_mask(target, mask, segmenter.card.num_channels)
     if outputs.overlay:
         picture = Image.fromarray(draw_outlines(image, mask))
         _save(target.with_name(f"{target.stem}_overlay.jpg"), picture, "JPEG")

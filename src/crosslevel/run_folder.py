@@ -1,7 +1,8 @@
 """A run folder: which file is where, and when it may be continued.
 
 `config.yaml` (complete) · `split.json` · `environment.json` · `log.csv` · `tensorboard/` ·
-`checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` · `summary.json`.
+`checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` ·
+`summary.json` · `predictions/`.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class RunFolder:
     def per_image_file(self) -> Path:
         """Scores of each evaluated case."""
         return self.path / "per_image.csv"
+
+    @property
+    def predictions_folder(self) -> Path:
+        """The mask predicted for each evaluated case, `<id>.png`."""
+        return self.path / "predictions"
 
     @property
     def summary_file(self) -> Path:

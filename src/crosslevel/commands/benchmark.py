@@ -34,7 +34,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run what is missing, then write and print the table."""
-    from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_table
+    from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_results
     from crosslevel.console import Reporter
     from crosslevel.report.tables import to_text
 
@@ -48,6 +48,6 @@ def run(arguments: Namespace) -> int:
         jobs=arguments.jobs,
         reporter=reporter,
     )
-    print(to_text(write_table(grid, arguments.out, arguments.paper)))  # noqa: T201
-    reporter.say(f"Done: {arguments.out / 'table.md'}")
+    print(to_text(write_results(grid, arguments.out, arguments.paper)))  # noqa: T201
+    reporter.say(f"Done: {arguments.out / 'report.html'} and table.md")
     return 1 if failures else 0

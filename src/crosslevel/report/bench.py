@@ -34,21 +34,6 @@ PAPER: dict[str, dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class BenchRun:
-    """One finished cell.
-
-    Attributes:
-        row: Its row of the table.
-        run: What its folder says.
-        peak_bytes: Peak memory of its training.
-    """
-
-    row: str
-    run: FinishedRun
-    peak_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """How much better one row is than another on the same images and draws.
 
@@ -69,27 +54,35 @@ class Difference:
         return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}] p={self.p:.2g}"
 
 
-def bench_table(runs: Sequence[BenchRun], paper: str | None = None) -> pd.DataFrame:
+def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.DataFrame:
     """One row for each method: mean ± standard deviation over its runs, differences, cost.
 
     Args:
-        runs: The finished cells, rows in the order to be shown.
+        runs: The finished runs; those of one name make a row, in the order to be shown.
         paper: A key of `PAPER`, for a column of its numbers.
+
+    Raises:
+        InputError: If `paper` is unknown, or rows were not scored on the same images.
     """
-    rows: dict[str, list[BenchRun]] = {}
+    if paper and paper not in PAPER:
+        raise InputError(f"No numbers of a paper on {paper!r}: choose from {sorted(PAPER)}.")
+    rows: dict[str, list[FinishedRun]] = {}
     for run in runs:
-        rows.setdefault(run.row, []).append(run)
+        rows.setdefault(run.name, []).append(run)
     table = []
     for row, members in rows.items():
         entry = {"Method": row, "Runs": str(len(members))}
         entry |= {label: _spread(members, name) for name, label in SCORES.items()}
         if paper:
             entry["Paper: Dice / mIoU / MAE"] = PAPER[paper].get(row, "")
+        entry["Steps"] = str(members[0].num_steps)
+        entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
+        peak = max(m.peak_bytes for m in members)
+        entry["Memory (GB)"] = f"{peak / 1e9:.2f}" if peak else ""
         for reference in ("supervised", "clcc"):
             if reference in rows and len(rows) > 1:
-                entry[f"Dice against {reference}"] = _against(members, rows[reference])
-        entry["Minutes"] = f"{np.mean([m.run.seconds for m in members]) / 60:.1f}"
-        entry["Memory (GB)"] = f"{max(m.peak_bytes for m in members) / 1e9:.2f}"
+                gain = against(members, rows[reference])
+                entry[f"Dice against {reference}"] = "" if gain is None else str(gain)
         table.append(entry)
     return pd.DataFrame(table)
 
@@ -114,29 +107,56 @@ def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -
     return Difference(float(gains.mean()), float(interval.low), float(interval.high), p)
 
 
-def _spread(members: Sequence[BenchRun], name: str) -> str:
-    values = [float(m.run.summary["mean"][name]) for m in members]
+def _spread(members: Sequence[FinishedRun], name: str) -> str:
+    values = [float(m.summary["mean"][name]) for m in members]
     spread = f"±{np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
     return f"{np.mean(values):.2f}{spread}"
 
 
-def _against(members: Sequence[BenchRun], reference: Sequence[BenchRun]) -> str:
-    """Difference over the draws and seeds that both rows have finished."""
+def against(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) -> Difference | None:
+    """Difference of Dice over the draws and seeds that both rows have finished.
+
+    Returns:
+        None for a row against itself, or without a draw and seed in common.
+
+    Raises:
+        InputError: If the rows were not scored on the same images.
+    """
     ours, theirs = (
-        {(m.run.config.draw, m.run.config.seed): m.run.per_image["dice"] for m in row}
+        {(m.config.draw, m.config.seed): m.per_image["dice"] for m in row}
         for row in (members, reference)
     )
     shared = sorted(ours.keys() & theirs.keys())
-    if not shared or members[0].row == reference[0].row:
-        return ""
+    if not shared or members[0].name == reference[0].name:
+        return None
     mean = [pd.concat([row[key] for key in shared], axis=1).mean(axis=1) for row in (ours, theirs)]
     together = pd.concat(mean, axis=1, keys=["ours", "theirs"])
     if together.isna().any(axis=None):
         raise InputError(
-            f"{members[0].row} and {reference[0].row} were not scored on the same images: "
+            f"{members[0].name} and {reference[0].name} were not scored on the same images: "
             "score both with `crosslevel evaluate` on one data set."
         )
-    return str(paired_difference(together["ours"].to_numpy(), together["theirs"].to_numpy()))
+    return paired_difference(together["ours"].to_numpy(), together["theirs"].to_numpy())
+
+
+def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
+    """What the reader of the table has to know."""
+    run = runs[0]
+    config = run.config
+    notes = [
+        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs. "
+        "Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
+        "averaged over the draws both rows have.",
+        f"{config.size} px, {config.epochs} epochs, labelled {config.labelled}, "
+        f"{run.summary['num_cases']} test images, scored at their {run.summary['metric_size']} "
+        f"size; {run.summary['environment']['processor']}.",
+    ]
+    if paper:
+        notes.append(
+            "The paper's numbers (Zhao et al., ISBI 2022) are of its own split, at 320 px after "
+            "300 epochs: another protocol, to be compared with care."
+        )
+    return notes
 
 
 def to_markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:

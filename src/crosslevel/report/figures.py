@@ -54,24 +54,11 @@ def qualitative(runs: Sequence[FinishedRun], cases: Sequence[Case], classes: Cla
     return figure
 
 
-def learning_curves(runs: Sequence[FinishedRun]) -> Figure:
-    """Validation Dice over the steps of training."""
-    figure = Figure(figsize=(6.3, 3.2), layout="constrained")
-    axis = figure.subplots()
-    for run in runs:
-        checked = run.log.dropna(subset="val/dice")
-        axis.plot(checked["step"], 100 * checked["val/dice"], label=run.name)
-    axis.set(xlabel="Step", ylabel="Validation Dice", ylim=(0, 100))
-    axis.grid(alpha=0.3)
-    axis.legend()
-    return figure
-
-
 def _panels(runs: Sequence[FinishedRun], case: Case, classes: Classes) -> list[NDArray[np.uint8]]:
     assert case.mask is not None, "only evaluated cases are shown"
     image = read_image(case.image)
     truth = read_mask(case.mask, classes)
-    predictions = [_read_prediction(run.predictions / f"{case.id}.png", classes) for run in runs]
+    predictions = [read_prediction(run.predictions / f"{case.id}.png", classes) for run in runs]
     return [
         image,
         draw_outlines(image, truth, [TRUTH_COLOUR]),
@@ -79,6 +66,7 @@ def _panels(runs: Sequence[FinishedRun], case: Case, classes: Classes) -> list[N
     ]
 
 
-def _read_prediction(path: Path, classes: Classes) -> NDArray[np.uint8]:
+def read_prediction(path: Path, classes: Classes) -> NDArray[np.uint8]:
+    """A written mask as class indices (H, W)."""
     written = {name: index for index, name in enumerate(classes.values, start=1)}
     return read_mask(path, Classes(dict(written)))

@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
 from crosslevel.files import write_text
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing.
+
+    Attributes:
+        svg: Its markup; lines and letters in "currentColor" follow the page, light or dark.
+        caption: Below it, and for those who cannot see it.
+    """
+
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A photograph with a line below.
+
+    Attributes:
+        source: A data URI.
+        caption: The line.
+    """
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Photographs in rows.
+
+    Attributes:
+        rows: A heading and its panels, each.
+        caption: What the colours mean.
+    """
+
+    rows: Sequence[tuple[str, Sequence[Panel]]]
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page.
+    """A part of the page; what is not given is not shown.
 
     Attributes:
         title: Its heading.
         text: What the reader should know, one paragraph each.
-        table: Shown if given.
-        figure: Shown if given; `caption` describes it, also to those who cannot see it.
-        caption: Below the figure.
+        table: Rows of text.
+        charts: Drawings.
+        gallery: Photographs.
+        details: Headings with long text that opens on a click.
     """
 
     title: str
     text: Sequence[str] = ()
     table: pd.DataFrame | None = None
-    figure: Figure | None = None
-    caption: str = ""
+    charts: Sequence[Chart] = ()
+    gallery: Gallery | None = None
+    details: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
     @property
-    def picture(self) -> str:
-        """The figure as a data URI."""
-        assert self.figure is not None, "only sections with a figure have a picture"
-        file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=130)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    def anchor(self) -> str:
+        """Where links to it point."""
+        return self.title.lower().replace(" ", "-")
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:

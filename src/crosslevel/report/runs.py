@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ class FinishedRun:
     """One evaluated run.
 
     Attributes:
-        name: How the page calls it.
+        name: How the page calls it, or the row of a bench it belongs to.
         config: What was trained.
         log: One row for each epoch.
         per_image: One row for each test case, indexed by its id.
         summary: Means and how they were made.
+        environment: Machine, versions and command, as the training wrote them.
         predictions: Folder with `<id>.png` for each test case.
+        peak_bytes: Peak memory of its training, 0 if it was not measured.
     """
 
     name: str
@@ -32,7 +35,14 @@ class FinishedRun:
     log: pd.DataFrame
     per_image: pd.DataFrame
     summary: dict[str, Any]
+    environment: dict[str, Any]
     predictions: Path
+    peak_bytes: int
+
+    @property
+    def label(self) -> str:
+        """Name, draw and seed."""
+        return f"{self.name}, draw {self.config.draw}, seed {self.config.seed}"
 
     @property
     def num_steps(self) -> int:
@@ -45,7 +55,7 @@ class FinishedRun:
         return float(self.log["seconds"].iloc[-1])
 
 
-def read_run(path: Path, name: str, predictions: Path) -> FinishedRun:
+def read_run(path: Path, name: str) -> FinishedRun:
     """Read an evaluated run.
 
     Raises:
@@ -56,11 +66,32 @@ def read_run(path: Path, name: str, predictions: Path) -> FinishedRun:
     for needed, command in ((folder.log_file, "train"), (folder.summary_file, "evaluate")):
         if not needed.is_file():
             raise InputError(f"{needed} is missing: run `crosslevel {command}` first.")
+    summary = json.loads(folder.summary_file.read_text())
     return FinishedRun(
         name=name,
         config=config,
         log=pd.read_csv(folder.log_file),
         per_image=pd.read_csv(folder.per_image_file, dtype={"id": str}).set_index("id"),
-        summary=json.loads(folder.summary_file.read_text()),
-        predictions=predictions,
+        summary=summary,
+        environment=folder.environment() or summary["environment"],
+        predictions=folder.predictions_folder,
+        peak_bytes=peak_memory(path),
     )
+
+
+def memory_file(run: Path) -> Path:
+    """Beside a run of a bench: the peak memory of its processes, in bytes."""
+    return run.with_name(run.name + ".memory")
+
+
+def peak_memory(run: Path) -> int:
+    """The highest peak over all restarts, 0 if none was recorded."""
+    file = memory_file(run)
+    return int(file.read_text()) if file.is_file() else 0
+
+
+def mean_over_runs(runs: Sequence[FinishedRun], column: str) -> pd.Series[float]:
+    """A column of `per_image.csv`, averaged over runs, for each case all of them have."""
+    together = pd.concat([run.per_image[column] for run in runs], axis=1, join="inner")
+    mean: pd.Series[float] = together.mean(axis=1)
+    return mean

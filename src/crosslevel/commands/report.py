@@ -1,0 +1,37 @@
+"""One HTML page of finished runs: table, curves, cases, settings; opens without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+EXAMPLE = """\
+examples:
+  crosslevel report bench
+  crosslevel report runs/first runs/second --out comparison.html
+  crosslevel report results/kvasir160-supervised-96 --data Kvasir-SEG"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("folders", nargs="+", type=Path, help="a bench, or evaluated run folders")
+    parser.add_argument("--data", type=Path | None, help="images; those of the runs if left out")
+    parser.add_argument(
+        "--out", type=Path | None, help="the page; report.html in the first folder if left out"
+    )
+    parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
+
+
+def run(arguments: Namespace) -> None:
+    """Write the page."""
+    from crosslevel.console import Reporter
+    from crosslevel.report.collect import collect
+    from crosslevel.report.comparison import write_report
+
+    folders = arguments.folders
+    out = arguments.out or folders[0] / "report.html"
+    title = folders[0].resolve().name if len(folders) == 1 else "Comparison"
+    collection = collect(folders)
+    write_report(out, collection, data=arguments.data, paper=arguments.paper, title=title)
+    Reporter().say(f"Done: {out}")

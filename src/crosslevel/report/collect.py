@@ -1,0 +1,67 @@
+"""Which runs a report is about: those of a bench, or run folders given one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosslevel.errors import InputError
+from crosslevel.report.runs import FinishedRun, read_run
+from crosslevel.run_folder import RunFolder
+
+CELL = re.compile(r"(?P<row>.+)-draw\d+-seed\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Runs to be compared.
+
+    Attributes:
+        rows: By the name of the row, its finished runs, in the order of draws.
+        missing: Names of runs that are not finished yet.
+    """
+
+    rows: dict[str, list[FinishedRun]]
+    missing: list[str]
+
+    @property
+    def runs(self) -> list[FinishedRun]:
+        """All finished runs, row by row."""
+        return [run for runs in self.rows.values() for run in runs]
+
+
+def collect(folders: Sequence[Path]) -> Collection:
+    """Read a bench (a folder with `runs/`), or run folders, each a row of its own.
+
+    Raises:
+        InputError: If a folder is neither, two runs have one name, or no run is finished.
+    """
+    named = [pair for folder in folders for pair in _expand(folder)]
+    rows: dict[str, list[FinishedRun]] = {}
+    missing = []
+    for row, folder in named:
+        if RunFolder(folder).summary_file.is_file():
+            rows.setdefault(row, []).append(read_run(folder, row))
+        else:
+            missing.append(folder.name)
+    if not rows:
+        raise InputError(
+            f"No run in {', '.join(map(str, folders))} is trained and evaluated yet: "
+            "run `crosslevel evaluate RUN`, or `crosslevel benchmark` to its end."
+        )
+    return Collection(rows, missing)
+
+
+def _expand(folder: Path) -> list[tuple[str, Path]]:
+    """Rows and folders of the runs below; in the order in which they were first configured."""
+    if RunFolder(folder).config_file.is_file():
+        return [(folder.resolve().name, folder)]
+    cells = sorted((folder / "runs").glob("*.yaml"), key=lambda file: file.stat().st_mtime_ns)
+    found = [(CELL.fullmatch(file.stem), file.with_suffix("")) for file in cells]
+    if not found:
+        raise InputError(
+            f"{folder} is neither a run folder (with config.yaml) nor a bench (with runs/)."
+        )
+    return [(match["row"], path) for match, path in found if match]
