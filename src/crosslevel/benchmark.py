@@ -46,7 +46,9 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         {"stages": [{"epochs": 100, **NEITHER}, {"epochs": 200, **SECOND_STAGE}]},
     ),
 }
-"""Rows of the paper's table that are a method with other arguments: a term of Eq. 3 left out."""
+"""Rows of the paper's table that leave out a term of Eq. 3."""
+VARIANTS = {**ABLATIONS, "supervised_ema": ("supervised", {"decay": 0.99})}
+"""Rows that are a method with other arguments; the last is the fair opponent of EMA teachers."""
 TABLE_1 = ("supervised", "uamt", "urpc", *ABLATIONS, "clcc")
 """The rows of the paper's first table, in its order."""
 
@@ -56,7 +58,7 @@ class Cell:
     """One run of the bench.
 
     Attributes:
-        row: Name of its row: a method, or one of `ABLATIONS`.
+        row: Name of its row: a method, or one of `VARIANTS`.
         draw: Which choice of labelled images.
         seed: Of everything random in training.
         folder: Its run folder.
@@ -127,7 +129,7 @@ def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
 
     The base's own `args` are kept for rows of its method.
     """
-    method, args = ABLATIONS.get(cell.row, (cell.row, {}))
+    method, args = VARIANTS.get(cell.row, (cell.row, {}))
     kept = base.args if method == base.method else {}
     return replace(base, method=method, args={**kept, **args}, draw=cell.draw, seed=cell.seed)
 

@@ -60,7 +60,7 @@ class TrainConfig:
     Attributes:
         method: A method's name, the import path of your own ("my_file.py:MyMethod"), or "auto".
         args: Arguments of the method, as its `Args` define them (`--args.temperature 0.1`).
-        labelled: Share (0.2) or number (120) of training masks that are used.
+        labelled: Share (0.2) or number (120) of training masks that are used; 1.0 is all of them.
         draw: Which random choice of labelled images.
         split: A `split.json` to use instead of drawing one.
         split_seed: Seed of the 60/20/20 split; the same for every draw.
@@ -85,7 +85,7 @@ class TrainConfig:
 
     method: str = "auto"
     args: dict[str, Any] = field(default_factory=dict)
-    labelled: int | float = 0.2
+    labelled: int | float = 1.0
     draw: int = 0
     split: Path | None = None
     split_seed: int = 0

@@ -14,7 +14,8 @@ examples:
   crosslevel benchmark --data polyps --out bench --config small --methods supervised clcc
   crosslevel benchmark --data Kvasir-SEG --out table1 --config kvasir --draws 3 --paper kvasir-seg
 
-methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast"""
+methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast,
+supervised_ema (whose moving average is evaluated)"""
 
 
 def configure(parser: ArgumentParser) -> None:

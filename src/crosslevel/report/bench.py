@@ -31,6 +31,8 @@ PAPER: dict[str, dict[str, str]] = {
     },
 }
 """Dice / mIoU / MAE of Zhao et al., ISBI 2022, Tables 1 and 2: their data split, 320 px."""
+REFERENCES = ("supervised", "supervised_ema", "clcc")
+"""Rows that all others are compared with, where they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
         peak = max(m.peak_bytes for m in members)
         entry["Memory (GB)"] = f"{peak / 1e9:.2f}" if peak else ""
-        for reference in ("supervised", "clcc"):
+        for reference in REFERENCES:
             if reference in rows and len(rows) > 1:
                 gain = against(members, rows[reference])
                 entry[f"Dice against {reference}"] = "" if gain is None else str(gain)

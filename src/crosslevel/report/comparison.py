@@ -11,7 +11,7 @@ import yaml
 
 from crosslevel.config import flatten, to_dict, to_yaml
 from crosslevel.data.cases import index_cases
-from crosslevel.report.bench import against, bench_notes, bench_table
+from crosslevel.report.bench import REFERENCES, against, bench_notes, bench_table
 from crosslevel.report.charts import (
     dice_by_size,
     dice_distribution,
@@ -81,7 +81,7 @@ def verdict(collection: Collection) -> str:
     rows = collection.rows
     num_images = len(collection.runs[0].per_image)
     counts = f"{len(collection.runs)} runs in {len(rows)} rows, {num_images} test images."
-    reference = next((name for name in ("supervised", "clcc") if name in rows), next(iter(rows)))
+    reference = next((name for name in REFERENCES if name in rows), next(iter(rows)))
     found = []
     for name, runs in rows.items():
         gain = against(runs, rows[reference])
