@@ -70,6 +70,8 @@ class TrainConfig:
             is a number of steps that suits the recipe, or what fits in --budget.
         batch_labelled: Labelled images in a step.
         batch_unlabelled: Unlabelled images in a step, where a method uses them.
+        warp: Also turn, scale and move training images by any amount, besides the flips and
+            quarter turns of the paper.
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
         learning_rate: The highest learning rate of AdamW.
         encoder_rate: Learning rate of a pretrained encoder, as a share of `learning_rate`.
@@ -94,9 +96,10 @@ class TrainConfig:
     epochs: int | Auto = "auto"
     batch_labelled: int = 4
     batch_unlabelled: int = 4
+    warp: bool = True
     supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
     learning_rate: float = 1e-3
-    encoder_rate: float = 0.3
+    encoder_rate: float = 1.0
     weight_decay: float = 1e-2
     warmup: float = 0.1
     decay: Literal["cosine", "none"] = "cosine"

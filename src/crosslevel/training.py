@@ -98,6 +98,7 @@ def _decide(
         batch_labelled=config.batch_labelled,
         batch_unlabelled=config.batch_unlabelled if uses_unlabelled else 0,
         seed=config.seed,
+        warp=config.warp,
     )
     datamodule = DataModule(
         prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling

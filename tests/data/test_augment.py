@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.data.augment import weak_view
+from crosslevel.data.augment import MAX_SCALE, MAX_SHIFT, _random_affine, warp, weak_view
 
 SIDE = 3
 PIXELS = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
@@ -77,3 +77,55 @@ def test_weak_view__of_no_images_is_no_images():
     images, masks = view(torch.zeros(0, 4, 4, 3), torch.zeros(0, 4, 4))
     assert images.shape == (0, 4, 4, 3)
     assert masks.shape == (0, 4, 4)
+
+
+def disc(count=4, side=48):
+    """Bright discs off the centre, and their masks."""
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    mask = ((rows - 18) ** 2 + (columns - 28) ** 2 < 64).long().expand(count, side, side)
+    return mask.unsqueeze(1).expand(count, 3, side, side).float(), mask
+
+
+def warped(seed=0, count=4):
+    images, masks = disc(count)
+    moved, moved_masks = warp(images, masks, torch.Generator().manual_seed(seed))
+    assert moved_masks is not None
+    return moved, moved_masks
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_warp__moves_masks_with_their_images(seed):
+    images, masks = warped(seed)
+    disagreement = ((images[:, 0] > 0.5) != (masks > 0)).float().mean()
+    assert float(disagreement) < 0.01  # half a pixel along an outline
+    assert masks.dtype == torch.int64
+    assert set(masks.unique().tolist()) <= {0, 1}
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_warp__stays_within_its_limits(seed):
+    matrix = _random_affine(8, torch.Generator().manual_seed(seed))
+    scale = matrix[:, :, :2].det().sqrt()
+    assert bool((scale <= MAX_SCALE + 1e-5).all())
+    assert bool((scale >= 1 / MAX_SCALE - 1e-5).all())
+    assert float(matrix[:, :, 2].abs().max()) <= MAX_SHIFT
+
+
+def test_warp__changes_the_size_of_the_disc_by_the_square_of_the_scale():
+    scale = _random_affine(4, torch.Generator().manual_seed(5))[:, :, :2].det()
+    _, before = disc()
+    _, after = warped(5)
+    ratio = before.sum((1, 2)) / after.sum((1, 2))
+    torch.testing.assert_close(ratio, scale, rtol=0.08, atol=0)
+
+
+def test_warp__depends_on_the_state_of_the_generator():
+    assert torch.equal(warped(1)[0], warped(1)[0])
+    assert not torch.equal(warped(1)[0], warped(2)[0])
+
+
+def test_warp__of_no_image_is_no_image():
+    images, masks = disc(0)
+    assert warp(images, masks, torch.Generator())[0].shape == (0, 3, 48, 48)

@@ -1,12 +1,19 @@
 """Augmentation of a batch, images and masks together, reproducible from a generator.
 
 The weak view is the paper's: flips and quarter turns, which only move pixels, so masks stay exact.
+`warp` turns, scales and moves by any amount on top of it, which the recipe does.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+MAX_ANGLE, MAX_SCALE, MAX_SHIFT = math.pi / 6, 4 / 3, 0.2
+"""Of `warp`: radians either way, factor either way, share of half the side either way."""
 
 
 def weak_view(
@@ -29,6 +36,43 @@ def weak_view(
         return images, None
     turned = [_orient(mask, choice) for mask, choice in zip(masks, choices, strict=True)]
     return images, torch.stack(turned) if turned else masks
+
+
+def warp(
+    images: Tensor, masks: Tensor | None, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Turn, scale and move each image on its own, its mask alike; edges are mirrored.
+
+    Args:
+        images: (B, 3, H, W) float, H = W.
+        masks: (B, H, W) class indices, or None for unlabelled images.
+        generator: Source of randomness; the same state gives the same view.
+
+    Returns:
+        Images (bilinear) and masks (nearest neighbour) of the same shapes and dtypes.
+    """
+    if not len(images):
+        return images, masks
+    matrix = _random_affine(len(images), generator)
+    grid = affine_grid(matrix, list(images.shape), align_corners=False)
+    warped = grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+    warped = warped.to(memory_format=torch.channels_last)
+    if masks is None:
+        return warped, None
+    moved = grid_sample(masks[:, None].float(), grid, "nearest", "reflection", align_corners=False)
+    return warped, moved[:, 0].to(masks.dtype)
+
+
+def _random_affine(count: int, generator: torch.Generator) -> Tensor:
+    """(count, 2, 3): where each output pixel is read, in coordinates of -1 to 1."""
+
+    def uniform(limit: float) -> Tensor:
+        return (2 * torch.rand(count, generator=generator) - 1) * limit
+
+    angle, size = uniform(MAX_ANGLE), uniform(math.log(MAX_SCALE)).exp()
+    cosine, sine = angle.cos() * size, angle.sin() * size
+    rows = [cosine, -sine, uniform(MAX_SHIFT), sine, cosine, uniform(MAX_SHIFT)]
+    return torch.stack(rows, dim=1).view(count, 2, 3)
 
 
 def _orient(x: Tensor, choice: int) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crosslevel.data.augment import weak_view
+from crosslevel.data.augment import warp, weak_view
 from crosslevel.data.cache import packed
 from crosslevel.data.preprocess import normalise, resize_image, resize_mask
 from crosslevel.data.reading import content_hash, read_image, read_mask
@@ -25,11 +25,12 @@ VALIDATION_BATCH = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How many images a step sees, and the seed of their order and augmentation."""
+    """How many images a step sees, whether they are warped, and the seed of everything random."""
 
     batch_labelled: int
     batch_unlabelled: int
     seed: int
+    warp: bool = False
 
 
 class DataModule:
@@ -85,16 +86,26 @@ class DataModule:
         labelled = self._draw(LABELLED, len(self._labelled), sampling.batch_labelled, step)
         unlabelled = self._draw(UNLABELLED, len(self._unlabelled), sampling.batch_unlabelled, step)
         generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
-        images, masks = weak_view(
-            torch.from_numpy(self._images[self._labelled[labelled]]),
-            torch.from_numpy(self._masks[labelled]),
-            generator,
+        images, masks = self._view(
+            self._images[self._labelled[labelled]], self._masks[labelled], generator
         )
-        others, _ = weak_view(
-            torch.from_numpy(self._images[self._unlabelled[unlabelled]]), None, generator
-        )
+        others, _ = self._view(self._images[self._unlabelled[unlabelled]], None, generator)
         assert masks is not None, "labelled images come with masks"
-        return Batch(images=normalise(images), masks=masks.long(), unlabelled=normalise(others))
+        return Batch(images=images, masks=masks.long(), unlabelled=others)
+
+    def _view(
+        self,
+        images: NDArray[np.uint8],
+        masks: NDArray[np.uint8] | None,
+        generator: torch.Generator,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Augmented, normalised images (B, 3, H, W) and their masks (B, H, W)."""
+        turned, turned_masks = weak_view(
+            torch.from_numpy(images), None if masks is None else torch.from_numpy(masks), generator
+        )
+        if not self.sampling.warp:
+            return normalise(turned), turned_masks
+        return warp(normalise(turned), turned_masks, generator)
 
     def validation_batches(
         self, batch_size: int = VALIDATION_BATCH
