@@ -43,7 +43,7 @@ def test_command__is_understood(line):
 
 def test_python__runs_as_it_stands(tmp_path, monkeypatch, capsys):
     [block] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    quick = block.replace("labelled=1.0", "labelled=1.0, epochs=1, size=80")
+    quick = block.replace("budget=15 * 60", "crosslevel.TrainConfig(epochs=1, size=64)")
     assert quick != block
     write_synthetic(tmp_path / "polyps", 20, size=80)
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from crosslevel.config import ModelConfig
+from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock
 from crosslevel.models.segmenter import build_segmentation_net
@@ -51,6 +52,35 @@ def test_smp__trains_in_both_stages_of_clcc(architecture, encoder):
 
 
 @pytest.mark.encoders
+def test_smp__images_are_given_as_the_encoder_was_trained(monkeypatch):
+    """Its own mean and std are asked for with pretrained weights, and kept with the model."""
+    import segmentation_models_pytorch as smp
+
+    def own(encoder, pretrained):
+        assert (encoder, pretrained) == ("resnet18", "imagenet")
+        return {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+
+    monkeypatch.setattr(smp.encoders, "get_preprocessing_params", own)
+    create = smp.create_model
+    monkeypatch.setattr(
+        smp, "create_model", lambda *a, **k: create(*a, **{**k, "encoder_weights": None})
+    )
+    net = build_segmentation_net(smp_config(weights="imagenet"), 1)
+    white = (1 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    seen = net.get_submodule("f.renormalise")(white.view(1, 3, 1, 1))
+    assert seen.flatten().tolist() == pytest.approx([2.0, 2.0, 2.0], abs=1e-5)
+    plain = build_segmentation_net(smp_config(), 1)
+    plain.load_state_dict(net.state_dict())
+    assert torch.equal(plain.get_submodule("f.renormalise")(white.view(1, 3, 1, 1)), seen)
+
+
+@pytest.mark.encoders
+def test_smp__a_decoder_that_needs_more_than_maps_is_refused():
+    with pytest.raises(InputError, match="'dpt' is not supported"):
+        build_segmentation_net(smp_config(architecture="dpt"), 1)
+
+
+@pytest.mark.encoders
 def test_smp__refuses_a_size_its_encoder_cannot_halve():
     with pytest.raises(InputError, match=r"divisible by 64 .*Choose 64 or 128"):
         build_method(tiny_config(size=96, model=smp_config()))
@@ -86,7 +116,6 @@ def test_smp__a_proxy_that_refuses(monkeypatch):
         ({"encoder": "resnet19"}, "Wrong encoder name `resnet19`"),
         ({"encoder": "tu-resnet19"}, r"Unknown model \(resnet19\)"),
         ({"weights": "imagenot"}, "Wrong pretrained weights `imagenot`.*'imagenet'"),
-        ({"architecture": "dpt"}, "Only Timm encoders are supported"),
     ],
 )
 def test_smp__an_unknown_name_is_answered_in_one_short_line(changes, message):
