@@ -11,7 +11,7 @@ import crosslevel
 
 SOURCE = Path(crosslevel.__file__).parent
 FLOORS = [
-    {"errors", "types", "files"},
+    {"errors", "types", "files", "memory"},
     {"config", "console", "tiles"},
     {"losses", "metrics", "overlay", "precision"},
     {"data"},
