@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosslevel.errors import InputError
+from crosslevel.report.bench import REFERENCES
 from crosslevel.report.runs import FinishedRun, read_run
 from crosslevel.run_folder import RunFolder
 
-CELL = re.compile(r"(?P<row>.+)-draw\d+-seed\d+")
+CELL = re.compile(r"(?P<row>.+)-draw(?P<draw>\d+)-seed(?P<seed>\d+)(\.yaml)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,16 @@ def collect(folders: Sequence[Path]) -> Collection:
 
 
 def _expand(folder: Path) -> list[tuple[str, Path]]:
-    """Rows and folders of the runs below; in the order in which they were first configured."""
+    """Rows and folders of the runs below, begun or only planned; what is compared with first."""
     if RunFolder(folder).config_file.is_file():
         return [(folder.resolve().name, folder)]
-    cells = sorted((folder / "runs").glob("*.yaml"), key=lambda file: file.stat().st_mtime_ns)
-    found = [(CELL.fullmatch(file.stem), file.with_suffix("")) for file in cells]
+    found = {}
+    for path in (folder / "runs").glob("*"):
+        if match := CELL.fullmatch(path.name):
+            row, draw, seed = match["row"], int(match["draw"]), int(match["seed"])
+            found[row not in REFERENCES, row, draw, seed] = (row, path.with_suffix(""))
     if not found:
         raise InputError(
             f"{folder} is neither a run folder (with config.yaml) nor a bench (with runs/)."
         )
-    return [(match["row"], path) for match, path in found if match]
+    return [found[place] for place in sorted(found)]
