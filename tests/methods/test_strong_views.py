@@ -21,6 +21,18 @@ def views_of(colour, seed=0):
     return views[:, :, 4, 4]
 
 
+def test_strong_view__multiplies_the_brightness_by_half_to_one_and_a_half():
+    factors = views_of([0.4, 0.4, 0.4])[:, 0] / 0.4  # nothing else changes a plain grey
+    is_changed = (factors - 1).abs() > 1e-4
+    assert is_changed.float().mean() == pytest.approx(0.8, abs=0.05)
+    assert factors.min() == pytest.approx(0.5, abs=0.02)
+    assert factors.max() == pytest.approx(1.5, abs=0.02)
+
+
+def test_strong_view__leaves_black_black():
+    assert views_of([0.0, 0.0, 0.0]).abs().max() < 1e-5
+
+
 def test_strong_view__makes_one_image_in_five_grey():
     is_grey = (lambda v: v.amax(1) - v.amin(1) < 1e-4)(views_of([0.7, 0.4, 0.3]))
     assert is_grey.float().mean() == pytest.approx(0.2, abs=0.05)

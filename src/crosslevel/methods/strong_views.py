@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from kornia.augmentation import ColorJiggle, RandomGaussianBlur, RandomGrayscale
+from kornia.augmentation import ColorJitter, RandomGaussianBlur, RandomGrayscale
 from torch import Tensor
 
 from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
@@ -17,7 +17,7 @@ from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 BOX_AREA, BOX_ASPECT = (0.02, 0.4), (0.3, 1 / 0.3)
 """Of CutMix: share of the image, and width by height."""
 
-_COLOURS = ColorJiggle(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.25, p=0.8)
+_COLOURS = ColorJitter(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.25, p=0.8)
 _GREY = RandomGrayscale(p=0.2)
 _BLUR = RandomGaussianBlur(kernel_size=(13, 13), sigma=(0.1, 2.0), p=0.5)
 
