@@ -73,6 +73,15 @@ def test_strong_view__is_reproducible_and_differs_between_images():
     assert len({float(view.sum()) for view in views[0]}) > 4
 
 
+def test_strong_view__is_the_same_in_half_precision_training():
+    images, views = torch.randn(8, 3, 32, 32), []
+    for is_half in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_half):
+            views.append(strong_view(images))
+    torch.testing.assert_close(views[0], views[1])
+
+
 @given(st.integers(0, 10**6), st.integers(8, 64), st.integers(8, 64))
 def test_boxes__are_one_rectangle_within_the_stated_area(seed, height, width):
     torch.manual_seed(seed)

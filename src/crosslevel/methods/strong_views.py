@@ -40,7 +40,8 @@ def strong_view(images: Tensor) -> Tensor:
         for values in (IMAGENET_MEAN, IMAGENET_STD)
     )
     seen = (images.float() * std + mean).clamp(0, 1)
-    changed: Tensor = _BLUR(_GREY(_COLOURS(seen)))
+    with torch.autocast(images.device.type, enabled=False):  # a blur in bf16 loses grey levels
+        changed: Tensor = _BLUR(_GREY(_COLOURS(seen)))
     return (changed - mean) / std
 
 
