@@ -20,7 +20,8 @@ class FixMatch(TaughtMethod):
 
     Source: Sohn et al., *FixMatch*, NeurIPS 2020, for segmentation as in Yang et al., CVPR 2023.
     Differs from the paper: an EMA teacher labels instead of the student itself (`decay: 0` is the
-    paper's), the threshold is 0.9 instead of 0.95, and the weight rises over the first fifth.
+    paper's), the threshold is 0.9 instead of 0.95, the weight rises over the first fifth, and the
+    sum of the losses is not halved, which AdamW would not notice.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ class UniMatch(FixMatch):
     Source: Yang et al., *Revisiting weak-to-strong consistency in semi-supervised semantic
     segmentation*, CVPR 2023. Differs from the paper: an EMA teacher labels (`decay: 0` is the
     paper's), the weak view with perturbed features goes through the encoder beside the strong
-    views, and the weight rises over the first fifth.
+    views, the weight rises over the first fifth, and the sum of the losses is not halved.
     """
 
     @dataclass(frozen=True, kw_only=True)
