@@ -283,26 +283,48 @@ def test_self_training__equals_its_definition(monkeypatch):
     assert losses["supervised"].item() == pytest.approx(supervised.item(), rel=1e-4)
 
 
-def test_self_training__the_first_round_has_no_teacher():
-    method = build("self_training", rounds=3)
-    assert set(method.training_step(random_batch(), Clock(9, 30))) == {"supervised"}
-    assert set(method.training_step(random_batch(), Clock(10, 30))) == {"supervised", "pseudo"}
+def test_self_training__starts_without_a_teacher():
+    method = build("self_training")
+    assert set(method.training_step(random_batch(), Clock(11, 30))) == {"supervised"}
+    assert set(method.training_step(random_batch(), Clock(12, 30))) == {"supervised", "pseudo"}
 
 
-def test_self_training__the_teacher_changes_only_between_rounds():
-    method = build("self_training", rounds=3)
+@pytest.mark.parametrize(
+    ("share", "rounds", "num_steps", "expected"),
+    [
+        (0.4, 1, 30, [11]),
+        (0.4, 2, 30, [11, 20]),
+        (0.25, 3, 12, [2, 5, 8]),
+        (0.4, 5, 10, [3, 5, 6, 7, 8]),
+        (0.01, 1, 5, [0]),  # never by a network that has seen nothing
+        (0.99, 2, 3, [2]),
+    ],
+)
+def test_self_training__the_teacher_changes_only_between_rounds(share, rounds, num_steps, expected):
+    method = build("self_training", warmup_share=share, rounds=rounds)
     changed = []
-    for step in range(30):
+    for step in range(num_steps):
         with torch.no_grad():
             method.net.h.bias.add_(1.0)
         before = method.teacher.h.bias.clone()
-        method.after_step(Clock(step, 30))
+        method.after_step(Clock(step, num_steps))
         if not torch.equal(before, method.teacher.h.bias):
             assert torch.equal(method.teacher.h.bias, method.net.h.bias)
             changed.append(step)
-    assert changed == [9, 19, 29]
+    assert changed == expected
 
 
-def test_self_training__one_round_is_refused():
-    with pytest.raises(InputError, match="2 or more"):
-        build("self_training", rounds=1)
+def test_self_training__goes_on_with_the_teacher_of_its_checkpoint():
+    method, losses = opinionated("self_training"), []
+    resumed = build("self_training")
+    resumed.load_state_dict(method.state_dict())
+    for each in (method, resumed):
+        torch.manual_seed(0)
+        losses.append(each.training_step(random_batch(), LATE)["pseudo"].item())
+    assert losses[0] == losses[1] > 0
+
+
+@pytest.mark.parametrize("args", [{"rounds": 0}, {"warmup_share": 0.0}, {"warmup_share": 1.0}])
+def test_self_training__without_a_first_teacher_is_refused(args):
+    with pytest.raises(InputError, match="first teacher"):
+        build("self_training", **args)

@@ -16,7 +16,7 @@ from crosslevel.types import Batch
 
 
 class SelfTraining(Method):
-    """Rounds of pseudo-labelling by a frozen copy; the first round is supervised.
+    """Supervised at first, then rounds of pseudo-labelling by a frozen copy of the network.
 
     Source: Lee, *Pseudo-Label*, ICML workshop 2013, in rounds as in Xie et al., *Noisy Student*,
     CVPR 2020. Differs from both: the student goes on from the teacher's weights instead of a new
@@ -28,13 +28,15 @@ class SelfTraining(Method):
         """Options of self-training.
 
         Attributes:
-            rounds: Equal parts of the training; at the end of each the teacher becomes the
-                current network.
+            warmup_share: Of the training, before there is a teacher.
+            rounds: Equal parts of the rest; at the start of each the current network becomes
+                the teacher.
             threshold: Pixels at least so confident are learned from.
             weight: Of the loss on pseudo-labels.
         """
 
-        rounds: int = 3
+        warmup_share: float = 0.4
+        rounds: int = 2
         threshold: float = 0.9
         weight: float = 1.0
 
@@ -42,12 +44,15 @@ class SelfTraining(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        if args.rounds < 2:
-            raise InputError(f"args.rounds is {args.rounds}; the first has no teacher: 2 or more.")
+        if args.rounds < 1 or not 0 < args.warmup_share < 1:
+            raise InputError(
+                f"args.rounds is {args.rounds} and args.warmup_share {args.warmup_share}; rounds "
+                "must be at least 1 and the share between 0 and 1, for a first teacher to be made."
+            )
         self.teacher = deepcopy(self.net).requires_grad_(False)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
-        """Gives "supervised" and, after the first round and with unlabelled images, "pseudo"."""
+        """Gives "supervised" and, once there is a teacher, with unlabelled images "pseudo"."""
         has_pseudo = self._round(clock.step, clock) > 0 and len(batch.unlabelled) > 0
         images = batch.images
         if has_pseudo:
@@ -68,9 +73,14 @@ class SelfTraining(Method):
         return pseudo_labels(self.teacher.eval()(images))
 
     def after_step(self, clock: Clock) -> None:
-        """At the end of a round, make the network the teacher of the next."""
+        """Before the first step of a round, make the network its teacher."""
         if self._round(clock.step + 1, clock) > self._round(clock.step, clock):
             self.teacher.load_state_dict(self.net.state_dict())
 
     def _round(self, step: int, clock: Clock) -> int:
-        return step * self.args.rounds // clock.num_steps
+        """The round of a step, from 1; 0 while there is no teacher."""
+        start = max(1, round(self.args.warmup_share * clock.num_steps))
+        if step < start:
+            return 0
+        rest = max(1, clock.num_steps - start)
+        return min(self.args.rounds, 1 + (step - start) * self.args.rounds // rest)
