@@ -47,7 +47,8 @@ def opinionated(name, **args):
         generator = torch.Generator().manual_seed(seed)
         net.h.weight.copy_(torch.randn(net.h.weight.shape, generator=generator))
         logits = net.eval()(random_batch().unlabelled)
-        net.h.bias.sub_(logits.mean())
+        _, bias = net.h.parameters()
+        bias.sub_(logits.mean())
         for parameter in net.h.parameters():
             parameter.mul_(3 / logits.std())
         net.train()
@@ -126,7 +127,7 @@ def test_step__trains_on_a_pretrained_encoder(name):
         losses = method.training_step(batch, Clock(step, 30))
         assert len(losses) > 1
         assert all(loss.isfinite() and loss.item() > 0 for loss in losses.values())
-        sum(losses.values()).backward()
+        torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
         optimizer.zero_grad()
         method.after_step(Clock(step, 30))
