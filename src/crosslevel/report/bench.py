@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ PAPER: dict[str, dict[str, str]] = {
 }
 """Dice / mIoU / MAE of Zhao et al., ISBI 2022, Tables 1 and 2: their data split, 320 px."""
 REFERENCES = ("supervised", "supervised_ema", "clcc")
-"""Rows that all others are compared with, where they are there."""
+"""Rows that all others are compared with, where they are there; else the first row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,18 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
         peak = max(m.peak_bytes for m in members)
         entry["Memory (GB)"] = f"{peak / 1e9:.2f}" if peak else ""
-        for reference in REFERENCES:
-            if reference in rows and len(rows) > 1:
-                gain = against(members, rows[reference])
-                entry[f"Dice against {reference}"] = "" if gain is None else str(gain)
+        for reference in references(rows)[: len(rows) - 1]:  # of two rows, the first
+            gain = against(members, rows[reference])
+            entry[f"Dice against {reference}"] = "" if gain is None else str(gain)
         table.append(entry)
-    return pd.DataFrame(table)
+    shown = pd.DataFrame(table)
+    return shown.loc[:, (shown != "").any()]
+
+
+def references(rows: Iterable[str]) -> list[str]:
+    """Which of these rows all others are compared with; at least one."""
+    names = list(rows)
+    return [name for name in REFERENCES if name in names] or names[:1]
 
 
 def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -> Difference:
@@ -143,15 +149,22 @@ def against(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) ->
 
 def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     """What the reader of the table has to know."""
-    run = runs[0]
-    config = run.config
+    configs, summaries = [run.config for run in runs], [run.summary for run in runs]
+    processors = [run.environment.get("processor", "") for run in runs]
+    scores = (
+        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs."
+    )
+    if len({run.name for run in runs}) > 1:
+        scores += (
+            " Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
+            "averaged over the draws both rows have."
+        )
     notes = [
-        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs. "
-        "Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
-        "averaged over the draws both rows have.",
-        f"{config.size} px, {config.epochs} epochs, labelled {config.labelled}, "
-        f"{run.summary['num_cases']} test images, scored at their {run.summary['metric_size']} "
-        f"size; {run.summary['environment']['processor']}.",
+        scores,
+        f"{_each(c.size for c in configs)} px, {_each(c.epochs for c in configs)} epochs, "
+        f"labelled {_each(c.labelled for c in configs)}, "
+        f"{_each(s['num_cases'] for s in summaries)} test images, scored at their "
+        f"{_each(s['metric_size'] for s in summaries)} size; {_each(filter(None, processors))}.",
     ]
     if paper:
         notes.append(
@@ -159,6 +172,11 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
             "300 epochs: another protocol, to be compared with care."
         )
     return notes
+
+
+def _each(values: Iterable[object]) -> str:
+    """The values that occur; one, if all runs agree."""
+    return " | ".join(dict.fromkeys(map(str, values))) or "not recorded"
 
 
 def to_markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:

@@ -66,14 +66,21 @@ def read_run(path: Path, name: str) -> FinishedRun:
     for needed, command in ((folder.log_file, "train"), (folder.summary_file, "evaluate")):
         if not needed.is_file():
             raise InputError(f"{needed} is missing: run `crosslevel {command}` first.")
-    summary = json.loads(folder.summary_file.read_text())
+    try:
+        summary = json.loads(folder.summary_file.read_text())
+        log = pd.read_csv(folder.log_file)
+        per_image = pd.read_csv(folder.per_image_file, dtype={"id": str}).set_index("id")
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"A log or score file of {path} is damaged ({error}): repeat `crosslevel evaluate`."
+        ) from error
     return FinishedRun(
         name=name,
         config=config,
-        log=pd.read_csv(folder.log_file),
-        per_image=pd.read_csv(folder.per_image_file, dtype={"id": str}).set_index("id"),
+        log=log,
+        per_image=per_image,
         summary=summary,
-        environment=folder.environment() or summary["environment"],
+        environment=folder.environment() or summary.get("environment", {}),
         predictions=folder.predictions_folder,
         peak_bytes=peak_memory(path),
     )
