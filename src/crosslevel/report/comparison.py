@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-import yaml
-
-from crosslevel.config import flatten, to_dict, to_yaml
-from crosslevel.data.cases import index_cases
-from crosslevel.report.bench import REFERENCES, against, bench_notes, bench_table
-from crosslevel.report.charts import (
-    dice_by_size,
-    dice_distribution,
-    loss_curves,
-    validation_curves,
-)
+from crosslevel.report.bench import Difference, against, bench_notes, bench_table, references
 from crosslevel.report.collect import Collection
-from crosslevel.report.figures import typical_cases
-from crosslevel.report.gallery import compared_cases, extreme_cases
+from crosslevel.report.curves import loss_curves, validation_curves
+from crosslevel.report.distributions import dice_by_size, dice_distribution
+from crosslevel.report.drawing import Rows
 from crosslevel.report.page import Section, write_page
-from crosslevel.report.runs import FinishedRun
-from crosslevel.types import Case
+from crosslevel.report.pictures import picture_sections
+from crosslevel.report.settings import environment_section, settings_section
 
-NOT_SHOWN = (
-    "Pictures need the images and the predicted masks of every run: name the images with --data, "
-    "and repeat `crosslevel evaluate` for runs whose folder has no predictions."
+NO_SIZES = "The runs recorded no sizes of lesions: repeat `crosslevel evaluate RUN` to get them."
+ONE_TRAINING = (
+    " With one training of each row, the intervals tell these trainings apart, not the methods."
 )
-CASES_RULE = (
-    "From hard to easy: the test images at the 10, 30, 50, 70 and 90 % quantile of the mean Dice "
-    "of all runs shown. Nobody chose them."
-)
-PER_RUN = ("draw", "seed")
-"""Settings in which the runs of one row differ."""
 
 
 def write_report(
@@ -61,38 +44,58 @@ def write_report(
         InputError: If rows were not scored on the same images.
     """
     rows = collection.rows
+    first = collection.representatives
     sections = [
         Section(
             "Scores",
-            [*bench_notes(collection.runs, paper), *_missing(collection)],
+            _missing(collection),
             table=bench_table(collection.runs, paper),
+            notes=bench_notes(collection.runs, paper),
         ),
-        Section("Learning curves", charts=(validation_curves(rows), loss_curves(rows))),
-        Section("Per image", charts=(dice_distribution(rows), dice_by_size(rows))),
-        *_pictures([runs[0] for runs in rows.values()], data),
-        _settings([runs[0] for runs in rows.values()]),
-        _environment(collection.runs),
+        Section(
+            "Learning curves",
+            has_legend=True,
+            charts=(validation_curves(rows),),
+            small_charts=loss_curves(first),
+            small_text="Losses by name, weighted as minimised, of one run of each row",
+        ),
+        _per_image(rows),
+        *picture_sections(first, data),
+        settings_section(first),
+        environment_section(collection.runs),
     ]
-    write_page(path, title, lead or verdict(collection), sections)
+    write_page(path, title, lead or verdict(collection), sections, list(rows))
 
 
 def verdict(collection: Collection) -> str:
     """Which rows differ from the reference, in words; no more than the intervals allow."""
     rows = collection.rows
     num_images = len(collection.runs[0].per_image)
-    counts = f"{len(collection.runs)} runs in {len(rows)} rows, {num_images} test images."
-    reference = next((name for name in REFERENCES if name in rows), next(iter(rows)))
-    found = []
-    for name, runs in rows.items():
-        gain = against(runs, rows[reference])
-        if gain is None:
-            continue
-        word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not told apart"
-        interval = f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]"
-        found.append(f"{name} is {word} ({interval})")
+    counts = f"{_counted(len(collection.runs), 'run')} in {_counted(len(rows), 'row')}, "
+    counts += f"{_counted(num_images, 'test image')}."
+    reference = references(rows)[0]
+    gains = {name: against(runs, rows[reference]) for name, runs in rows.items()}
+    found = _sorted_out({name: gain for name, gain in gains.items() if gain is not None})
     if not found:
         return counts
-    return f"{counts} Mean Dice against {reference}, with 95 % intervals: {'; '.join(found)}."
+    is_single = len(collection.runs) == len(rows)
+    return (
+        f"{counts} Dice against {reference}, image by image, with 95 % intervals: {found}."
+        f"{ONE_TRAINING if is_single else ''}"
+    )
+
+
+def _sorted_out(gains: Mapping[str, Difference]) -> str:
+    """Which rows are better, worse, or neither, by whether the interval excludes zero."""
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    for name, gain in gains.items():
+        word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not told apart"
+        groups[word].append(f"{name} ({gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}])")
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _missing(collection: Collection) -> list[str]:
@@ -100,57 +103,11 @@ def _missing(collection: Collection) -> list[str]:
     return [f"Not finished, and not counted: {missing}."] if missing else []
 
 
-def _pictures(runs: Sequence[FinishedRun], data: Path | None) -> list[Section]:
-    cases = _cases(runs[0], data)
-    ids = [set(map(str, run.per_image.index)) for run in runs]
-    has_files = all(
-        (run.predictions / f"{name}.png").is_file()
-        for run, names in zip(runs, ids, strict=True)
-        for name in names
-    )
-    if not has_files or not set.union(*ids) <= cases.keys():
-        return [Section("Cases", (NOT_SHOWN,))]
-    chosen = [cases[name] for name in typical_cases(runs)]
-    return [
-        Section("Cases", (CASES_RULE,), gallery=compared_cases(runs, chosen)),
-        Section(
-            "Worst and best",
-            ("The three worst and the three best test images of each row's first run.",),
-            gallery=extreme_cases(runs, cases),
-        ),
-    ]
-
-
-def _cases(run: FinishedRun, data: Path | None) -> dict[str, Case]:
-    recorded = run.environment.get("data")
-    if data is None and recorded is not None and Path(recorded).exists():
-        data = Path(recorded)
-    return {} if data is None else {case.id: case for case in index_cases(data) if case.mask}
-
-
-def _settings(runs: Sequence[FinishedRun]) -> Section:
-    flat = {run.name: flatten(to_dict(run.config)) for run in runs}
-    table = pd.DataFrame(flat).map(_shown)
-    differing = table[table.nunique(axis=1) > 1]
-    differing = differing[~differing.index.isin([*PER_RUN, "args"])]
-    text = "Where the rows differ; all other settings are equal, and spelled out below."
+def _per_image(rows: Rows) -> Section:
+    by_size = dice_by_size(rows)
     return Section(
-        "Settings",
-        (text if len(differing) else "All rows have the same settings.",),
-        table=differing.rename_axis("Setting").reset_index() if len(differing) else None,
-        details=[(f"All settings of {run.name}", to_yaml(run.config)) for run in runs],
+        "Per image",
+        () if by_size else (NO_SIZES,),
+        has_legend=True,
+        charts=[dice_distribution(rows), *([by_size] if by_size else [])],
     )
-
-
-def _shown(value: object) -> str:
-    return "" if isinstance(value, float) and pd.isna(value) else json.dumps(value)
-
-
-def _environment(runs: Sequence[FinishedRun]) -> Section:
-    described = {run.label: yaml.safe_dump(run.environment, sort_keys=False) for run in runs}
-    by_text: dict[str, list[str]] = {}
-    for label, text in described.items():
-        by_text.setdefault(text, []).append(label)
-    details = [(", ".join(labels), text) for text, labels in by_text.items()]
-    text = "Versions, commit, command, machine and threads, as each run wrote them down."
-    return Section("Environment", (text,), details=details)

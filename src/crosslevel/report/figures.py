@@ -16,6 +16,7 @@ from crosslevel.report.runs import FinishedRun
 from crosslevel.types import Case, Classes
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+HARD_QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.5)
 TRUTH_COLOUR, PREDICTION_COLOUR = (118, 255, 3), (0, 229, 255)
 
 
@@ -28,6 +29,15 @@ def typical_cases(runs: Sequence[FinishedRun], quantiles: Sequence[float] = QUAN
     ordered = dice.sort_values(kind="stable").index
     places = {round(q * (len(ordered) - 1)) for q in quantiles}
     return [str(ordered[place]) for place in sorted(places)]
+
+
+def most_disputed(runs: Sequence[FinishedRun], number: int) -> list[str]:
+    """Ids of the cases whose Dice differs most between the runs; none of a single run."""
+    if len(runs) < 2:
+        return []
+    dice = pd.concat([run.per_image["dice"] for run in runs], axis=1)
+    spread = (dice.max(axis=1) - dice.min(axis=1)).sort_values(kind="stable", ascending=False)
+    return [str(name) for name in spread.index[:number]]
 
 
 def qualitative(runs: Sequence[FinishedRun], cases: Sequence[Case], classes: Classes) -> Figure:

@@ -1,10 +1,10 @@
-"""Photographs with outlines for a page: chosen by a rule, small enough to be mailed."""
+"""Photographs with outlines for a page, small enough to be mailed."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,44 +15,49 @@ from crosslevel.overlay import draw_outlines
 from crosslevel.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR, read_prediction
 from crosslevel.report.page import Gallery, Panel
 from crosslevel.report.runs import FinishedRun
-from crosslevel.types import Case, Classes
+from crosslevel.types import Case
 
-WIDTH = 240
-NUM_EXTREMES = 3
-COLOURS_MEAN = "Green: the truth. Cyan: the prediction."
+WIDTH, COMPACT_WIDTH = 240, 180
+"""Pixels of a photograph."""
+NUM_EXTREMES = 4
 
 
-def compared_cases(runs: Sequence[FinishedRun], cases: Sequence[Case]) -> Gallery:
-    """Each case as a row: the image with its truth, then with each run's prediction."""
+def compared_cases(runs: Sequence[FinishedRun], cases: Iterable[Case]) -> Gallery:
+    """Each case as a row: the image, its truth, then each run's prediction beside the truth."""
     rows = []
     for case in cases:
-        shown = [Panel(_picture(case, runs[0].config.mask_classes, None), "truth")]
+        shown = [
+            Panel(_picture(case, runs[0], WIDTH), "image"),
+            Panel(_picture(case, runs[0], WIDTH, with_truth=True), "truth"),
+        ]
         shown += [
             Panel(
-                _picture(case, run.config.mask_classes, run, with_truth=False),
+                _picture(case, run, WIDTH, with_truth=True, with_prediction=True),
                 f"{run.name}: Dice {_dice(run, case.id):.0f}",
             )
             for run in runs
         ]
         rows.append((case.id, shown))
-    return Gallery(rows, COLOURS_MEAN)
+    return Gallery(rows)
 
 
 def extreme_cases(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> Gallery:
     """The worst and the best cases of each run, with truth and prediction."""
     rows = []
     for run in runs:
-        ordered = run.per_image["dice"].sort_values(kind="stable").index
-        chosen = [*ordered[:NUM_EXTREMES], *ordered[-NUM_EXTREMES:]]
+        ordered = list(map(str, run.per_image["dice"].sort_values(kind="stable").index))
+        number = min(NUM_EXTREMES, len(ordered) // 2)
+        chosen = [("worst", name) for name in ordered[:number]]
+        chosen += [("best", name) for name in ordered[len(ordered) - number :]]
         shown = [
             Panel(
-                _picture(cases[name], run.config.mask_classes, run),
-                f"{name}: Dice {_dice(run, name):.0f}",
+                _picture(cases[name], run, COMPACT_WIDTH, with_truth=True, with_prediction=True),
+                f"{kind}, Dice {_dice(run, name):.0f}: {name}",
             )
-            for name in dict.fromkeys(map(str, chosen))
+            for kind, name in chosen
         ]
         rows.append((run.name, shown))
-    return Gallery(rows, COLOURS_MEAN)
+    return Gallery(rows, is_compact=True)
 
 
 def _dice(run: FinishedRun, case_id: str) -> float:
@@ -60,23 +65,29 @@ def _dice(run: FinishedRun, case_id: str) -> float:
 
 
 def _picture(
-    case: Case, classes: Classes, run: FinishedRun | None, *, with_truth: bool = True
+    case: Case,
+    run: FinishedRun,
+    width: int,
+    *,
+    with_truth: bool = False,
+    with_prediction: bool = False,
 ) -> str:
     assert case.mask is not None, "only evaluated cases are shown"
-    image = _small(read_image(case.image))
+    classes = run.config.mask_classes
+    image = read_image(case.image)
+    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+    image = _resized(image, size)
     if with_truth:
-        truth = _small(read_mask(case.mask, classes))
+        truth = _resized(read_mask(case.mask, classes), size)
         image = draw_outlines(image, truth, [TRUTH_COLOUR])
-    if run is not None:
-        prediction = _small(read_prediction(run.predictions / f"{case.id}.png", classes))
-        image = draw_outlines(image, prediction, [PREDICTION_COLOUR])
+    if with_prediction:
+        prediction = read_prediction(run.predictions / f"{case.id}.png", classes)
+        image = draw_outlines(image, _resized(prediction, size), [PREDICTION_COLOUR])
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=82)
+    Image.fromarray(image).save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _small(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = array.shape[:2]
-    size = (WIDTH, max(1, round(height * WIDTH / width)))
+def _resized(array: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     kind = Image.Resampling.LANCZOS if array.ndim == 3 else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(array).resize(size, kind))

@@ -1,0 +1,112 @@
+"""The report page of real runs."""
+
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from crosslevel.cli import main
+from crosslevel.report.collect import collect
+from crosslevel.report.comparison import verdict, write_report
+
+SECTIONS = (
+    *("Scores", "Learning curves", "Per image", "Hard cases", "Worst and best", "Settings"),
+    "Environment",
+)
+
+
+def test_page__has_every_section_and_row_and_loads_nothing(page):
+    text = page.read_text()
+    for section in SECTIONS:
+        assert f">{section}</h2>" in text
+    for row in ("supervised", "mean_teacher"):
+        assert f"{row.replace('_', '_<wbr>')}</th>" in text
+        assert f"All settings of {row}" in text
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    assert not re.findall(r"@import|url\((?!#)", text)
+    assert text.count('role="img"') == 3 + 2  # curves, two of single images, losses of each row
+    assert "#0102" not in text  # every placeholder has become a colour of the page
+
+
+def test_verdict__names_the_reference_and_claims_no_more_than_the_interval(bench):
+    text = verdict(collect([bench]))
+    assert text.startswith("4 runs in 2 rows, 5 test images. Dice against supervised")
+    found = re.search(r"([a-z ]+): mean_teacher \(\S+ \[(\S+), (\S+)\]\)", text)
+    assert found is not None
+    low, high = float(found[2]), float(found[3])
+    expected = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    assert found[1].strip() == expected
+    assert "these trainings" not in text
+
+
+def test_verdict__of_single_trainings_does_not_speak_of_methods(published):
+    text = verdict(collect(published))
+    assert "Dice against small-supervised" in text
+    assert text.endswith("the intervals tell these trainings apart, not the methods.")
+
+
+def test_verdict__of_a_row_that_gains_on_every_image_is_better(published):
+    file = published[1] / "per_image.csv"
+    table = pd.read_csv(file)
+    table["dice"] = pd.read_csv(published[0] / "per_image.csv")["dice"] + 0.1
+    table.to_csv(file, index=False)
+    assert ": better: small-mean_teacher (+10.0 [+10.0, +10.0])." in verdict(collect(published))
+
+
+def test_report__published_folders_show_all_but_pictures(published, tmp_path):
+    write_report(tmp_path / "page.html", collect(published))
+    text = (tmp_path / "page.html").read_text()
+    assert "5 of the 5 scored images are not at the place the runs recorded" in text
+    assert "data:image/jpeg" not in text
+    assert "small-supervised</th>" in text
+    assert text.count('role="img"') == 3 + 2
+
+
+def test_report__old_files_without_sizes_environment_or_validation(published, tmp_path):
+    for folder in published:
+        scores = pd.read_csv(folder / "per_image.csv")
+        scores.drop(columns="foreground_share").to_csv(folder / "per_image.csv", index=False)
+        log = pd.read_csv(folder / "log.csv")
+        log.drop(columns="val/dice").to_csv(folder / "log.csv", index=False)
+        summary = (folder / "summary.json").read_text()
+        (folder / "summary.json").write_text(summary.replace('"environment"', '"unknown"'))
+    write_report(tmp_path / "page.html", collect(published))
+    text = (tmp_path / "page.html").read_text()
+    assert "The runs recorded no sizes of lesions" in text
+    assert "The runs recorded no environment" in text
+
+
+def test_report__one_run_alone(bench, tmp_path):
+    run = bench / "runs" / "supervised-draw1-seed0"
+    write_report(tmp_path / "page.html", collect([run]))
+    text = (tmp_path / "page.html").read_text()
+    assert "1 run in 1 row, 5 test images." in text
+    assert "All settings are below" in text
+
+
+def test_report__lists_runs_that_are_not_finished(bench, tmp_path):
+    copy = tmp_path / "bench"
+    shutil.copytree(bench, copy)
+    (copy / "runs" / "supervised-draw1-seed0" / "summary.json").unlink()
+    write_report(tmp_path / "page.html", collect([copy]))
+    text = (tmp_path / "page.html").read_text()
+    assert "Not finished, and not counted: supervised-draw1-seed0." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["FOLDER"], "neither a run folder (with config.yaml) nor a bench"),
+        (["BENCH", "--paper", "polyps"], "isic2018"),
+        (["BENCH", "--data", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_report__wrong_input_is_one_line_and_exit_code_2(bench, tmp_path, capsys, words, message):
+    places = {"FOLDER": str(tmp_path), "BENCH": str(bench)}
+    out = ["--out", str(tmp_path / "page.html")]
+    assert main(["report", *(places.get(word, word) for word in words), *out]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "page.html").exists()

@@ -1,0 +1,22 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from crosslevel.report.collect import collect
+from crosslevel.report.distributions import dice_by_size, dice_distribution
+
+
+def test_charts__say_in_words_what_they_draw(bench):
+    rows = collect([bench]).rows
+    share = np.linspace(0.01, 0.4, 8)
+    dice = pd.DataFrame({"dice": np.linspace(0.1, 0.8, 8), "foreground_share": share})
+    run = replace(rows["supervised"][0], per_image=dice.set_axis(list("abcdefgh")))
+    worse = replace(run, per_image=run.per_image.assign(dice=dice["dice"].to_numpy() / 2))
+    made = {"half": [worse], "whole": [run]}
+    assert dice_distribution(made).description == "Median Dice: whole 45, half 22."
+    by_size = dice_by_size(made)
+    assert by_size is not None
+    assert by_size.description.endswith("lesions: half 8 to 38, whole 15 to 75.")
+    for label in ("1.0–6.6", "34.4–40.0"):
+        assert label in by_size.svg
