@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from crosslevel.benchmark import Grid, run_grid, write_results
 from crosslevel.evaluation import evaluate
 from crosslevel.training import train
 from tiny import tiny_config
@@ -32,3 +33,14 @@ def test_add_a_method__trains_and_is_scored_without_touching_the_package(lesions
     log = pd.read_csv(run.log_file)
     assert log["loss/entropy"].notna().tolist() == [False, True, True]
     assert evaluate(run.path).summary["method"] == f"{file}:Mine"
+
+
+def test_add_a_method__is_a_row_of_the_bench(lesions, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(EXAMPLES.parent)
+    grid = Grid(("supervised", "examples/add_a_method.py:Mine"))
+    assert run_grid(grid, lesions, tmp_path, tiny_config("supervised", epochs=1)) == []
+    table = write_results(grid, tmp_path)
+    assert table["Method"].tolist() == ["supervised", "Mine"]
+    assert table["Dice against supervised"].tolist()[1]
+    assert "Mine</th>" in (tmp_path / "report.html").read_text()
