@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosslevel.errors import InputError
+from crosslevel.report.bench import REFERENCES
 from crosslevel.report.runs import FinishedRun, read_run
 from crosslevel.run_folder import RunFolder
 
-CELL = re.compile(r"(?P<row>.+)-draw\d+-seed\d+")
+CELL = re.compile(r"(?P<row>.+)-draw(?P<draw>\d+)-seed(?P<seed>\d+)(\.yaml)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,18 @@ def _cell_name(named: tuple[str, Path]) -> str:
 
 
 def _expand(folder: Path) -> list[tuple[str, Path]]:
-    """Rows and folders of the runs below; in the order in which they were first configured."""
+    """Rows and folders of the runs below, begun or only planned; what is compared with first."""
     if RunFolder(folder).config_file.is_file():
         return [(folder.resolve().name, folder)]
-    configured = sorted((folder / "runs").glob("*.yaml"), key=lambda file: file.stat().st_mtime_ns)
-    begun = sorted(path for path in (folder / "runs").glob("*") if path.is_dir())
-    cells = dict.fromkeys([*(file.with_suffix("") for file in configured), *begun])
-    found = [(CELL.fullmatch(path.name), path) for path in cells]
-    named = [(match["row"], path) for match, path in found if match]
-    if not named:
+    found = {}
+    for path in (folder / "runs").glob("*"):
+        if match := CELL.fullmatch(path.name):
+            row, draw, seed = match["row"], int(match["draw"]), int(match["seed"])
+            run = path.with_name(path.name.removesuffix(".yaml"))
+            found[row not in REFERENCES, row, draw, seed] = (row, run)
+    if not found:
         raise InputError(
             f"{folder} is neither a run folder (with config.yaml) nor a bench "
             "(with runs/ROW-drawD-seedS). Name one of these."
         )
-    return named
+    return [found[place] for place in sorted(found)]
