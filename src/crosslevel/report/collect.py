@@ -89,8 +89,7 @@ def _expand(folder: Path) -> list[tuple[str, Path]]:
     for path in (folder / "runs").glob("*"):
         if match := CELL.fullmatch(path.name):
             row, draw, seed = match["row"], int(match["draw"]), int(match["seed"])
-            run = path.with_name(path.name.removesuffix(".yaml"))
-            found[row not in REFERENCES, row, draw, seed] = (row, run)
+            found[row not in REFERENCES, row, draw, seed] = (row, path.with_suffix(""))
     if not found:
         raise InputError(
             f"{folder} is neither a run folder (with config.yaml) nor a bench "
