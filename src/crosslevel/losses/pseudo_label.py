@@ -20,8 +20,8 @@ def pseudo_labels(logits: Tensor) -> tuple[Tensor, Tensor]:
     Example:
         >>> import torch
         >>> labels, confidence = pseudo_labels(torch.tensor([[[[-2.0, 0.1]]]]))
-        >>> labels.tolist(), confidence.round(decimals=2).tolist()
-        ([[[0, 1]]], [[[0.88, 0.52]]])
+        >>> labels.flatten().tolist(), [round(p, 2) for p in confidence.flatten().tolist()]
+        ([0, 1], [0.88, 0.52])
     """
     confidence, labels = to_log_class_probabilities(logits).exp().max(dim=1)
     return labels, confidence
