@@ -21,16 +21,17 @@ def views_of(colour, seed=0):
     return views[:, :, 4, 4]
 
 
-def test_strong_view__multiplies_the_brightness_by_half_to_one_and_a_half():
-    factors = views_of([0.4, 0.4, 0.4])[:, 0] / 0.4  # nothing else changes a plain grey
-    is_changed = (factors - 1).abs() > 1e-4
-    assert is_changed.float().mean() == pytest.approx(0.8, abs=0.05)
-    assert factors.min() == pytest.approx(0.5, abs=0.02)
-    assert factors.max() == pytest.approx(1.5, abs=0.02)
+def test_strong_view__adds_up_to_a_half_to_the_brightness():
+    shades = views_of([0.4, 0.4, 0.4])[:, 0]  # nothing but brightness and contrast changes a grey
+    assert ((shades - 0.4).abs() > 1e-4).float().mean() == pytest.approx(0.8, abs=0.05)
+    assert shades.min() == pytest.approx(0, abs=1e-4)
+    assert shades.max() == pytest.approx(1, abs=1e-4)
 
 
-def test_strong_view__leaves_black_black():
-    assert views_of([0.0, 0.0, 0.0]).abs().max() < 1e-5
+def test_strong_view__lightens_black_in_two_images_of_five():
+    shades = views_of([0.0, 0.0, 0.0])[:, 0]
+    assert (shades > 1e-4).float().mean() == pytest.approx(0.4, abs=0.05)
+    assert shades.max() == pytest.approx(0.75, abs=0.06)  # ½ more, then 1½ times
 
 
 def test_strong_view__makes_one_image_in_five_grey():
