@@ -1,6 +1,7 @@
-"""What a training does when it is not told: chosen on validation images of two data sets.
+"""What a training does when it is not told.
 
-The page *Which method?* of the documentation has the measurements behind each choice.
+The page *Which method?* of the documentation says which of these choices were measured, on
+validation images of one data set, and which were not.
 """
 
 from __future__ import annotations

@@ -23,7 +23,11 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bench")
     parser.add_argument(
-        "--methods", nargs="+", type=str, default=[], help="rows; the paper's Table 1 if left out"
+        "--methods",
+        nargs="+",
+        type=str,
+        default=[],
+        help="rows; the paper's Table 1 if left out, which needs a --config of the paper",
     )
     parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
