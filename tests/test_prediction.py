@@ -130,21 +130,3 @@ def test_segmenter__from_a_copied_model_folder_alone(run, lesions, tmp_path):
     image = next((lesions / "images").iterdir())
     here, there = Segmenter.load(run.path), Segmenter.load(tmp_path / "shipped")
     assert np.array_equal(here.probabilities(image), there.probabilities(image))
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda f: (f / "model.json").unlink(), r"model\.json is missing"),
-        (lambda f: (f / "model.json").write_text("{"), "cannot be read"),
-        (lambda f: (f / "model.json").write_text('{"run": 1}'), "unknown key 'run'"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"x" * 99), "cannot be read"),
-        (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors is missing"),
-    ],
-)
-def test_segmenter__a_damaged_model_is_named(run, tmp_path, damage, message):
-    folder = tmp_path / "model"
-    shutil.copytree(run.model_folder, folder)
-    damage(folder)
-    with pytest.raises(ValueError, match=message):
-        Segmenter.load(tmp_path)

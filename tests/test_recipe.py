@@ -18,7 +18,7 @@ from crosslevel.metrics import (
     score_case,
 )
 from crosslevel.recipe import NUM_STEPS, settle
-from crosslevel.training import build_method, parameter_groups, train
+from crosslevel.training import build_method, train
 from crosslevel.types import Batch
 from tiny import tiny_config
 
@@ -96,22 +96,6 @@ def test_epochs_within__grow_with_the_budget():
 def test_train__one_mask_is_enough(lesions, tmp_path):
     run = train(lesions, tmp_path / "run", tiny_config(labelled=1))
     assert pd.read_csv(run.log_file)["step"].tolist() == [1, 2, 3]
-
-
-def test_parameter_groups__slow_encoder_and_the_rest_share_all_parameters():
-    model = replace(tiny_config().model, name="efficientnet_lite0", weights=None)
-    method = build_method(tiny_config("supervised", model=model))
-    fast, slow = parameter_groups(method, 0.1)
-    assert (fast["rate"], slow["rate"]) == (1.0, 0.1)
-    pretrained = method.net.f.pretrained
-    assert pretrained is not None
-    encoder = set(pretrained.parameters())
-    assert set(slow["params"]) == encoder
-    assert set(fast["params"]) | encoder == set(method.parameters())
-
-
-def test_parameter_groups__a_random_start_has_one():
-    assert len(parameter_groups(build_method(tiny_config()), 0.1)) == 1
 
 
 def test_best_threshold__finds_the_shift_of_a_shy_network():

@@ -1,21 +1,28 @@
+import io
 import math
+import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from crosslevel.console import Reporter
 from crosslevel.data.split import Split
-from crosslevel.errors import Interrupted, RunError
+from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.methods import METHODS
-from crosslevel.training import Trainer, learning_rate_factor, train
+from crosslevel.run_folder import RunFolder, lock
+from crosslevel.training import Trainer, train
 from tiny import tiny_config
 
 RUN_FILES = {
+    ".lock",
     "checkpoints/best.ckpt",
+    "checkpoints/last.before.ckpt",
     "checkpoints/last.ckpt",
     "config.yaml",
     "environment.json",
@@ -27,7 +34,8 @@ RUN_FILES = {
 
 
 def weights(run):
-    return torch.load(run.last_checkpoint, weights_only=True)["method"]
+    _, _, saved = run.last_checkpoint.read_bytes().partition(b"\n")
+    return torch.load(io.BytesIO(saved), weights_only=True)["method"]
 
 
 def assert_equal_runs(first, second):
@@ -158,20 +166,68 @@ def test_train__a_split_without_validation_images_is_refused(lesions, tmp_path):
         train(lesions, tmp_path / "other", tiny_config(split=tmp_path / "split.json"))
 
 
-def test_train__a_damaged_checkpoint_is_named(lesions, tmp_path):
-    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
-    run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"last\.ckpt cannot be read"):
-        train(lesions, run.path, tiny_config("supervised", epochs=1))
+def test_train__a_damaged_checkpoint_costs_an_epoch_and_nothing_else(lesions, tmp_path, capsys):
+    whole = train(lesions, tmp_path / "whole", tiny_config())
+    run = train(lesions, tmp_path / "run", tiny_config())
+    run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:-1])
+    train(lesions, run.path, tiny_config(), reporter=Reporter())
+    said = capsys.readouterr().err
+    assert f"{run.last_checkpoint} is damaged (wrong checksum). Going on from the one" in said
+    assert "Resuming after step 4 of 6" in said
+    assert_equal_runs(whole, run)
 
 
-def test_train__a_loss_that_is_not_finite_stops_and_is_named(lesions, tmp_path, monkeypatch):
+def test_train__a_loss_that_is_not_finite_stops_and_its_images_are_kept(
+    lesions, tmp_path, monkeypatch
+):
     monkeypatch.setattr(
         "crosslevel.methods.clcc.cross_level_contrastive_loss",
         lambda *_, **__: torch.tensor(math.nan, requires_grad=True),
     )
-    with pytest.raises(RunError, match="'contrast' became nan at step 0"):
+    with pytest.raises(RunError, match="step 0 the loss 'contrast' became nan") as failed:
         train(lesions, tmp_path / "run", tiny_config())
+    folder = tmp_path / "run" / "not-finite" / "step-0"
+    assert str(folder) in str(failed.value)
+    kinds = [f"{kind}-{i}.png" for kind in ("labelled", "mask", "unlabelled") for i in range(2)]
+    assert sorted(p.name for p in folder.iterdir()) == kinds
+    assert Image.open(folder / "labelled-0.png").size == (32, 32)
+    assert set(np.asarray(Image.open(folder / "mask-0.png")).flat) == {0, 255}
+
+
+def test_train__refuses_a_run_folder_in_use(lesions, tmp_path):
+    with lock(RunFolder(tmp_path / "run")):
+        with pytest.raises(RunError, match=r"Another process trains in .*run just now"):
+            train(lesions, tmp_path / "run", tiny_config())
+        assert not (tmp_path / "run" / "config.yaml").exists()
+    train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+
+
+def test_train__refused_data_leave_no_folder(tmp_path):
+    with pytest.raises(InputError):
+        train(tmp_path / "nowhere", tmp_path / "run", tiny_config())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("num_files", range(10))
+def test_train__a_disk_that_fills_up_loses_no_run(lesions, tmp_path, monkeypatch, num_files):
+    whole = train(lesions, tmp_path / "whole", tiny_config())
+    with monkeypatch.context() as patch:
+        fill_the_disk_after(patch, num_files)
+        with pytest.raises(OSError, match="No space left"):
+            train(lesions, tmp_path / "run", tiny_config())
+    assert_equal_runs(whole, train(lesions, tmp_path / "run", tiny_config()))
+
+
+def fill_the_disk_after(patch, num_files):
+    written, original = [], os.fsync
+
+    def fsync(descriptor):
+        written.append(descriptor)
+        if len(written) > num_files:
+            raise OSError(28, "No space left on device")
+        original(descriptor)
+
+    patch.setattr("os.fsync", fsync)
 
 
 def test_train__a_given_split_wins(lesions, tmp_path):
@@ -219,11 +275,3 @@ def test_train__tells_what_it_does(lesions, tmp_path, capsys):
     assert "4 labelled and 10 unlabelled images to train on, 5 to validate, 5 to test" in said
     assert "clcc (fp32)" in said
     assert "consistency" in said
-
-
-@pytest.mark.parametrize(
-    ("progress", "decay", "expected"),
-    [(0.0, "cosine", 0.0), (0.25, "none", 1.0), (0.625, "cosine", 0.5), (1.0, "cosine", 0.0)],
-)
-def test_learning_rate__warms_up_then_decays(progress, decay, expected):
-    assert learning_rate_factor(progress, 0.25, decay) == pytest.approx(expected)

@@ -9,7 +9,8 @@ import torch
 
 from crosslevel.config import TrainConfig
 from crosslevel.data.datamodule import DataModule
-from crosslevel.methods.base import Clock, Method
+from crosslevel.methods.base import Method
+from crosslevel.optimisation import Optimisation
 from crosslevel.precision import autocast
 from crosslevel.recipe import NUM_CHECKS
 
@@ -34,10 +35,12 @@ def epochs_within(
         build: Makes the method afresh, on its device; what is timed is thrown away.
     """
     method = build().train()
-    _step(method, data, config, MOMENTS[0])  # the first is slower than all others
+    optimisation = Optimisation(method, config, num_steps=1000)
+    moments = [int(share * optimisation.num_steps) for share in MOMENTS]
+    _step(optimisation, data, moments[0])  # the first is slower than all others
     start = time.perf_counter()
-    for moment in MOMENTS:
-        _step(method, data, config, moment)
+    for moment in moments:
+        _step(optimisation, data, moment)
     step_seconds = (time.perf_counter() - start) / len(MOMENTS)
     start = time.perf_counter()
     _validation_batch(method, data, config)
@@ -46,14 +49,9 @@ def epochs_within(
     return max(1, int(left / (step_seconds * data.steps_per_epoch)))
 
 
-def _step(method: Method, data: DataModule, config: TrainConfig, moment: float) -> None:
-    device = next(method.parameters()).device
-    batch = data.batch(0).to(device)
-    with autocast(config.precision, device):
-        losses = method.training_step(batch, Clock(int(1000 * moment), 1000))
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    method.zero_grad()
-    if device.type == "cuda":
+def _step(optimisation: Optimisation, data: DataModule, moment: int) -> None:
+    optimisation.step(moment, data.batch(0))
+    if optimisation.device.type == "cuda":
         torch.cuda.synchronize()
 
 

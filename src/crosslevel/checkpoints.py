@@ -1,7 +1,14 @@
-"""Checkpoints: the whole state of a training, written atomically, loaded without running code."""
+"""Checkpoints: the whole state of a training, written atomically, loaded without running code.
+
+A file is a line with the SHA-256 of the rest, then what `torch.save` writes. The newest file's
+predecessor is kept, for the day the newest turns out to be damaged.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,17 +38,69 @@ class Progress:
     seconds: float = 0.0
 
 
+class DamagedCheckpointError(InputError):
+    """A checkpoint is not what was written."""
+
+
 def save_checkpoint(
-    path: Path, progress: Progress, method: torch.nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    progress: Progress,
+    method: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    keep_predecessor: bool = False,
 ) -> None:
-    """Write everything needed to go on to `path`, atomically."""
+    """Write everything needed to go on to `path`, atomically.
+
+    Args:
+        path: Replaced, unless `keep_predecessor` moves what is there to `predecessor(path)`.
+        progress: Where the training is.
+        method: Its weights and buffers are saved.
+        optimizer: Its state is saved.
+        keep_predecessor: See `path`.
+    """
     state = {
         "progress": asdict(progress),
         "method": method.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
+    saved = io.BytesIO()
+    torch.save(state, saved)
     with atomic_file(path) as file:
-        torch.save(state, file)
+        file.write(hashlib.sha256(saved.getbuffer()).hexdigest().encode() + b"\n")
+        file.write(saved.getbuffer())
+        if keep_predecessor and path.is_file():
+            path.replace(predecessor(path))
+
+
+def predecessor(path: Path) -> Path:
+    """Where the checkpoint before this one is."""
+    return path.with_suffix(f".before{path.suffix}")
+
+
+def load_newest(
+    path: Path, method: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[Progress, list[str]] | None:
+    """Bring method and optimiser to the newest whole state, of `path` or its predecessor.
+
+    Returns:
+        Where the training was, and a line for each damaged file that was passed over; None if
+        nothing has been saved yet.
+
+    Raises:
+        InputError: If files are there but none is whole.
+    """
+    damages: list[str] = []
+    for file in _existing(path):
+        try:
+            return load_checkpoint(file, method, optimizer), damages
+        except DamagedCheckpointError as error:
+            damages.append(str(error))
+    if damages:
+        raise InputError(
+            "\n".join(damages) + f"\nDelete {path.parent} to start this run's training anew."
+        )
+    return None
 
 
 def load_checkpoint(
@@ -50,15 +109,22 @@ def load_checkpoint(
     """Bring method and optimiser to the saved state and say where the training was.
 
     Raises:
-        InputError: If the file is damaged.
+        DamagedCheckpointError: If its checksum is wrong; nothing is loaded then.
+        InputError: If it is whole, but of another model or version.
     """
+    digest, _, saved = path.read_bytes().partition(b"\n")
+    if hashlib.sha256(saved).hexdigest().encode() != digest:
+        raise DamagedCheckpointError(f"The checkpoint {path} is damaged (wrong checksum).")
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
         method.load_state_dict(state["method"])
         optimizer.load_state_dict(state["optimizer"])
         return Progress(**state["progress"])
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many kinds for what does not fit
         raise InputError(
-            f"The checkpoint {path} cannot be read ({error}). Delete it to start this run anew, "
-            f"or copy {path.with_name('best.ckpt').name} over it to go on from the best epoch."
+            f"The checkpoint {path} is of another model or version ({error}): choose another --out."
         ) from error
+
+
+def _existing(path: Path) -> Iterator[Path]:
+    return (file for file in (path, predecessor(path)) if file.is_file())

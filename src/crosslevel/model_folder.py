@@ -6,8 +6,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from crosslevel.config import ModelConfig, from_dict
 from crosslevel.errors import InputError
@@ -15,6 +17,9 @@ from crosslevel.files import atomic_file, write_text
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 
 FORMAT = 1
+MAX_CARD_BYTES = 100_000
+MAX_SIZE = 16_384
+"""Pixels along a side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,23 @@ class ModelCard:
     threshold: float = 0.5
     format: int = FORMAT
 
+    def __post_init__(self) -> None:
+        """Refuse what no training writes.
+
+        Raises:
+            InputError: Naming the field.
+        """
+        if not 1 <= self.size <= MAX_SIZE:
+            raise InputError(f"size is {self.size}; it must be from 1 to {MAX_SIZE} px.")
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"threshold is {self.threshold}; it must be from 0 to 1.")
+        binary = {1} if len(self.classes) == 1 else set()
+        if self.num_channels not in binary | {1 + len(self.classes)}:
+            raise InputError(
+                f"num_channels is {self.num_channels} for the classes {self.classes}; it must be "
+                "one more than their number, or 1 for a single one."
+            )
+
 
 def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
     """Write weights and card, each atomically."""
@@ -53,25 +75,59 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
 def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:
     """The network, in evaluation mode, and its card.
 
+    A folder from a stranger is safe to load: it holds no code, and memory is taken only for
+    weights that are really in the file.
+
     Raises:
         InputError: If a file is missing, damaged, or does not fit the other.
     """
     card_file, weights_file = folder / "model.json", folder / "model.safetensors"
     try:
+        if card_file.stat().st_size > MAX_CARD_BYTES:
+            raise InputError(f"{card_file} is no model card: it has over {MAX_CARD_BYTES} bytes.")
         card = from_dict(ModelCard, json.loads(card_file.read_text()), where=str(card_file))
+        if card.format != FORMAT:
+            raise InputError(f"{card_file} has format {card.format}; this version reads {FORMAT}.")
         weights = load(weights_file.read_bytes())
     except FileNotFoundError as error:
+        missing = card_file if not card_file.is_file() else weights_file
         raise InputError(
-            f"{folder} holds no trained model ({Path(error.filename).name} is missing): "
+            f"{folder} holds no trained model ({missing.name} is missing): "
             "train first, or let the first epoch finish."
         ) from error
-    except (OSError, ValueError, SafetensorError) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RecursionError, SafetensorError) as error:
         raise InputError(f"The model in {folder} cannot be read: {error}") from error
-    if card.format != FORMAT:
-        raise InputError(f"{card_file} has format {card.format}; this version reads {FORMAT}.")
-    net = build_segmentation_net(replace(card.model, weights=None), card.num_channels)
-    try:
-        net.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"The weights in {weights_file} do not fit model.json: {error}") from error
+    net = _described(card, card_file)
+    _check_fit(net, weights, weights_file)
+    net.load_state_dict(weights, assign=True)
     return net.eval(), card
+
+
+def _described(card: ModelCard, card_file: Path) -> SegmentationNet:
+    """The network of the card, without memory for its weights, whatever sizes it asks for.
+
+    The sizes of a model of "smp" lie in its names; some of these compute while they are built.
+    """
+    try:
+        with torch.device("cpu" if card.model.name == "smp" else "meta"):
+            return build_segmentation_net(replace(card.model, weights=None), card.num_channels)
+    except (RuntimeError, OverflowError) as error:
+        raise InputError(f"{card_file} describes no network: {error}") from error
+
+
+def _check_fit(net: SegmentationNet, weights: dict[str, Tensor], weights_file: Path) -> None:
+    """See that the file holds exactly the network's tensors, of its shapes and types.
+
+    Raises:
+        InputError: Naming the first that differs.
+    """
+    expected = {name: (tuple(t.shape), t.dtype) for name, t in net.state_dict().items()}
+    found = {name: (tuple(t.shape), t.dtype) for name, t in weights.items()}
+    for name in sorted(expected | found):
+        if expected.get(name) != found.get(name):
+            raise InputError(
+                f"The weights in {weights_file} do not fit model.json: {name} is "
+                f"{found.get(name, 'missing')}, expected {expected.get(name, 'none')}."
+            )

@@ -12,13 +12,17 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from crosslevel.config import TrainConfig, as_started, differences, from_yaml, to_yaml
-from crosslevel.errors import InputError
+from crosslevel.errors import InputError, RunError
 from crosslevel.files import write_text
 
 RECORDED_PACKAGES = ("crosslevel", "torch", "numpy", "pillow", "monai", "scipy")
@@ -63,6 +67,10 @@ class RunFolder:
     def best_checkpoint(self) -> Path:
         """The same, at the epoch with the best validation Dice."""
         return self.path / "checkpoints" / "best.ckpt"
+
+    def not_finite_folder(self, step: int) -> Path:
+        """The images of a step at which a loss was not finite."""
+        return self.path / "not-finite" / f"step-{step}"
 
     @property
     def model_folder(self) -> Path:
@@ -132,6 +140,31 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
     elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
         raise InputError(f"{path} exists and is no run folder: choose another --out.")
     return run
+
+
+@contextmanager
+def lock(run: RunFolder) -> Iterator[None]:
+    """Within it no other process may train in this folder; ends with the process that holds it.
+
+    Raises:
+        RunError: If another one does already.
+    """
+    file = run.path / ".lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(file)
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(
+            f"Another process trains in {run.path} just now: wait for it, or choose another --out."
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
+        if list(run.path.iterdir()) == [file]:  # refused before anything was written
+            file.unlink()
+            run.path.rmdir()
 
 
 def _holds_other_things(run: RunFolder) -> bool:

@@ -6,7 +6,6 @@ killed and repeated ends with the weights of one that was not (same machine, fp3
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,30 +13,30 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import pandas as pd
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from crosslevel.budget import epochs_within
-from crosslevel.checkpoints import Progress, load_checkpoint, save_checkpoint
+from crosslevel.checkpoints import Progress, load_newest, save_checkpoint
 from crosslevel.config import TrainConfig, as_started, from_dict
 from crosslevel.console import Advance, Reporter, duration
-from crosslevel.data.datamodule import DataModule, Sampling, step_seed
+from crosslevel.data.datamodule import DataModule, Sampling
+from crosslevel.data.inspection import write_batch
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.files import write_text
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
 from crosslevel.methods import find_method
-from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.base import Method, Task
 from crosslevel.metrics import CaseScore, best_threshold, score_case
 from crosslevel.model_folder import ModelCard, save_model
-from crosslevel.models.backbone import Backbone
+from crosslevel.optimisation import NotFiniteError, Optimisation
 from crosslevel.precision import autocast, pick_device, resolve_precision
 from crosslevel.recipe import describe, settle
-from crosslevel.run_folder import RunFolder, open_run, write_start
+from crosslevel.run_folder import RunFolder, lock, open_run, write_start
 
 
 def train(
@@ -63,7 +62,7 @@ def train(
     Raises:
         DataError: All problems of the data at once, before anything is trained.
         InputError: If the configuration does not fit the data, the method or the run folder.
-        RunError: If a loss is not finite.
+        RunError: If a loss is not finite, or another process trains in the run folder.
         Interrupted: After SIGINT, when everything is saved.
     """
     reporter = reporter or Reporter(quiet=True)
@@ -72,18 +71,19 @@ def train(
         raise InputError("A budget decides the number of epochs: leave --epochs out.")
     run = open_run(Path(out), config)
     is_resumed = run.config_file.is_file()
-    if is_resumed:
-        config = as_started(config, run.config())
-    config = replace(config, precision=resolve_precision(config.precision, pick_device()))
-    build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
-    prepared = prepare(Path(data), config, reporter, run.split_file if is_resumed else None)
-    config, datamodule = _decide(config, prepared, budget)
-    if not is_resumed:
-        facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
-        write_start(run, config, prepared.split.to_json(), facts)
-    num_steps = config.num_epochs * datamodule.steps_per_epoch
-    reporter.say(f"Training {describe(config, num_steps)}")
-    Trainer(_on_device(config), datamodule, config, run, reporter).fit()
+    with lock(run):
+        if is_resumed:
+            config = as_started(config, run.config())
+        config = replace(config, precision=resolve_precision(config.precision, pick_device()))
+        build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
+        prepared = prepare(Path(data), config, reporter, run.split_file if is_resumed else None)
+        config, datamodule = _decide(config, prepared, budget)
+        if not is_resumed:
+            facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
+            write_start(run, config, prepared.split.to_json(), facts)
+        num_steps = config.num_epochs * datamodule.steps_per_epoch
+        reporter.say(f"Training {describe(config, num_steps)}")
+        Trainer(_on_device(config), datamodule, config, run, reporter).fit()
     return run
 
 
@@ -147,34 +147,6 @@ def build_method(config: TrainConfig) -> Method:
     return method_class(args, task)
 
 
-def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
-    """Share of the highest learning rate at `progress` in [0, 1] of a training.
-
-    Linear from 0 over the first `warmup`, then "cosine" to 0, or "none" (stays at 1).
-
-    Example:
-        >>> [round(learning_rate_factor(p, 0.2, "cosine"), 2) for p in (0.1, 0.2, 0.6, 1.0)]
-        [0.5, 1.0, 0.5, 0.0]
-    """
-    if progress < warmup:
-        return progress / warmup
-    if decay == "none" or warmup >= 1:
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
-
-
-def parameter_groups(method: Method, encoder_rate: float) -> list[dict[str, Any]]:
-    """What the optimiser moves: pretrained encoders at `encoder_rate`, the rest at rate 1."""
-    encoders = [m.pretrained for m in method.modules() if isinstance(m, Backbone)]
-    slow = {p for encoder in encoders if encoder is not None for p in encoder.parameters()}
-    trained = [p for p in method.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p not in slow], "rate": 1.0},
-        {"params": [p for p in trained if p in slow], "rate": encoder_rate},
-    ]
-    return [group for group in groups if group["params"]]
-
-
 class Trainer:
     """The loop: steps, validation, logs, checkpoints.
 
@@ -198,12 +170,7 @@ class Trainer:
         self.run, self.reporter = run, reporter
         self.device = next(method.parameters()).device
         self.num_steps = config.num_epochs * data.steps_per_epoch
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(method, config.encoder_rate),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimisation = Optimisation(method, config, self.num_steps)
         self.progress = Progress()
         assert config.check_every != "auto", "the recipe decides it before it is used"
         self._check_every = config.check_every
@@ -215,9 +182,7 @@ class Trainer:
             RunError: If a loss is not finite.
             Interrupted: After SIGINT, when the checkpoint is written.
         """
-        if self.run.last_checkpoint.is_file():
-            self.progress = load_checkpoint(self.run.last_checkpoint, self.method, self.optimizer)
-            self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
+        self._resume()
         board = SummaryWriter(
             str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows) + 1
         )
@@ -241,6 +206,14 @@ class Trainer:
             f"after {duration(self.progress.seconds)} of training"
         )
 
+    def _resume(self) -> None:
+        found = load_newest(self.run.last_checkpoint, self.method, self.optimisation.optimizer)
+        if found:
+            self.progress, damages = found
+            for damage in damages:
+                self.reporter.say(f"{damage} Going on from the one before.")
+            self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
+
     def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
         """The rest of the epoch under way, then validation, log and checkpoint.
 
@@ -259,7 +232,7 @@ class Trainer:
             advance(1, self._note(epoch, losses))
             if is_stop_requested() and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
-                self._save(self.run.last_checkpoint)
+                self._save(self.run.last_checkpoint, keep_predecessor=True)
                 return False
         self._finish_epoch(epoch, start)
         return True
@@ -270,7 +243,7 @@ class Trainer:
         row = {
             "epoch": epoch + 1,
             "step": progress.step,
-            "learning_rate": self._learning_rate(progress.step - 1),
+            "learning_rate": self.optimisation.learning_rate(progress.step - 1),
         }
         is_last = progress.step == self.num_steps
         is_due = is_last or (epoch + 1) % self._check_every == 0
@@ -286,28 +259,20 @@ class Trainer:
             self._export(threshold)
             self._save(self.run.best_checkpoint)
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
-        self._save(self.run.last_checkpoint)  # the last, so that a kill before it repeats the epoch
+        # the last, so that a kill before it repeats the epoch
+        self._save(self.run.last_checkpoint, keep_predecessor=True)
 
     def _step(self, step: int) -> dict[str, float]:
-        clock = Clock(step, self.num_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(step) * group["rate"]
-        torch.manual_seed(step_seed(self.config.seed, step))
-        batch = self.data.batch(step).to(self.device)
-        with autocast(self.config.precision, self.device):
-            losses = self.method.training_step(batch, clock)
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise RunError(
-                    f"The loss {name!r} became {value} at step {step}. Start again with another "
-                    "--out and a lower --learning_rate or --precision fp32."
-                )
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.method.after_step(clock)
-        return values
+        batch = self.data.batch(step)
+        try:
+            return self.optimisation.step(step, batch)
+        except NotFiniteError as error:
+            folder = self.run.not_finite_folder(step)
+            write_batch(error.batch, folder)
+            raise RunError(
+                f"At step {step} {error}, without autocast too. The images of that step are in "
+                f"{folder}. Start again with another --out and a lower --learning_rate."
+            ) from error
 
     @torch.no_grad()
     def _validate(self) -> tuple[CaseScore, float]:
@@ -327,13 +292,11 @@ class Trainer:
         ]
         return CaseScore.mean(scores), threshold
 
-    def _learning_rate(self, step: int) -> float:
-        middle = (step + 0.5) / self.num_steps
-        factor = learning_rate_factor(middle, self.config.warmup, self.config.decay)
-        return self.config.learning_rate * factor
-
-    def _save(self, path: Path) -> None:
-        save_checkpoint(path, self.progress, self.method, self.optimizer)
+    def _save(self, path: Path, *, keep_predecessor: bool = False) -> None:
+        optimizer = self.optimisation.optimizer
+        save_checkpoint(
+            path, self.progress, self.method, optimizer, keep_predecessor=keep_predecessor
+        )
 
     def _export(self, threshold: float) -> None:
         classes = self.config.mask_classes

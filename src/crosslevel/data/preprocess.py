@@ -22,6 +22,15 @@ def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
 
 
+def denormalise(images: Tensor) -> Tensor:
+    """(B, 3, H, W) normalised → the same as seen, in [0, 1]."""
+    mean, std = (
+        torch.tensor(values, device=images.device).view(1, 3, 1, 1)
+        for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return (images.float() * std + mean).clamp(0, 1)
+
+
 def normalise(images: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in channels-last order, ImageNet mean and std."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device) * 255

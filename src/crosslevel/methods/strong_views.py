@@ -12,7 +12,7 @@ import torch
 from kornia.augmentation import ColorJiggle, RandomGaussianBlur, RandomGrayscale
 from torch import Tensor
 
-from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.data.preprocess import denormalise, normalise
 
 BOX_AREA, BOX_ASPECT = (0.02, 0.4), (0.3, 1 / 0.3)
 """Of CutMix: share of the image, and width by height."""
@@ -36,14 +36,9 @@ def strong_view(images: Tensor) -> Tensor:
     Returns:
         The same shape, normalised.
     """
-    mean, std = (
-        torch.tensor(values, device=images.device).view(1, 3, 1, 1)
-        for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
-    seen = (images.float() * std + mean).clamp(0, 1)
     with torch.autocast(images.device.type, enabled=False):  # a blur in bf16 loses grey levels
-        changed: Tensor = _BLUR(_GREY(_COLOURS(seen)))
-    return (changed - mean) / std
+        changed: Tensor = _BLUR(_GREY(_COLOURS(denormalise(images))))
+    return normalise(changed.permute(0, 2, 3, 1) * 255)
 
 
 @torch.no_grad()

@@ -63,6 +63,8 @@ def build_smp(config: ModelConfig) -> SmpBackbone:
     smp = _import("segmentation_models_pytorch")
     if config.architecture == "dpt":
         raise InputError("The architecture 'dpt' is not supported; choose another decoder.")
+    if ":" in config.encoder:  # names another place, from which timm would load
+        raise InputError(f"The encoder {config.encoder!r} is no name. See {NAMES_URL}.")
     hub_error = _import("huggingface_hub.errors").HfHubHTTPError
     try:
         model = smp.create_model(
