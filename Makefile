@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint test-encoders clean
+.PHONY: help demo test check lint soak test-encoders clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
 	@echo "make test           set up, then run linters, type checker and tests"
+	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
 	@echo "make clean          remove environments and everything generated"
 
@@ -24,6 +25,9 @@ lint: $(VENV)/.dev
 
 check: $(VENV)/.dev
 	$(BIN)/pytest -n 2
+
+soak: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python tests/survival/kills.py --kills 100
 
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py

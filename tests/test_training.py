@@ -1,4 +1,3 @@
-import io
 import math
 import os
 import shutil
@@ -17,6 +16,7 @@ from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.methods import METHODS
 from crosslevel.run_folder import RunFolder, lock
 from crosslevel.training import Trainer, train
+from equal_runs import assert_equal_runs, weights
 from tiny import tiny_config
 
 RUN_FILES = {
@@ -31,21 +31,6 @@ RUN_FILES = {
     "model/model.safetensors",
     "split.json",
 }
-
-
-def weights(run):
-    _, _, saved = run.last_checkpoint.read_bytes().partition(b"\n")
-    return torch.load(io.BytesIO(saved), weights_only=True)["method"]
-
-
-def assert_equal_runs(first, second):
-    a, b = weights(first), weights(second)
-    assert a.keys() == b.keys()
-    assert all(torch.equal(a[name], b[name]) for name in a)
-    log_a, log_b = (pd.read_csv(run.log_file).drop(columns="seconds") for run in (first, second))
-    pd.testing.assert_frame_equal(log_a, log_b)
-    models = [(run.model_folder / "model.safetensors").read_bytes() for run in (first, second)]
-    assert models[0] == models[1]
 
 
 def stop_at(monkeypatch, step):

@@ -12,7 +12,7 @@ from typing import Any
 from crosslevel.config import TrainConfig
 from crosslevel.data.datamodule import steps_per_epoch
 
-NUM_STEPS = 1000
+NUM_STEPS = 1250
 NUM_CHECKS = 15
 WITH_UNLABELLED: tuple[str, dict[str, Any]] = ("fixmatch", {})
 WITHOUT: tuple[str, dict[str, Any]] = ("supervised", {"decay": 0.99})
@@ -32,7 +32,7 @@ def settle(
     Example:
         >>> settled = settle(TrainConfig(), num_labelled=10, num_unlabelled=0)
         >>> settled.method, settled.epochs, settled.check_every
-        ('supervised', 334, 22)
+        ('supervised', 417, 27)
     """
     if config.method == "auto":
         method, args = WITH_UNLABELLED if num_unlabelled else WITHOUT
