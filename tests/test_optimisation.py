@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from crosslevel.gradients import NotFiniteError
 from crosslevel.optimisation import (
-    NotFiniteError,
     Optimisation,
     learning_rate_factor,
     parameter_groups,
@@ -25,12 +25,12 @@ class Fails(nn.Module):
         self.norm = nn.BatchNorm1d(3)
         self.when, self.calls = when, []
 
-    def training_step(self, batch, clock):
+    def training_parts(self, batch, clock):
         is_autocast = torch.is_autocast_enabled("cpu")
         self.calls.append(is_autocast)
         bad = self.when(is_autocast)
         features = self.norm(batch.images[:, :, 0, 0] * (math.inf if bad else 1))
-        return {"supervised": features.mean(), "other": self.norm.weight.sum()}
+        yield {"supervised": features.mean(), "other": self.norm.weight.sum()}
 
     def after_step(self, clock):
         pass

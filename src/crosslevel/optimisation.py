@@ -1,4 +1,4 @@
-"""One optimisation step: a batch becomes losses by name, gradients and new weights.
+"""One optimisation step: a batch becomes losses by name and new weights.
 
 A step is a function of the weights, the seed and its number, which is what lets a run resume
 exactly.
@@ -10,28 +10,13 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from crosslevel.config import Precision, TrainConfig
 from crosslevel.data.datamodule import step_seed
+from crosslevel.gradients import NotFiniteError, accumulate_gradients
 from crosslevel.methods.base import Clock, Method
 from crosslevel.models.backbone import Backbone
-from crosslevel.precision import autocast
 from crosslevel.types import Batch
-
-
-class NotFiniteError(ArithmeticError):
-    """A loss is infinite or not a number, without autocast too.
-
-    Args:
-        name: Of the loss.
-        value: What it became.
-        batch: The images it became so on.
-    """
-
-    def __init__(self, name: str, value: float, batch: Batch) -> None:
-        self.name, self.value, self.batch = name, value, batch
-        super().__init__(f"the loss {name!r} became {value}")
 
 
 class Optimisation:
@@ -71,31 +56,26 @@ class Optimisation:
         batch = batch.to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step) * group["rate"]
-        losses = self._losses(clock, batch)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        losses = self._gradients(clock, batch)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.method.after_step(clock)
-        return _values(losses)
+        return losses
 
-    def _losses(self, clock: Clock, batch: Batch) -> dict[str, Tensor]:
-        """Finite losses; buffers that a failed pass has spoilt (BatchNorm's) are put back."""
+    def _gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
+        """As `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
+        before = [buffer.clone() for buffer in self.method.buffers()]
         precisions: list[Precision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
-            before = [buffer.clone() for buffer in self.method.buffers()]
             torch.manual_seed(step_seed(self.config.seed, clock.step))
-            with autocast(precision, self.device):
-                losses = self.method.training_step(batch, clock)
-            bad = {n: value for n, value in _values(losses).items() if not math.isfinite(value)}
-            if not bad:
-                return losses
-            for buffer, value in zip(self.method.buffers(), before, strict=True):
-                buffer.copy_(value)
-        raise NotFiniteError(*next(iter(bad.items())), batch)
-
-
-def _values(losses: dict[str, Tensor]) -> dict[str, float]:
-    return {name: float(loss.detach()) for name, loss in losses.items()}
+            try:
+                return accumulate_gradients(self.method, batch, clock, precision)
+            except NotFiniteError as error:
+                failure = error
+                self.optimizer.zero_grad()
+                for buffer, value in zip(self.method.buffers(), before, strict=True):
+                    buffer.copy_(value)
+        raise failure
 
 
 def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:

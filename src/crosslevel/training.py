@@ -27,13 +27,14 @@ from crosslevel.data.inspection import write_batch
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.files import write_text
+from crosslevel.gradients import NotFiniteError
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
 from crosslevel.methods import find_method
 from crosslevel.methods.base import Method, Task
 from crosslevel.metrics import CaseScore, best_threshold, score_case
 from crosslevel.model_folder import ModelCard, save_model
-from crosslevel.optimisation import NotFiniteError, Optimisation
+from crosslevel.optimisation import Optimisation
 from crosslevel.precision import autocast, pick_device, resolve_precision
 from crosslevel.recipe import describe, settle
 from crosslevel.run_folder import RunFolder, lock, open_run, write_start

@@ -6,7 +6,7 @@ Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,6 +79,14 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The losses of one batch by name, each already weighted: their sum is minimised."""
+
+    def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
+        """The losses of `training_step`, in parts that share no graph.
+
+        What is yielded is backpropagated before the next part is computed, so that only one graph
+        is in memory at a time.
+        """
+        yield self.training_step(batch, clock)
 
     def after_step(self, clock: Clock) -> None:
         """Called after the optimiser's step, for instance to move an EMA teacher."""

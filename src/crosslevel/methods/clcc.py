@@ -89,22 +89,30 @@ class CLCC(Method):
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
+        parts = self.training_parts(batch, clock)
+        return {name: loss for part in parts for name, loss in part.items()}
+
+    def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
+        """The tiles come last, alone where Eq. 2 lets no gradient into the full image."""
         stage = stage_at(self.args.stages, clock)
         images = batch.images
         if stage.alpha or stage.beta:
             images = torch.cat([batch.images, batch.unlabelled])
         features = self.net.f(images)  # Z: (B, F, H, W)
         num_labelled = len(batch.images)
-        losses = {
-            "supervised": self.task.supervised_loss(
-                self.net.h(features[:num_labelled]), batch.masks
-            )
-        }
+        seen = features if stage.beta else features[:num_labelled]
+        logits = self.net.h(seen)
+        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if stage.alpha:
             losses["contrast"] = stage.alpha * self._contrast(images, features)
         if stage.beta:
-            losses["consistency"] = stage.beta * self._consistency(images, features)
-        return losses
+            if self.args.detach_global:
+                logits = logits.detach()
+                del features, seen
+                yield losses
+                losses = {}
+            losses["consistency"] = stage.beta * self._consistency(images, logits)
+        yield losses
 
     def _contrast(self, images: Tensor, features: Tensor) -> Tensor:
         with torch.set_grad_enabled(not self.args.detach_local):
@@ -118,9 +126,9 @@ class CLCC(Method):
             detach_local=self.args.detach_local,
         )
 
-    def _consistency(self, images: Tensor, features: Tensor) -> Tensor:
+    def _consistency(self, images: Tensor, logits: Tensor) -> Tensor:
         return cross_level_consistency_loss(
-            self.net.h(features),
+            logits,
             self.net.h(self._tile_features(images)),
             self.args.tiles,
             reduction=self.args.reduction,

@@ -1,0 +1,89 @@
+"""The gradients of a step are those of the sum of its losses, whatever parts it comes in."""
+
+import pytest
+import torch
+
+from crosslevel.gradients import NotFiniteError, accumulate_gradients
+from crosslevel.losses import (
+    cross_level_consistency_loss,
+    cross_level_contrastive_loss,
+    dice_ce_loss,
+)
+from crosslevel.methods.base import Clock
+from crosslevel.methods.clcc import frozen_running_statistics
+from crosslevel.tiles import from_tiles, to_tiles
+from crosslevel.training import build_method
+from crosslevel.types import Batch
+from tiny import tiny_config
+
+CLOCKS = {"contrast": Clock(0, 30), "consistency": Clock(10, 30), "both": Clock(20, 30)}
+STAGES = [
+    {"epochs": 1, "alpha": 0.5, "beta": 0.0},
+    {"epochs": 1, "alpha": 0.0, "beta": 2.0},
+    {"epochs": 1, "alpha": 0.5, "beta": 2.0},
+]
+
+
+def clcc(**args):
+    return build_method(tiny_config("clcc", args={"tiles": 2, "stages": STAGES, **args})).train()
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        images=torch.randn(2, 3, 32, 32, generator=generator),
+        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
+        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
+    )
+
+
+def every_branch(method, batch, alpha, beta):
+    """Eq. 3 with both passes, both heads and both losses in one graph, weights of 0 or not."""
+    images = torch.cat([batch.images, batch.unlabelled])
+    whole = method.net.f(images)
+    with frozen_running_statistics(method.net.f):
+        tiles = method.net.f(to_tiles(images, 2))
+    contrast = cross_level_contrastive_loss(method.p(whole), from_tiles(method.p(tiles), 2))
+    consistency = cross_level_consistency_loss(
+        method.net.h(whole), method.net.h(tiles), 2, detach_global=method.args.detach_global
+    )
+    supervised = dice_ce_loss(method.net.h(whole)[: len(batch.images)], batch.masks)
+    return {
+        "supervised": supervised,
+        "contrast": alpha * contrast,
+        "consistency": beta * consistency,
+    }
+
+
+@pytest.mark.parametrize("detach_global", [True, False])
+@pytest.mark.parametrize(("stage", "clock"), list(enumerate(CLOCKS.values())), ids=list(CLOCKS))
+def test_accumulate_gradients__equals_one_graph_of_every_branch(batch, stage, clock, detach_global):
+    plain, ours = clcc(detach_global=detach_global), clcc(detach_global=detach_global)
+    weights = STAGES[stage]["alpha"], STAGES[stage]["beta"]
+    expected = every_branch(plain, batch, *weights)
+    torch.stack(list(expected.values())).sum().backward()
+    found = accumulate_gradients(ours, batch, clock, "fp32")
+    for name, value in found.items():
+        assert value == pytest.approx(float(expected[name].detach()), rel=1e-5)
+    assert all(float(expected[name].detach()) == 0 for name in expected.keys() - found.keys())
+    for (name, a), b in zip(plain.named_parameters(), ours.parameters(), strict=True):
+        one, other = (torch.zeros_like(p) if p.grad is None else p.grad for p in (a, b))
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_accumulate_gradients__one_graph_at_a_time(batch):
+    method = clcc()
+    had_gradients = []
+    for part in method.training_parts(batch, CLOCKS["consistency"]):
+        had_gradients.append(method.net.h.weight.grad is not None)
+        assert len(part) == 1
+        torch.stack(list(part.values())).sum().backward()
+    assert had_gradients == [False, True]
+
+
+def test_accumulate_gradients__a_loss_that_is_not_finite_is_refused(batch):
+    method = clcc()
+    torch.nn.init.constant_(method.net.h.bias, float("nan"))
+    with pytest.raises(NotFiniteError, match="'supervised' became nan"):
+        accumulate_gradients(method, batch, CLOCKS["consistency"], "fp32")
