@@ -1,10 +1,12 @@
+import mmap
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from crosslevel.data.cache import cache_folder, packed
+from crosslevel.data.cache import cache_folder, packed, take
 from crosslevel.errors import DataError
 
 SHAPE = (2, 3)
@@ -72,6 +74,30 @@ def test_packed__is_mapped_and_read_only():
     assert isinstance(pack, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         pack[0] = 1
+
+
+def test_take__copies_items_in_the_order_asked_for():
+    pack = build()
+    taken = take(pack, np.array([2, 0, 2]))
+    np.testing.assert_array_equal(taken, np.stack([item(2), item(0), item(2)]))
+    taken[0] = 9
+    np.testing.assert_array_equal(pack[2], item(2))
+
+
+def test_take__of_an_empty_pack():
+    assert take(packed([], refuse, SHAPE, "images"), np.zeros(0, np.int64)).shape == (0, *SHAPE)
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="needs madvise")
+@pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="needs /proc")
+def test_take__leaves_nothing_of_the_pack_resident(folder):
+    large = (1024, 1024)
+    pack = packed(["a", "b"], lambda i: np.full(large, i + 1, np.uint8), large, "images")
+    take(pack, np.array([0, 1]))
+    [file] = folder.iterdir()
+    _, _, mapping = Path("/proc/self/smaps").read_text().partition(str(file))
+    resident = next(line for line in mapping.splitlines() if line.startswith("Rss:"))
+    assert int(resident.split()[1]) < 1024
 
 
 def test_packed__of_nothing_is_empty_and_makes_no_file(folder):

@@ -5,6 +5,7 @@ from PIL import Image
 
 from crosslevel.console import Reporter
 from crosslevel.data.prepare import prepare
+from crosslevel.data.reading import content_hash, read_hashed_image
 from crosslevel.errors import DataError
 from tiny import tiny_config
 
@@ -31,7 +32,7 @@ def mask_of(data, case):
 
 
 def refuse(*_, **__):
-    pytest.fail("the check is repeated")
+    pytest.fail("the check, or the reading of the images, is repeated")
 
 
 def test_prepare__sizes_of_the_parts(parts):
@@ -47,6 +48,28 @@ def test_prepare__sizes_of_the_parts(parts):
 def test_prepare__hashes_every_image(lesions):
     prepared = prepare(lesions, tiny_config(), SILENT)
     assert len(prepared.split.hashes) == 24
+
+
+def test_prepare__reads_each_image_once(lesions, monkeypatch):
+    read = []
+
+    def count(path):
+        read.append(path)
+        return read_hashed_image(path)
+
+    monkeypatch.setattr("crosslevel.data.check.read_hashed_image", count)
+    for module in ("prepare", "split"):
+        monkeypatch.setattr(f"crosslevel.data.{module}.content_hash", refuse)
+    prepared = prepare(lesions, tiny_config(), SILENT)
+    assert sorted(read) == sorted((lesions / "images").iterdir())
+    for case in prepared.parts["val"]:
+        assert prepared.split.hashes[case.id] == content_hash(case.image)
+
+
+def test_prepare__of_a_given_split_only_its_images_are_read(data, parts, tmp_path):
+    prepare(data, tiny_config(), SILENT).split.save(tmp_path / "split.json")
+    (data / "images" / "stranger.png").write_text("not an image")
+    prepare(data, tiny_config(split=tmp_path / "split.json"), SILENT)
 
 
 def test_prepare__tells_what_it_found(lesions, capsys):

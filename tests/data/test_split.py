@@ -309,6 +309,19 @@ def test_resolve_split__names_what_is_wrong(on_disk: tuple[list[Case], Split]) -
     assert "Restore the files or draw a new split" in different
 
 
+def test_resolve_split__compares_with_the_hashes_it_is_given(
+    on_disk: tuple[list[Case], Split],
+) -> None:
+    cases, split = on_disk
+    for case in cases:
+        case.image.unlink()
+    known = dict(split.hashes)
+    known.pop(split.val[0])
+    resolve_split(split, cases, known)
+    with pytest.raises(DataError, match="not the same image as before"):
+        resolve_split(split, cases, known | {split.test[0]: "another"})
+
+
 def test_resolve_split__long_lists_are_cut() -> None:
     split = make_split(masked(100), labelled=1.0, draw=0, seed=0)
     with pytest.raises(DataError, match=r"m0000, m0001.* and 80 more: not in the data"):

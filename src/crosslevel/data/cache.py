@@ -7,6 +7,7 @@ run that needs the same images and can never be stale. Delete the folder wheneve
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,19 @@ def packed(
         _build(path, len(keys), load, shape)
     pack: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return pack
+
+
+def take(pack: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """A copy of some items of a pack, which does not stay in this process's memory.
+
+    Pages of the file that were read count as resident until they are unmapped: without that, a
+    training would seem to grow to the size of its data.
+    """
+    items: NDArray[np.uint8] = np.asarray(pack[indices])
+    mapped = getattr(pack, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return items
 
 
 def _build(

@@ -9,12 +9,12 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from crosslevel.data.reading import content_hash, read_image, read_mask
+from crosslevel.data.reading import read_hashed_image, read_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Case, Classes
 
@@ -97,6 +97,9 @@ class CheckReport:
         )
 
 
+MasksOf = Collection[str] | Callable[[Mapping[str, str]], Collection[str]] | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Finding:
     """What decoding one case gave; `shares` of background and each class, None without a mask."""
@@ -113,50 +116,58 @@ def check_cases(
     classes: Classes = _BINARY,
     *,
     progress: Callable[[], object] | None = None,
-    read_masks_of: Collection[str] | None = None,
+    read_masks_of: MasksOf = None,
 ) -> CheckReport:
     """Decode every image and mask and report on them.
 
     Args:
         cases: The data set.
         classes: How masks are read.
-        progress: Called after each case.
-        read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
+        progress: Called after each image.
+        read_masks_of: Ids of the cases whose masks may be opened, or who tells them from the
+            content hashes of the images, by id; None for all of them.
 
     Returns:
         The report; nothing is raised for what a file holds.
     """
-    allowed = None if read_masks_of is None else frozenset(read_masks_of)
-
-    def examine(case: Case) -> _Finding:
-        return _examine(case, classes, may_open_mask=allowed is None or case.id in allowed)
-
-    findings = []
+    images = []
     with ThreadPoolExecutor() as pool:
-        for finding in pool.map(examine, cases):
-            findings.append(finding)
+        for finding in pool.map(_examine_image, cases):
+            images.append(finding)
             if progress:
                 progress()
-    return _report(findings, classes)
+        if callable(read_masks_of):
+            read_masks_of = read_masks_of({f.case.id: f.digest for f in images if f.digest})
+        allowed = None if read_masks_of is None else frozenset(read_masks_of)
+
+        def examine_mask(finding: _Finding) -> _Finding:
+            may_open = allowed is None or finding.case.id in allowed
+            return _examine_mask(finding, classes) if finding.case.mask and may_open else finding
+
+        return _report(list(pool.map(examine_mask, images)), classes)
 
 
-def _examine(case: Case, classes: Classes, *, may_open_mask: bool) -> _Finding:
-    size, digest, shares, problems = None, "", None, []
+def _examine_image(case: Case) -> _Finding:
     try:
-        size = read_image(case.image).shape[:2]
-        digest = content_hash(case.image)
+        image, digest = read_hashed_image(case.image)
     except DataError as error:
-        problems.extend(error.problems)
-    if case.mask and may_open_mask:
-        try:
-            mask = read_mask(case.mask, classes)
-            counts = np.bincount(mask.ravel(), minlength=len(classes.names) + 1)
-            shares = tuple((counts / mask.size).tolist())
-            if size and mask.shape != size:
-                problems.append(_size_mismatch(case.image, size, case.mask, mask.shape))
-        except DataError as error:
-            problems.extend(error.problems)
-    return _Finding(case, digest, size, shares, tuple(problems))
+        return _Finding(case, problems=tuple(error.problems))
+    return _Finding(case, digest, (image.shape[0], image.shape[1]))
+
+
+def _examine_mask(finding: _Finding, classes: Classes) -> _Finding:
+    case, size = finding.case, finding.size
+    assert case.mask is not None, "only masks that exist are examined"
+    try:
+        mask = read_mask(case.mask, classes)
+    except DataError as error:
+        return replace(finding, problems=(*finding.problems, *error.problems))
+    counts = np.bincount(mask.ravel(), minlength=len(classes.names) + 1)
+    finding = replace(finding, shares=tuple((counts / mask.size).tolist()))
+    if not size or mask.shape == size:
+        return finding
+    problem = _size_mismatch(case.image, size, case.mask, mask.shape)
+    return replace(finding, problems=(*finding.problems, problem))
 
 
 def _size_mismatch(image: Path, size: Sequence[int], mask: Path, mask_size: Sequence[int]) -> str:

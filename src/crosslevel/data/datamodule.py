@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from crosslevel.data.augment import warp, weak_view
-from crosslevel.data.cache import packed
+from crosslevel.data.cache import packed, take
 from crosslevel.data.preprocess import normalise, resize_image, resize_mask
 from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.types import Batch, Case, Classes
@@ -87,9 +88,9 @@ class DataModule:
         unlabelled = self._draw(UNLABELLED, len(self._unlabelled), sampling.batch_unlabelled, step)
         generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
         images, masks = self._view(
-            self._images[self._labelled[labelled]], self._masks[labelled], generator
+            take(self._images, self._labelled[labelled]), take(self._masks, labelled), generator
         )
-        others, _ = self._view(self._images[self._unlabelled[unlabelled]], None, generator)
+        others, _ = self._view(take(self._images, self._unlabelled[unlabelled]), None, generator)
         assert masks is not None, "labelled images come with masks"
         return Batch(images=images, masks=masks.long(), unlabelled=others)
 
@@ -121,13 +122,9 @@ class DataModule:
             return np.zeros(0, np.int64)
         places = np.arange(step * count, (step + 1) * count)
         passes, within = np.divmod(places, num_items)
-        orders = {
-            int(p): np.random.default_rng((self.sampling.seed, stream, int(p))).permutation(
-                num_items
-            )
-            for p in np.unique(passes)
-        }
-        return np.array([orders[int(p)][i] for p, i in zip(passes, within, strict=True)], np.int64)
+        seed = self.sampling.seed
+        orders = [_order(seed, stream, int(p), num_items) for p in passes]
+        return np.array([order[i] for order, i in zip(orders, within, strict=True)], np.int64)
 
     def _pack_images(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
         return packed(
@@ -145,6 +142,12 @@ class DataModule:
 
         keys = [content_hash(case.mask) for case in cases if case.mask]
         return packed(keys, load, (self.size, self.size), f"masks:{self._classes.values}")
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, stream: int, number: int, num_items: int) -> NDArray[np.int64]:
+    """The order of one pass over all items; kept, since 100 000 take a thousand steps."""
+    return np.random.default_rng((seed, stream, number)).permutation(num_items)
 
 
 def steps_per_epoch(num_labelled: int, batch_labelled: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +10,13 @@ from pathlib import Path
 from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
 from crosslevel.data.cases import find_cases
-from crosslevel.data.check import CheckReport, check_cases
+from crosslevel.data.check import CheckReport, MasksOf, check_cases
 from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.types import Case
+
+MASKED_PARTS = ("train_labelled", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +49,17 @@ def prepare(
         InputError: If there is no labelled image to train on, or none to validate.
     """
     cases = _index(folder, config, reporter)
-    given = resumed_split or config.split
-    split = _with_hashes(Split.load(given), cases) if given else _draw(cases, config)
-    parts = resolve_split(split, cases)
-    if given and not resumed_split:
-        reporter.say(f"{given} decides the split: labelled, draw and split_seed have no effect")
-    if not parts["val"]:
-        raise InputError(
-            "The split has no validation images, which choose the best epoch: give some masked "
-            "images the part val, or let the split be drawn."
-        )
+    if resumed_split:
+        prepared = _resolve(Split.load(resumed_split), cases, _hashes(cases))
+    else:
+        prepared = _split_and_check(cases, config, reporter)
+    parts = prepared.parts
     num_labelled = len(parts["train_labelled"])
-    if not num_labelled:
-        raise InputError("No training image is labelled: add masks, or raise --labelled.")
-    if not resumed_split:
-        _check(parts, config, reporter)
     reporter.say(
         f"{folder}: {num_labelled} labelled and {len(parts['train_unlabelled'])} unlabelled "
         f"images to train on, {len(parts['val'])} to validate, {len(parts['test'])} to test"
     )
-    return Prepared(split, parts)
+    return prepared
 
 
 def _index(folder: Path, config: TrainConfig, reporter: Reporter) -> list[Case]:
@@ -84,20 +77,47 @@ def _index(folder: Path, config: TrainConfig, reporter: Reporter) -> list[Case]:
     return found.cases
 
 
-def _draw(cases: Sequence[Case], config: TrainConfig) -> Split:
-    return make_split(
-        cases,
-        labelled=config.labelled,
-        draw=config.draw,
-        seed=config.split_seed,
-        hashes=_hashes(cases),
-    )
+def _split_and_check(cases: Sequence[Case], config: TrainConfig, reporter: Reporter) -> Prepared:
+    """Each image is read once: its hash decides the split, and the split which masks to open."""
+    given = Split.load(config.split) if config.split else None
+    if given:
+        reporter.say(
+            f"{config.split} decides the split: labelled, draw and split_seed have no effect"
+        )
+        known = {case_id for ids in (*given.parts().values(), given.left_out) for case_id in ids}
+        cases = [case for case in cases if case.id in known]
+    decided: list[Prepared] = []
+
+    def masks_to_open(hashes: Mapping[str, str]) -> list[str]:
+        split = given or make_split(
+            cases,
+            labelled=config.labelled,
+            draw=config.draw,
+            seed=config.split_seed,
+            hashes=hashes,
+        )
+        decided.append(_resolve(split, cases, hashes))
+        parts = decided[0].parts
+        return [case.id for name in MASKED_PARTS for case in parts[name]]
+
+    report = _examine(cases, config, reporter, masks_to_open)
+    if report.problems:
+        raise DataError(report.problems)
+    return decided[0]
 
 
-def _with_hashes(split: Split, cases: Sequence[Case]) -> Split:
-    """A split written by hand may have none."""
-    missing = [case for case in cases if case.id not in split.hashes]
-    return replace(split, hashes={**_hashes(missing), **split.hashes})
+def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:
+    """A split written by hand may have no hashes."""
+    split = replace(split, hashes={**hashes, **split.hashes})
+    parts = resolve_split(split, cases, hashes)
+    if not parts["val"]:
+        raise InputError(
+            "The split has no validation images, which choose the best epoch: give some masked "
+            "images the part val, or let the split be drawn."
+        )
+    if not parts["train_labelled"]:
+        raise InputError("No training image is labelled: add masks, or raise --labelled.")
+    return Prepared(split, parts)
 
 
 def _hashes(cases: Sequence[Case]) -> dict[str, str]:
@@ -106,21 +126,11 @@ def _hashes(cases: Sequence[Case]) -> dict[str, str]:
         return dict(zip([case.id for case in cases], found, strict=True))
 
 
-def _check(parts: dict[str, list[Case]], config: TrainConfig, reporter: Reporter) -> None:
-    open_masks = {
-        case.id for name, cases in parts.items() if name != "train_unlabelled" for case in cases
-    }
-    cases = [case for part in parts.values() for case in part]
-    report = _examine(cases, config, reporter, open_masks)
-    if report.problems:
-        raise DataError(report.problems)
-
-
 def _examine(
     cases: Sequence[Case],
     config: TrainConfig,
     reporter: Reporter,
-    open_masks: Collection[str] | None = None,
+    open_masks: MasksOf = None,
 ) -> CheckReport:
     with reporter.task("Checking images", len(cases)) as advance:
         report = check_cases(

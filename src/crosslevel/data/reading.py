@@ -7,6 +7,7 @@ together is decided in `cases`, resizing in `cache`.
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -50,6 +51,19 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     with _opened(path) as image:
         return np.array(_as_rgb(path, image, ImageOps.exif_transpose(image)))
+
+
+def read_hashed_image(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """As `read_image`, and its `content_hash`, for one reading of the file.
+
+    Raises:
+        DataError: As `read_image`.
+    """
+    with _reading(path):
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            array = np.array(_as_rgb(path, image, ImageOps.exif_transpose(image)))
+    return array, hashlib.sha256(content).hexdigest()
 
 
 def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:

@@ -170,12 +170,16 @@ def make_split(
     )
 
 
-def resolve_split(split: Split, cases: Iterable[Case]) -> dict[str, list[Case]]:
+def resolve_split(
+    split: Split, cases: Iterable[Case], hashes: Mapping[str, str] | None = None
+) -> dict[str, list[Case]]:
     """The cases of each part, once it is sure that they are the ones the split was drawn from.
 
     Args:
         split: Drawn from these cases, or read from a file.
         cases: The data set; cases that are not in the split are passed over.
+        hashes: By case id, content hash of each image as it is now; read from the files if left
+            out. Images without one are not compared.
 
     Returns:
         Cases by part, in the order of the split; those of "train_unlabelled" without their masks,
@@ -189,10 +193,11 @@ def resolve_split(split: Split, cases: Iterable[Case]) -> dict[str, list[Case]]:
     missing = [case_id for case_id in listed if case_id not in by_id]
     need_masks = (*split.train_labelled, *split.val, *split.test)
     unmasked = [i for i in need_masks if i in by_id and not by_id[i].mask]
+    compared = [i for i in listed if i in by_id and i in split.hashes]
+    if hashes is None:
+        hashes = {i: content_hash(by_id[i].image) for i in compared}
     changed = [
-        str(by_id[i].image)
-        for i in listed
-        if i in by_id and i in split.hashes and content_hash(by_id[i].image) != split.hashes[i]
+        str(by_id[i].image) for i in compared if hashes.get(i, split.hashes[i]) != split.hashes[i]
     ]
     problems = [
         f"{_some(names)}: {what}, against the split. {remedy}"
