@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint soak test-encoders clean
+.PHONY: help demo test check lint soak test-encoders bench clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
 	@echo "make test           set up, then run linters, type checker and tests"
 	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
+	@echo "make bench          speed and memory against plain implementations; many minutes"
 	@echo "make clean          remove environments and everything generated"
 
 demo: $(VENV)/.demo
@@ -31,6 +32,9 @@ soak: $(VENV)/.dev
 
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py
+
+bench: $(VENV)/.demo
+	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Crosslevel needs Python 3.11 or newer'"

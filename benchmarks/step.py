@@ -1,0 +1,130 @@
+"""One training step: what `crosslevel train` does in it, against the plain step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from benchmarks.contest import Effort, Row, contest
+from benchmarks.plain.methods import PLAIN_METHODS
+from crosslevel.config import TrainConfig, preset
+from crosslevel.gradients import accumulate_gradients
+from crosslevel.memory import keep_freed_memory
+from crosslevel.methods.base import Clock, Method
+from crosslevel.optimisation import Optimisation
+from crosslevel.training import build_method, with_all_args
+from crosslevel.types import Batch
+
+SETTINGS: dict[str, tuple[str, float]] = {
+    "clcc-stage-1": ("clcc", 0.0),
+    "clcc-stage-2": ("clcc", 0.5),
+    "supervised": ("supervised", 0.5),
+    "mean_teacher": ("mean_teacher", 0.5),
+    "uamt": ("uamt", 0.5),
+    "urpc": ("urpc", 0.5),
+}
+"""Method, and the share of the training that is done."""
+NUM_STEPS = 300
+
+
+def measure(name: str, effort: Effort) -> list[Row]:
+    """Time and memory of a step at 320 px, 4 + 4 images, U-Net of the paper."""
+    method, progress = SETTINGS[name]
+    settings = {"method": method, "progress": progress, "size": 80 if effort.is_quick else 320}
+    settings["num_images"] = 1 if effort.is_quick else 4
+    what = f"step {name}, {settings['size']} px"
+    return contest(what, OurStep, PlainStep, settings, effort.repeats)
+
+
+def config_of(method: str, size: int) -> TrainConfig:
+    """The paper's preset, with another method or size."""
+    config = replace(preset("kvasir"), method=method, size=size, epochs=NUM_STEPS, precision="fp32")
+    return with_all_args(config)
+
+
+def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
+    """Random images, laid out as the `DataModule` gives them (channels last)."""
+    generator = torch.Generator().manual_seed(0)
+
+    def images(count: int) -> Tensor:
+        return torch.randn(count, size, size, 3, generator=generator).permute(0, 3, 1, 2)
+
+    masks = torch.randint(2, (num_images, size, size), generator=generator)
+    return Batch(images(num_images), masks, images(num_images if uses_unlabelled else 0))
+
+
+def our_optimisation(config: TrainConfig) -> Optimisation:
+    """What `crosslevel train` makes steps with, in training mode."""
+    method = cast(Method, build_method(config).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return Optimisation(method.train(), config, NUM_STEPS)
+
+
+class OurStep:
+    """A step of `crosslevel train` on a fixed batch, with the command line's memory settings."""
+
+    def __init__(self, method: str, progress: float, size: int, num_images: int) -> None:
+        keep_freed_memory()
+        config = config_of(method, size)
+        self.clock = Clock(int(progress * NUM_STEPS), NUM_STEPS)
+        self.batch = make_batch(size, num_images, uses_unlabelled=method != "supervised")
+        self.optimisation = our_optimisation(config)
+
+    def check(self) -> dict[str, float]:
+        """Losses of the first step, and the norm of their gradient."""
+        torch.manual_seed(0)
+        method = self.optimisation.method
+        values = accumulate_gradients(method, self.batch, self.clock, "fp32")
+        found = values | {"gradient norm": gradient_norm(method)}
+        method.zero_grad()
+        return found
+
+    def run(self) -> object:
+        """One step."""
+        return self.optimisation.step(self.clock.step, self.batch)
+
+
+class PlainStep:
+    """The plain method, started with the same weights."""
+
+    def __init__(self, method: str, progress: float, size: int, num_images: int) -> None:
+        config = config_of(method, size)
+        self.batch = make_batch(size, num_images, uses_unlabelled=method != "supervised")
+        self.progress = progress
+        self.method = PLAIN_METHODS[method](build_method(config).state_dict()).train()
+        self.optimizer = torch.optim.AdamW(
+            self.method.trained(), lr=1e-3, weight_decay=1e-2, foreach=True
+        )
+
+    def check(self) -> dict[str, float]:
+        """As ours; noise is drawn in the order of memory, so the layout must be ours, too."""
+        torch.manual_seed(0)
+        batch = self.batch
+        losses = self.method.losses(batch.images, batch.masks, batch.unlabelled, self.progress)
+        sum(losses.values(), torch.zeros(())).backward()
+        values = {name: loss.item() for name, loss in losses.items()}
+        values["gradient norm"] = gradient_norm(self.method)
+        self.optimizer.zero_grad()
+        self.batch = Batch(batch.images.contiguous(), batch.masks, batch.unlabelled.contiguous())
+        return values
+
+    def run(self) -> dict[str, float]:
+        """One step."""
+        return self.step(self.batch)
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Losses, gradients, optimiser."""
+        losses = self.method.losses(batch.images, batch.masks, batch.unlabelled, self.progress)
+        self.optimizer.zero_grad()
+        sum(losses.values(), torch.zeros(())).backward()
+        self.optimizer.step()
+        self.method.after_step()
+        return {name: loss.item() for name, loss in losses.items()}
+
+
+def gradient_norm(module: torch.nn.Module) -> float:
+    """Euclidean norm of all gradients together."""
+    gradients = [p.grad.flatten() for p in module.parameters() if p.grad is not None]
+    return float(torch.cat(gradients).norm())
