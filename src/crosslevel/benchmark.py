@@ -23,7 +23,7 @@ import torch
 
 from crosslevel.config import Precision, TrainConfig, to_yaml
 from crosslevel.console import Reporter
-from crosslevel.data.cases import index_cases
+from crosslevel.data.cases import usable_cases
 from crosslevel.errors import InputError, Interrupted
 from crosslevel.files import write_text
 from crosslevel.precision import pick_device, resolve_precision
@@ -165,7 +165,7 @@ def run_grid(
     reporter = reporter or Reporter(quiet=True)
     cells = grid.cells(out)
     _check(cells, jobs, base)
-    index_cases(data)
+    usable_cases(data, skip_bad=base.skip_bad)
     base = replace(base, precision=_one_precision(cells, base.precision))
     configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
     for cell, config in configs.items():

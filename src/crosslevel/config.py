@@ -64,6 +64,7 @@ class TrainConfig:
         draw: Which random choice of labelled images.
         split: A `split.json` to use instead of drawing one.
         split_seed: Seed of the 60/20/20 split; the same for every draw.
+        skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
         size: Side in pixels to which images are resized.
         epochs: Passes over the labelled images; the method's stages scale in proportion. "auto"
@@ -91,6 +92,7 @@ class TrainConfig:
     draw: int = 0
     split: Path | None = None
     split_seed: int = 0
+    skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
     size: int = 256
     epochs: int | Auto = "auto"

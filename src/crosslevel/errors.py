@@ -25,11 +25,24 @@ class DataError(InputError):
 
     Args:
         problems: One line each, naming the file, what is wrong and what to do.
+        remedy: For all of them together, if there is one.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(self.problems))
+    def __init__(self, problems: Sequence[str], remedy: str = "") -> None:
+        self.problems = [one_line(problem) for problem in problems]
+        super().__init__("\n".join([*self.problems, *filter(None, [remedy])]))
+
+
+def one_line(text: str) -> str:
+    r"""The text with line breaks, control characters and bytes that are no UTF-8 escaped.
+
+    Names of files may hold any of them.
+
+    Example:
+        >>> print(one_line("a\nb.png"))
+        a\nb.png
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class RunError(CrosslevelError):

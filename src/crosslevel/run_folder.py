@@ -1,6 +1,7 @@
 """A run folder: which file is where, and when it may be continued.
 
-`config.yaml` (complete) · `split.json` · `environment.json` · `log.csv` · `tensorboard/` ·
+`config.yaml` (complete) · `split.json` · `set_aside.txt` · `environment.json` · `log.csv` ·
+`tensorboard/` ·
 `checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` ·
 `summary.json` · `predictions/`.
 """
@@ -49,6 +50,11 @@ class RunFolder:
         return self.path / "split.json"
 
     @property
+    def set_aside_file(self) -> Path:
+        """With `skip_bad`: the files the run does without, each with what is wrong."""
+        return self.path / "set_aside.txt"
+
+    @property
     def environment_file(self) -> Path:
         """Versions, machine, precision and where the data lay."""
         return self.path / "environment.json"
@@ -81,6 +87,11 @@ class RunFolder:
     def per_image_file(self) -> Path:
         """Scores of each evaluated case."""
         return self.path / "per_image.csv"
+
+    @property
+    def incomplete_file(self) -> Path:
+        """Scores of the cases that could be read, when others could not."""
+        return self.path / "per_image_incomplete.csv"
 
     @property
     def predictions_folder(self) -> Path:
@@ -169,7 +180,7 @@ def lock(run: RunFolder) -> Iterator[None]:
 
 def _holds_other_things(run: RunFolder) -> bool:
     """True unless the folder is empty, or a run that was killed while it started."""
-    first = {run.split_file.name, run.environment_file.name}
+    first = {run.split_file.name, run.set_aside_file.name, run.environment_file.name}
     return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
 
 

@@ -22,6 +22,7 @@ from crosslevel.budget import epochs_within
 from crosslevel.checkpoints import Progress, load_newest, save_checkpoint
 from crosslevel.config import TrainConfig, as_started, from_dict
 from crosslevel.console import Advance, Reporter, duration
+from crosslevel.data.bad_files import to_text
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.inspection import write_batch
 from crosslevel.data.prepare import Prepared, prepare
@@ -81,7 +82,11 @@ def train(
         config, datamodule = _decide(config, prepared, budget)
         if not is_resumed:
             facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
+            if config.skip_bad:
+                write_text(run.set_aside_file, to_text(prepared.set_aside))
             write_start(run, config, prepared.split.to_json(), facts)
+        elif config.skip_bad:
+            reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
         num_steps = config.num_epochs * datamodule.steps_per_epoch
         reporter.say(f"Training {describe(config, num_steps)}")
         Trainer(_on_device(config), datamodule, config, run, reporter).fit()

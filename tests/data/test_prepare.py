@@ -57,7 +57,7 @@ def test_prepare__reads_each_image_once(lesions, monkeypatch):
         read.append(path)
         return read_hashed_image(path)
 
-    monkeypatch.setattr("crosslevel.data.check.read_hashed_image", count)
+    monkeypatch.setattr("crosslevel.data.findings.read_hashed_image", count)
     for module in ("prepare", "split"):
         monkeypatch.setattr(f"crosslevel.data.{module}.content_hash", refuse)
     prepared = prepare(lesions, tiny_config(), SILENT)
@@ -146,7 +146,7 @@ def test_prepare__a_given_split_without_hashes_gets_them(lesions, tmp_path):
 def resumed(data, tmp_path, monkeypatch):
     """The split of a run that goes on, whose check must not be repeated."""
     prepare(data, tiny_config(), SILENT).split.save(tmp_path / "split.json")
-    monkeypatch.setattr("crosslevel.data.prepare.check_cases", refuse)
+    monkeypatch.setattr("crosslevel.data.prepare.examine_images", refuse)
     return tmp_path / "split.json"
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.train import ConfigFile, to_config
-from crosslevel.config import TrainConfig
+from crosslevel.commands.train import add_config_arguments, to_config
 
 EXAMPLE = """\
 examples:
@@ -33,12 +32,14 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
-    parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
-    parser.add_class_arguments(TrainConfig)
+    add_config_arguments(parser)
 
 
 def run(arguments: Namespace) -> int:
     """Run what is missing, then write and print the table."""
+    from crosslevel.data.cases import check_source
+
+    check_source(arguments.data)
     from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_results
     from crosslevel.console import Reporter
     from crosslevel.report.tables import to_text

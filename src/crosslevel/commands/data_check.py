@@ -35,7 +35,12 @@ def run(arguments: Namespace) -> None:
     found = find_cases(arguments.data)
     with Reporter().task("Checking images", len(found.cases)) as advance:
         report = check_cases(found.cases, Classes(arguments.classes), progress=advance)
-    report = replace(report, problems=[*found.problems, *report.problems])
+    report = replace(
+        report,
+        bad_files=[*found.bad_files, *report.bad_files],
+        faults=[*found.faults, *report.faults],
+        warnings=[*found.warnings, *report.warnings],
+    )
     print(report.to_text())  # noqa: T201
     if report.problems:
         raise DataError([f"{arguments.data}: {len(report.problems)} problems, listed above"])

@@ -17,6 +17,7 @@ EXAMPLE = f"""\
 examples:
   crosslevel train --data polyps --out runs/first
   crosslevel train --data polyps --out runs/quick --budget 5min --evaluate
+  crosslevel train --data polyps --out runs/rest --skip_bad
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
 
@@ -47,8 +48,18 @@ def configure(parser: ArgumentParser) -> None:
         help="time for training, like 15min or 1h30min",
     )
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+    add_config_arguments(parser)
+
+
+def add_config_arguments(parser: ArgumentParser) -> None:
+    """The options of a configuration, from a file or one by one."""
     parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
-    parser.add_class_arguments(TrainConfig)
+    parser.add_argument(
+        "--skip_bad",
+        action="store_true",
+        help="set files aside that cannot be used, and list them in the run folder",
+    )
+    parser.add_class_arguments(TrainConfig, skip={"skip_bad"})
 
 
 def to_config(arguments: Namespace) -> TrainConfig:
@@ -76,7 +87,10 @@ def seconds(text: str) -> float:
 def run(arguments: Namespace) -> None:
     """Train, or resume."""
     from crosslevel.console import Reporter
-    from crosslevel.training import train
+    from crosslevel.data.cases import check_source
+
+    check_source(arguments.data)
+    from crosslevel.training import train  # after the path, since it imports torch
 
     reporter = Reporter()
     done = train(

@@ -6,12 +6,14 @@ Files are listed here, not opened; `check` decodes them.
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crosslevel.data.bad_files import BadFile, without_bad
 from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
 from crosslevel.errors import DataError
 from crosslevel.types import Case
@@ -40,10 +42,20 @@ def index_cases(folder: Path | str) -> list[Case]:
         >>> [case.id for case in index_cases(folder)]
         ['a']
     """
-    found = find_cases(Path(folder))
-    if found.problems:
-        raise DataError(found.problems)
-    return found.cases
+    return usable_cases(Path(folder), skip_bad=False)
+
+
+def usable_cases(folder: Path, *, skip_bad: bool) -> list[Case]:
+    """As `index_cases`; with `skip_bad`, only without the cases of files that cannot be used.
+
+    Raises:
+        DataError: As `index_cases`; with `skip_bad`, if no single file is to blame.
+    """
+    found = find_cases(folder)
+    problems = found.faults if skip_bad else found.problems
+    if problems:
+        raise DataError(problems)
+    return without_bad(found.cases, found.bad_files)
 
 
 def find_cases(folder: Path) -> Found:
@@ -52,38 +64,68 @@ def find_cases(folder: Path) -> Found:
     Raises:
         DataError: If nothing can be listed at all.
     """
-    if folder.is_dir():
-        found = _from_folder(folder)
-    elif folder.suffix.lower() == ".csv" and folder.is_file():
-        found = _from_csv(folder)
-    elif folder.exists():
+    check_source(folder)
+    found = _from_folder(folder) if folder.is_dir() else _from_csv(folder)
+    not_utf8 = [
+        BadFile(case.image, f"{case.image}: its name is not in UTF-8. Rename it.", case.id)
+        for case in found.cases
+        if not _is_utf8(case.id)
+    ]
+    return replace(
+        found,
+        cases=sorted(found.cases, key=lambda case: case.id),
+        bad_files=[*found.bad_files, *not_utf8],
+    )
+
+
+def check_source(folder: Path) -> None:
+    """Refuse a path that can hold no data set, without looking into it.
+
+    Raises:
+        DataError: It is neither a folder nor a CSV file.
+    """
+    if folder.is_dir() or (folder.suffix.lower() == ".csv" and folder.is_file()):
+        return
+    if folder.exists():
         raise DataError([f"{folder}: neither a folder nor a CSV file. {UNDERSTOOD}"])
-    else:
-        raise DataError([f"{folder}: no such folder. Check the path."])
-    return replace(found, cases=sorted(found.cases, key=lambda case: case.id))
+    raise DataError([f"{folder}: no such folder. Check the path."])
+
+
+def _is_utf8(name: str) -> bool:
+    """False for names the system gave as other bytes, which no CSV or JSON file can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_folder(path: Path) -> Found:
     try:
         folder = Folder.scan(path)
-        return recognise(folder) or Found(problems=[describe_unknown(folder)])
+        return recognise(folder) or Found(faults=[describe_unknown(folder)])
     except OSError as error:
-        line = f"{error.filename}: cannot be listed ({error.strerror}). Change its permissions."
+        is_loop = error.errno == errno.ELOOP
+        remedy = "Remove the link that leads back" if is_loop else "Change its permissions"
+        line = f"{error.filename}: cannot be listed ({error.strerror}). {remedy}."
         raise DataError([line]) from error
 
 
 def _from_csv(path: Path) -> Found:
     rows = _read_rows(path)
-    found = Found(problems=[] if rows else [f"{path}: holds no rows. Add one line per image."])
+    found = Found(faults=[] if rows else [f"{path}: holds no rows. Add one line per image."])
     for line, row in rows.items():
-        problems = _row_problems(row, path.parent)
-        found.problems.extend(f"{path}, line {line}: {problem}" for problem in problems)
-        if not problems:
+        where = f"{path}, line {line}"
+        faults = [f"{where}: {fault}" for fault in _row_faults(row)]
+        missing = _missing_files(row, path.parent, where)
+        found.faults.extend(faults)
+        found.bad_files.extend(missing)
+        if not faults and not missing:
             found.cases.append(_case(row, path.parent))
     cases = _with_longer_ids(found.cases, path.parent)
     for case_id, count in Counter(case.id for case in cases).items():
         if count > 1:
-            found.problems.append(f"{path}: lists image {case_id} {count} times. Keep one line.")
+            found.faults.append(f"{path}: lists image {case_id} {count} times. Keep one line.")
     return replace(found, cases=cases)
 
 
@@ -116,18 +158,25 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
         raise DataError([line])
 
 
-def _row_problems(row: Row, folder: Path) -> list[str]:
-    problems = []
+def _row_faults(row: Row) -> list[str]:
+    faults = []
     if not row["image"]:
-        problems.append("names no image. Fill the column image, or remove the line.")
-    for column in ("image", "mask"):
-        value = row[column]
-        if value and not os.path.isfile(folder / value):
-            line = f"{column} {value} does not exist. Relative paths start at {folder}."
-            problems.append(f"{line} Correct the path or remove the line.")
+        faults.append("names no image. Fill the column image, or remove the line.")
     if row.get("part") and row["part"].lower() not in PARTS:
-        problems.append(f"part is {row['part']!r}. Use train, val, test or nothing.")
-    return problems
+        faults.append(f"part is {row['part']!r}. Use train, val, test or nothing.")
+    return faults
+
+
+def _missing_files(row: Row, folder: Path, where: str) -> list[BadFile]:
+    return [
+        BadFile(
+            folder / row[column],
+            f"{where}: {column} {row[column]} does not exist. Relative paths start at {folder}. "
+            f"Correct the path or remove the line.",
+        )
+        for column in ("image", "mask")
+        if row[column] and not os.path.isfile(folder / row[column])
+    ]
 
 
 def _case(row: Row, folder: Path) -> Case:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from crosslevel.data.reading import read_hashed_image, read_mask
-from crosslevel.errors import DataError
+from crosslevel.data.bad_files import BadFile
+from crosslevel.data.findings import Findings, MaskFinding, examine_images, examine_masks
+from crosslevel.data.overlap import find_overlap, limited
+from crosslevel.errors import one_line
 from crosslevel.types import Case, Classes
 
 _BINARY = Classes()
 _MAX_EXAMPLES = 3  # files named in a line about many
+_FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
+_LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class CheckReport:
         num_sizes: Number of distinct image sizes.
         foreground: By class, the share (0…1) of a mask's pixels that it covers.
         hashes: By case id, SHA-256 of the image file (readable images only).
-        problems: What stops a training, one line each with the file and the remedy.
+        bad_files: Files that stop a training unless they are set aside.
+        faults: What stops a training and no single file is to blame for.
         warnings: What only deserves a look.
     """
 
@@ -69,13 +71,19 @@ class CheckReport:
     num_sizes: int = 0
     foreground: dict[str, Spread] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    bad_files: list[BadFile] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
     def num_unlabelled(self) -> int:
         """Cases without a mask."""
         return self.num_cases - self.num_labelled
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that stops a training, one line each with the file and the remedy."""
+        return [*(bad.problem for bad in self.bad_files), *self.faults]
 
     def to_text(self) -> str:
         """The report as plain text, as `crosslevel data check` prints it."""
@@ -97,26 +105,12 @@ class CheckReport:
         )
 
 
-MasksOf = Collection[str] | Callable[[Mapping[str, str]], Collection[str]] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What decoding one case gave; `shares` of background and each class, None without a mask."""
-
-    case: Case
-    digest: str = ""
-    size: tuple[int, int] | None = None
-    shares: tuple[float, ...] | None = None
-    problems: tuple[str, ...] = ()
-
-
 def check_cases(
     cases: Sequence[Case],
     classes: Classes = _BINARY,
     *,
     progress: Callable[[], object] | None = None,
-    read_masks_of: MasksOf = None,
+    read_masks_of: Collection[str] | None = None,
 ) -> CheckReport:
     """Decode every image and mask and report on them.
 
@@ -124,120 +118,106 @@ def check_cases(
         cases: The data set.
         classes: How masks are read.
         progress: Called after each image.
-        read_masks_of: Ids of the cases whose masks may be opened, or who tells them from the
-            content hashes of the images, by id; None for all of them.
+        read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
 
     Returns:
         The report; nothing is raised for what a file holds.
     """
-    images = []
-    with ThreadPoolExecutor() as pool:
-        for finding in pool.map(_examine_image, cases):
-            images.append(finding)
-            if progress:
-                progress()
-        if callable(read_masks_of):
-            read_masks_of = read_masks_of({f.case.id: f.digest for f in images if f.digest})
-        allowed = None if read_masks_of is None else frozenset(read_masks_of)
-
-        def examine_mask(finding: _Finding) -> _Finding:
-            may_open = allowed is None or finding.case.id in allowed
-            return _examine_mask(finding, classes) if finding.case.mask and may_open else finding
-
-        return _report(list(pool.map(examine_mask, images)), classes)
+    found = examine_images(cases, progress)
+    found = examine_masks(found, cases, classes, read_masks_of)
+    side_of = {case.id: case.part for case in cases if case.part}
+    return report(cases, classes, found, side_of, found.look_alikes())
 
 
-def _examine_image(case: Case) -> _Finding:
-    try:
-        image, digest = read_hashed_image(case.image)
-    except DataError as error:
-        return _Finding(case, problems=tuple(error.problems))
-    return _Finding(case, digest, (image.shape[0], image.shape[1]))
+def report(
+    cases: Sequence[Case],
+    classes: Classes,
+    found: Findings,
+    side_of: Mapping[str, str],
+    alike: Sequence[Sequence[str]],
+) -> CheckReport:
+    """What findings mean for a data set.
 
-
-def _examine_mask(finding: _Finding, classes: Classes) -> _Finding:
-    case, size = finding.case, finding.size
-    assert case.mask is not None, "only masks that exist are examined"
-    try:
-        mask = read_mask(case.mask, classes)
-    except DataError as error:
-        return replace(finding, problems=(*finding.problems, *error.problems))
-    counts = np.bincount(mask.ravel(), minlength=len(classes.names) + 1)
-    finding = replace(finding, shares=tuple((counts / mask.size).tolist()))
-    if not size or mask.shape == size:
-        return finding
-    problem = _size_mismatch(case.image, size, case.mask, mask.shape)
-    return replace(finding, problems=(*finding.problems, problem))
-
-
-def _size_mismatch(image: Path, size: Sequence[int], mask: Path, mask_size: Sequence[int]) -> str:
-    turned = tuple(size) == tuple(reversed(mask_size))
-    remedy = "Turn the mask by 90 degrees" if turned else "Give the mask the size of its image"
-    return (
-        f"{mask}: {mask_size[0]} x {mask_size[1]} (height x width), but its image {image} is "
-        f"{size[0]} x {size[1]}. {remedy}, or check that they belong together."
-    )
-
-
-def _report(findings: Sequence[_Finding], classes: Classes) -> CheckReport:
-    cases = [finding.case for finding in findings]
-    sizes = [finding.size for finding in findings if finding.size]
-    shares = {f.case.mask: f.shares for f in findings if f.case.mask and f.shares}
-    hashes = {finding.case.id: finding.digest for finding in findings if finding.digest}
-    problems = [problem for finding in findings for problem in finding.problems]
-    mask_problems, mask_warnings = _about_masks(shares, classes)
-    columns = zip(classes.names, list(zip(*shares.values(), strict=True))[1:], strict=False)
+    Args:
+        cases: The data set.
+        classes: How masks were read.
+        found: In its files.
+        side_of: By case id, "train", "val" or "test" where that is decided.
+        alike: Sets of ids whose images show the same picture.
+    """
+    overlap = find_overlap(cases, side_of, found, alike)
+    faults, mask_warnings = _about_masks(list(found.masks.values()), classes)
+    columns = list(zip(*(mask.shares for mask in found.masks.values()), strict=True))[1:]
+    sizes = [image.size for image in found.images.values()]
     return CheckReport(
         num_cases=len(cases),
         num_labelled=sum(case.mask is not None for case in cases),
-        num_masks_read=len(shares),
+        num_masks_read=len(found.masks),
         num_groups=len({case.group for case in cases if case.group}),
         parts=dict(Counter(case.part for case in cases if case.part)),
         height=Spread.of([height for height, _ in sizes]),
         width=Spread.of([width for _, width in sizes]),
         num_sizes=len(set(sizes)),
-        foreground={name: s for name, column in columns if (s := Spread.of(column))},
-        hashes=hashes,
-        problems=problems + mask_problems,
-        warnings=_about_duplicates(findings) + mask_warnings,
+        foreground={
+            name: spread
+            for name, column in zip(classes.names, columns, strict=False)
+            if (spread := Spread.of(column))
+        },
+        hashes=found.hashes,
+        bad_files=[*found.bad_files, *overlap.bad_files],
+        faults=[*faults, *overlap.faults],
+        warnings=_about_copies(cases, found, alike) + overlap.warnings + mask_warnings,
     )
 
 
-def _about_masks(
-    shares: Mapping[Path, tuple[float, ...]], classes: Classes
-) -> tuple[list[str], list[str]]:
-    """Problems and warnings that show only over all the masks."""
-    empty = [path for path, of_mask in shares.items() if of_mask[0] == 1]
-    full = [path for path, of_mask in shares.items() if max(of_mask[1:]) == 1]
-    if shares and len(empty) + len(full) == len(shares):
+def _about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[str], list[str]]:
+    """Faults and warnings that show only over all the masks."""
+    empty = [mask.path for mask in masks if mask.shares[0] == 1]
+    full = [mask.path for mask in masks if max(mask.shares[1:]) == 1]
+    if masks and len(empty) + len(full) == len(masks):
         line = (
-            f"{_some(shares)}: every mask is all one class ({len(empty)} all background, "
-            f"{len(full)} all foreground). Check that these are the masks; if they are drawn in "
-            f"other values than 0/1 or 0/255, give `classes`."
+            f"{_some([mask.path for mask in masks])}: every mask is all one class ({len(empty)} "
+            f"all background, {len(full)} all foreground). Check that these are the masks; if they "
+            f"are drawn in other values than 0/1 or 0/255, give `classes`."
         )
         return [line], []
-    warnings = []
-    for paths, what in ((empty, "background"), (full, "foreground")):
-        if paths:
-            number = "the mask is" if len(paths) == 1 else f"{len(paths)} masks are"
-            warnings.append(f"{_some(paths)}: {number} all {what}. Check that this is meant.")
+    inverted = [m.path for m in masks if 0 < m.shares[0] < 0.5 and m.border >= _FULL_BORDER]
+    grey = [mask.path for mask in masks if mask.between > _LARGEST_BETWEEN]
+    doubts = (
+        (empty, "all background. Check that this is meant."),
+        (full, "all foreground. Check that this is meant."),
+        (inverted, "mostly foreground up to the border. Invert what is drawn the other way round."),
+        (grey, "largely grey, neither background nor foreground. Check that it is a mask."),
+    )
+    warnings = [
+        f"{_some(paths)}: {'the mask is' if len(paths) == 1 else f'{len(paths)} masks are'} {what}"
+        for paths, what in doubts
+        if paths
+    ]
     for index, (name, value) in enumerate(classes.values.items(), start=1):
-        if shares and not any(of_mask[index] for of_mask in shares.values()):
+        if masks and not any(mask.shares[index] for mask in masks):
             warnings.append(f"class {name} ({value}): occurs in no mask. Check its value.")
     return [], warnings
 
 
-def _about_duplicates(findings: Iterable[_Finding]) -> list[str]:
-    same = defaultdict(list)
-    for finding in findings:
-        if finding.digest:
-            same[finding.digest].append(finding.case.image)
-    return [
-        f"{_some(paths)}: {len(paths)} files with the same content. Keep one of them; until then "
-        f"a random split keeps them together."
-        for paths in same.values()
-        if len(paths) > 1
+def _about_copies(
+    cases: Sequence[Case], found: Findings, alike: Sequence[Sequence[str]]
+) -> list[str]:
+    path_of = {case.id: case.image for case in cases}
+    same: dict[str, list[str]] = defaultdict(list)
+    for case_id, digest in found.hashes.items():
+        same[digest].append(case_id)
+    remedy = "Keep one of them; until then a random split keeps them together."
+    sets: list[tuple[Sequence[str], str]] = [
+        (ids, "files with the same content") for ids in same.values() if len(ids) > 1
     ]
+    sets += [
+        (ids, "files that show nearly the same image")
+        for ids in alike
+        if len({found.hashes[case_id] for case_id in ids}) > 1
+    ]
+    lines = [f"{_some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
+    return limited(f"{line}. {remedy}" for line in lines)
 
 
 def _some(paths: Collection[Path]) -> str:
@@ -258,4 +238,4 @@ def _percent(spread: Spread) -> str:
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"{title}: {len(lines) or 'none'}", *(f"  {line}" for line in lines)]
+    return [f"{title}: {len(lines) or 'none'}", *(f"  {one_line(line)}" for line in lines)]

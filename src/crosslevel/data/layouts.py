@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from crosslevel.data.bad_files import BadFile
 from crosslevel.types import Case
 
 UNDERSTOOD = (
@@ -36,6 +37,7 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"}
     | {".webp"}
 )
+OF_THE_SYSTEM = frozenset({"desktop.ini", "thumbs.db"})
 _MASK_ENDING = re.compile(r"_(mask|segmentation|seg|label|gt)$", re.IGNORECASE)
 _ISIC_2018 = re.compile(r"isic2018_task1(?:-2)?_(\w+)_(input|groundtruth)", re.IGNORECASE)
 _NEIGHBOURS = 1000  # sorted stems to either side in which the nearest one is looked for
@@ -44,25 +46,35 @@ _SUGGESTIONS = 20  # after that many, stray masks are listed without one
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Names inside a folder: image files (by extension) and sub-folders, hidden ones left out."""
+    """Names inside a folder, hidden ones left out.
+
+    Attributes:
+        path: The folder.
+        images: Image files, by extension.
+        folders: Sub-folders.
+        others: Everything else.
+    """
 
     path: Path
     images: list[str]
     folders: list[str]
+    others: list[str]
 
     @classmethod
     def scan(cls, path: Path) -> Folder:
         """Read the names in a folder, sorted."""
-        images, folders = [], []
+        images, folders, others = [], [], []
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name.startswith((".", "__MACOSX")):
                     continue
-                if entry.is_dir():
+                if _is_folder(entry):
                     folders.append(entry.name)
                 elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
                     images.append(entry.name)
-        return cls(path, sorted(images), sorted(folders))
+                elif entry.name.lower() not in OF_THE_SYSTEM:
+                    others.append(entry.name)
+        return cls(path, sorted(images), sorted(folders), sorted(others))
 
     def inside(self, name: str) -> Folder:
         """A sub-folder; where it only wraps another one (as unpacked archives do), that one."""
@@ -74,10 +86,24 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Cases of a recognised folder, and one line for everything wrong with it."""
+    """Cases of a recognised folder, and one line for everything wrong with it.
+
+    Attributes:
+        cases: What could be told.
+        faults: What no single file is to blame for.
+        bad_files: Files without which the others could be used.
+        warnings: What was passed over.
+    """
 
     cases: list[Case] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    bad_files: list[BadFile] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that stops a training."""
+        return [*(bad.problem for bad in self.bad_files), *self.faults]
 
 
 def recognise(folder: Folder) -> Found | None:
@@ -100,12 +126,15 @@ def images_and_masks(folder: Folder) -> Found | None:
     masks = [sub for sub in mask_folders if sub.images]
     if not masks:
         line = f"{mask_folders[0].path}: holds no mask. Fill it, or remove it if no image has one."
-        return Found(problems=[line])
+        return Found(faults=[line])
     for several in (images, masks):
         if len(several) > 1:
             names = " or ".join(sub.path.name for sub in several)
-            return Found(problems=[f"{folder.path}: which one, {names}? Keep one of them there."])
-    return _pair(images[0], masks[0])
+            return Found(faults=[f"{folder.path}: which one, {names}? Keep one of them there."])
+    found = _pair(images[0], masks[0])
+    if images[0] is folder:
+        return found
+    return replace(found, warnings=[*_passed_over(folder.path, folder.images), *found.warnings])
 
 
 def isic_2018(folder: Folder) -> Found | None:
@@ -128,7 +157,7 @@ def isic_2018(folder: Folder) -> Found | None:
     for part in pairs.keys() - sets.keys():
         path = pairs[part]["groundtruth"].path
         line = f"{path}: the Input folder of these masks is missing. Add it, or remove the masks."
-        found.problems.append(line)
+        found.faults.append(line)
     return found
 
 
@@ -140,7 +169,7 @@ def fixed_parts(folder: Folder) -> Found | None:
     sets = {}
     for name in names:
         inside = folder.inside(name)
-        found = recognise(inside) or Found(problems=[describe_unknown(inside)])
+        found = recognise(inside) or Found(faults=[describe_unknown(inside)])
         sets[name] = _in_part(found, PARTS[_plain(name)])
     return _merge(sets)
 
@@ -188,6 +217,24 @@ def describe_unknown(folder: Folder) -> str:
     return f"{folder.path}: layout not understood (sub-folders: {there}{beside}). {UNDERSTOOD}"
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _passed_over(path: Path, names: Collection[str]) -> list[str]:
+    """A warning that these entries of a folder are not used, if there are any."""
+    if not names:
+        return []
+    kinds = Counter(os.path.splitext(name)[1].lower() or name for name in names)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+    first = path / next(iter(names))
+    what = "is not" if len(names) == 1 else f"and {len(names) - 1} more are not"
+    return [f"{first}: {what} used ({counts}). Convert what is an image, or ignore this."]
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()
 
@@ -211,12 +258,18 @@ def _in_part(found: Found, part: str) -> Found:
 def _merge(sets: Mapping[str, Found], *, is_prefixed: bool = False) -> Found:
     """Join sets; an id starts with its set's name where it must, to be unique, or `is_prefixed`."""
     counts = Counter(case.id for found in sets.values() for case in found.cases)
+
+    def unique(name: str, case_id: str) -> str:
+        return f"{name}/{case_id}" if is_prefixed or counts[case_id] > 1 else case_id
+
     merged = Found()
     for name, found in sets.items():
-        merged.problems.extend(found.problems)
-        merged.cases.extend(
-            replace(case, id=f"{name}/{case.id}") if is_prefixed or counts[case.id] > 1 else case
-            for case in found.cases
+        merged.faults.extend(found.faults)
+        merged.warnings.extend(found.warnings)
+        merged.cases.extend(replace(case, id=unique(name, case.id)) for case in found.cases)
+        merged.bad_files.extend(
+            replace(bad, case_id=unique(name, bad.case_id)) if bad.case_id else bad
+            for bad in found.bad_files
         )
     return merged
 
@@ -228,8 +281,9 @@ def _pair(images: Folder, masks: Folder) -> Found:
     for name in images.images:
         twin = image_of.setdefault(_stem(name), name)
         if twin != name:
-            line = f"{images.path / name}: has the same stem as {twin}. Rename or remove one."
-            found.problems.append(line)
+            path = images.path / name
+            line = f"{path}: has the same stem as {twin}. Rename or remove one."
+            found.bad_files.append(BadFile(path, line, _stem(name)))
     mask_of: dict[str, str] = {}
     strays = []
     for name in masks.images:
@@ -237,35 +291,50 @@ def _pair(images: Folder, masks: Folder) -> Found:
         if owner not in image_of:
             strays.append(name)
         elif mask_of.setdefault(owner, name) != name:
-            twin = f"{masks.path / name}: second mask of image {image_of[owner]}, beside "
-            found.problems.append(f"{twin}{mask_of[owner]}. Keep one.")
-    found.problems.extend(_describe_strays(strays, masks, images, are_all=not mask_of))
+            path, first = masks.path / name, mask_of[owner]
+            line = f"{path}: second mask of image {image_of[owner]}, beside {first}. Keep one."
+            found.bad_files.append(BadFile(path, line, owner))
+    if mask_of or len(strays) == 1:
+        found.bad_files.extend(_describe_strays(strays, masks, images))
+    elif strays:
+        found.faults.append(_no_stem_fits(strays, masks, images))
     for stem, name in image_of.items():
         mask = masks.path / mask_of[stem] if stem in mask_of else None
         found.cases.append(Case(stem, images.path / name, mask))
+    unused = {images.path: _unused(images, masks), masks.path: _unused(masks, images)}
+    found.warnings.extend(line for path in unused for line in _passed_over(path, unused[path]))
     return found
 
 
-def _describe_strays(
-    strays: list[str], masks: Folder, images: Folder, *, are_all: bool
-) -> list[str]:
-    """One line for each mask without an image; a single one if no mask has an image."""
+def _unused(folder: Folder, beside: Folder) -> list[str]:
+    """What is neither image nor mask in a folder of images (which may hold that of the masks)."""
+    folders = [name for name in folder.folders if folder.path / name not in _and_above(beside.path)]
+    return [*folder.others, *folders]
+
+
+def _and_above(path: Path) -> set[Path]:
+    return {path, *path.parents}
+
+
+def _no_stem_fits(strays: list[str], masks: Folder, images: Folder) -> str:
+    return (
+        f"{masks.path}: none of the {len(strays)} masks (the first: {strays[0]}) has the stem "
+        f"of an image in {images.path} (the first: {images.images[0]}). Name each mask like "
+        f"its image; _mask, _segmentation, _seg, _label or _gt may follow."
+    )
+
+
+def _describe_strays(strays: list[str], masks: Folder, images: Folder) -> list[BadFile]:
+    """Each mask without an image, with the name that was perhaps meant."""
     stems = sorted(_stem(name) for name in images.images)
-    if are_all and len(strays) > 1:
-        return [
-            f"{masks.path}: none of the {len(strays)} masks (the first: {strays[0]}) has the stem "
-            f"of an image in {images.path} (the first: {images.images[0]}). Name each mask like "
-            f"its image; _mask, _segmentation, _seg, _label or _gt may follow."
-        ]
-    lines = []
+    bad_files = []
     for count, name in enumerate(strays):
         near = _nearest(_without_ending(name), stems) if count < _SUGGESTIONS else ""
         hint = f" (the nearest is {near})" if near else ""
-        lines.append(
-            f"{masks.path / name}: no image has this stem{hint}. Rename the mask like its image, "
-            f"or remove it."
-        )
-    return lines
+        path = masks.path / name
+        remedy = "Rename the mask like its image, or remove it."
+        bad_files.append(BadFile(path, f"{path}: no image has this stem{hint}. {remedy}"))
+    return bad_files
 
 
 def _nearest(stem: str, stems: list[str]) -> str:

@@ -9,13 +9,18 @@ from pathlib import Path
 
 from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
-from crosslevel.data.cases import find_cases
-from crosslevel.data.check import CheckReport, MasksOf, check_cases
+from crosslevel.data.bad_files import BadFile
+from crosslevel.data.cases import find_cases, usable_cases
+from crosslevel.data.check import CheckReport, report
+from crosslevel.data.findings import Findings, examine_images, examine_masks
+from crosslevel.data.layouts import Found
+from crosslevel.data.overlap import limited
 from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
-from crosslevel.errors import DataError, InputError
+from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.types import Case
 
+SKIPPED = "each with the image or mask that belongs to it"
 MASKED_PARTS = ("train_labelled", "val", "test")
 
 
@@ -26,10 +31,12 @@ class Prepared:
     Attributes:
         split: Which case is where, with content hashes.
         parts: "train_labelled", "train_unlabelled", "val" and "test" cases.
+        set_aside: What is done without (with `skip_bad`).
     """
 
     split: Split
     parts: dict[str, list[Case]]
+    set_aside: tuple[BadFile, ...] = ()
 
 
 def prepare(
@@ -39,7 +46,7 @@ def prepare(
 
     Args:
         folder: The data.
-        config: Labelled share, draw, seeds and classes.
+        config: Labelled share, draw, seeds and classes; whether bad files are set aside.
         reporter: Who tells the user.
         resumed_split: The split of the run that goes on; its hashes prove that no image changed,
             so the check is not repeated (masks are not hashed).
@@ -48,11 +55,12 @@ def prepare(
         DataError: All problems at once.
         InputError: If there is no labelled image to train on, or none to validate.
     """
-    cases = _index(folder, config, reporter)
     if resumed_split:
-        prepared = _resolve(Split.load(resumed_split), cases, _hashes(cases))
+        split = Split.load(resumed_split)
+        cases = _in_split(split, usable_cases(folder, skip_bad=config.skip_bad))
+        prepared = _resolve(split, cases, _hashes(cases))
     else:
-        prepared = _split_and_check(cases, config, reporter)
+        prepared = _split_and_check(_find(folder), config, reporter)
     parts = prepared.parts
     num_labelled = len(parts["train_labelled"])
     reporter.say(
@@ -62,48 +70,90 @@ def prepare(
     return prepared
 
 
-def _index(folder: Path, config: TrainConfig, reporter: Reporter) -> list[Case]:
+def _find(folder: Path) -> Found:
     found = find_cases(folder)
-    if found.problems:
-        report = _examine(found.cases, config, reporter)
-        raise DataError([*found.problems, *report.problems])
+    if not found.cases:
+        raise DataError(found.problems)
     if not any(case.mask for case in found.cases):
-        raise DataError(
-            [
-                f"{folder}: none of the {len(found.cases)} images has a mask. Put masks for some "
-                "of them in a folder masks/ beside images/, under the names of their images."
-            ]
+        line = (
+            f"{folder}: none of the {len(found.cases)} images has a mask. Put masks for some "
+            "of them in a folder masks/ beside images/, under the names of their images."
         )
-    return found.cases
+        raise DataError([*found.problems, line])
+    return found
 
 
-def _split_and_check(cases: Sequence[Case], config: TrainConfig, reporter: Reporter) -> Prepared:
-    """Each image is read once: its hash decides the split, and the split which masks to open."""
+def _split_and_check(found: Found, config: TrainConfig, reporter: Reporter) -> Prepared:
+    """Each image is read once: that decides the split, and the split which masks to open.
+
+    Bad images are part of the draw, so the others are where they will be once those are repaired.
+    """
     given = Split.load(config.split) if config.split else None
     if given:
         reporter.say(
             f"{config.split} decides the split: labelled, draw and split_seed have no effect"
         )
-        known = {case_id for ids in (*given.parts().values(), given.left_out) for case_id in ids}
-        cases = [case for case in cases if case.id in known]
-    decided: list[Prepared] = []
+    cases = _in_split(given, found.cases) if given else found.cases
+    with reporter.task("Checking images", len(cases)) as advance:
+        findings = examine_images(cases, advance)
+    alike = findings.look_alikes()
+    try:
+        prepared = _resolve(given or _draw(cases, config, findings, alike), cases, findings.hashes)
+    except InputError as error:
+        others = [*found.problems, *(bad.problem for bad in findings.bad_files)]
+        own = error.problems if isinstance(error, DataError) else [str(error)]
+        raise DataError([*others, *own]) if others else error from None
+    checked = _check(prepared, config, findings, alike)
+    for warning in [*found.warnings, *checked.warnings]:
+        reporter.say(f"warning: {one_line(warning)}")
+    bad_files = [*found.bad_files, *checked.bad_files]
+    faults = [*found.faults, *checked.faults]
+    if faults or (bad_files and not config.skip_bad):
+        remedy = "" if faults else f"Repair them, or do without them with --skip_bad ({SKIPPED})."
+        raise DataError([*(bad.problem for bad in bad_files), *faults], remedy)
+    for line in limited(bad.problem for bad in bad_files):
+        reporter.say(f"set aside: {one_line(line)}")
+    if not bad_files:
+        return prepared
+    left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
+    return replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
 
-    def masks_to_open(hashes: Mapping[str, str]) -> list[str]:
-        split = given or make_split(
-            cases,
-            labelled=config.labelled,
-            draw=config.draw,
-            seed=config.split_seed,
-            hashes=hashes,
-        )
-        decided.append(_resolve(split, cases, hashes))
-        parts = decided[0].parts
-        return [case.id for name in MASKED_PARTS for case in parts[name]]
 
-    report = _examine(cases, config, reporter, masks_to_open)
-    if report.problems:
-        raise DataError(report.problems)
-    return decided[0]
+def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
+    known = {case_id for ids in (*split.parts().values(), split.left_out) for case_id in ids}
+    return [case for case in cases if case.id in known]
+
+
+def _draw(
+    cases: Sequence[Case],
+    config: TrainConfig,
+    findings: Findings,
+    alike: Sequence[Sequence[str]],
+) -> Split:
+    return make_split(
+        cases,
+        labelled=config.labelled,
+        draw=config.draw,
+        seed=config.split_seed,
+        hashes=findings.hashes,
+        alike=alike,
+    )
+
+
+def _check(
+    prepared: Prepared,
+    config: TrainConfig,
+    findings: Findings,
+    alike: Sequence[Sequence[str]],
+) -> CheckReport:
+    """Open the masks that are used and compare the sides of the split."""
+    parts = prepared.parts
+    cases = [case for part in parts.values() for case in part]
+    side_of = {case.id: name.partition("_")[0] for name in parts for case in parts[name]}
+    masked = [case.id for name in MASKED_PARTS for case in parts[name]]
+    classes = config.mask_classes
+    findings = examine_masks(findings, cases, classes, masked)
+    return report(cases, classes, findings, side_of, alike)
 
 
 def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:
@@ -121,24 +171,14 @@ def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> 
 
 
 def _hashes(cases: Sequence[Case]) -> dict[str, str]:
+    problems, hashes = [], {}
     with ThreadPoolExecutor() as pool:
-        found = pool.map(content_hash, [case.image for case in cases])
-        return dict(zip([case.id for case in cases], found, strict=True))
-
-
-def _examine(
-    cases: Sequence[Case],
-    config: TrainConfig,
-    reporter: Reporter,
-    open_masks: MasksOf = None,
-) -> CheckReport:
-    with reporter.task("Checking images", len(cases)) as advance:
-        report = check_cases(
-            cases,
-            config.mask_classes,
-            read_masks_of=open_masks,
-            progress=advance,
-        )
-    for warning in report.warnings:
-        reporter.say(f"warning: {warning}")
-    return report
+        futures = {case.id: pool.submit(content_hash, case.image) for case in cases}
+        for case_id, future in futures.items():
+            try:
+                hashes[case_id] = future.result()
+            except DataError as error:
+                problems.extend(error.problems)
+    if problems:
+        raise DataError(problems)
+    return hashes

@@ -84,14 +84,26 @@ def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be read, or its values do not say what is foreground.
     """
+    return inspect_mask(path, classes)[0]
+
+
+def inspect_mask(path: Path, classes: Classes) -> tuple[NDArray[np.uint8], float]:
+    """As `read_mask`, and the share of its pixels (0…1) that are drawn neither dark nor bright.
+
+    That share, of a binary mask only, is small at blurred edges and large in a photograph.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
     with _opened(path) as image:
         is_lossy = image.format in _LOSSY
         upright = ImageOps.exif_transpose(image)
         if upright.mode == "F":
             raise DataError([f"{path}: holds 32-bit fractions. Save the mask with 8 or 16 bits."])
         if classes.values:
-            return _class_indices(upright, classes, is_lossy=is_lossy)
-        return _foreground(path, _grey(upright), is_lossy=is_lossy)
+            return _class_indices(upright, classes, is_lossy=is_lossy), 0.0
+        grey = _grey(upright)
+        return _foreground(path, grey, is_lossy=is_lossy), _share_between(grey)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -202,6 +214,15 @@ def _foreground(path: Path, grey: Values, *, is_lossy: bool) -> NDArray[np.uint8
         f"instance {{lesion: {brightest}}}."
     )
     raise DataError([line])
+
+
+def _share_between(grey: Values) -> float:
+    """Share of the pixels in the middle half of the range that the brightest one reveals."""
+    brightest = int(grey.max())
+    if brightest <= _LARGEST_NOISE:
+        return 0.0
+    full = 255 if brightest <= 255 else 65535
+    return float(((grey > full // 4) & (grey < full - full // 4)).mean())
 
 
 def _class_indices(image: Image.Image, classes: Classes, *, is_lossy: bool) -> NDArray[np.uint8]:

@@ -72,6 +72,15 @@ class Split:
         """Case ids by the name of their part, in the order of `PARTS`."""
         return {name: getattr(self, name) for name in PARTS}
 
+    def without(self, case_ids: Collection[str]) -> Split:
+        """The split of the other cases."""
+        kept = {
+            name: tuple(i for i in getattr(self, name) if i not in case_ids)
+            for name in (*PARTS, "left_out")
+        }
+        hashes = {i: digest for i, digest in self.hashes.items() if i not in case_ids}
+        return dataclasses.replace(self, **kept, hashes=hashes)  # type: ignore[arg-type]
+
     def to_json(self) -> str:
         """The split as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
@@ -128,12 +137,13 @@ def make_split(
     seed: int,
     fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
     hashes: Mapping[str, str] | None = None,
+    alike: Sequence[Sequence[str]] = (),
 ) -> Split:
     """Draw a split: train/val/test from `seed`, the labelled training cases from `seed` and `draw`.
 
     Parts fixed by the folders are kept. Otherwise masked cases are divided by `fractions`; cases of
-    one group, and images with the same content, stay together. Images without a mask are trained
-    on unlabelled. A larger `labelled` of the same draw contains the smaller ones.
+    one group, and copies of one image, stay together. Images without a mask are trained on
+    unlabelled. A larger `labelled` of the same draw contains the smaller ones.
 
     Args:
         cases: The data set.
@@ -142,6 +152,7 @@ def make_split(
         seed: Of the train/val/test split, from 0.
         fractions: Of train, val and test; they sum to 1.
         hashes: By case id, content hash of the image; kept in the split.
+        alike: Sets of ids whose images show the same picture.
 
     Raises:
         InputError: An argument is out of its range.
@@ -149,7 +160,7 @@ def make_split(
     """
     _check_arguments(draw, seed, fractions)
     hashes = hashes or {}
-    units = _units(cases, hashes)
+    units = _units(cases, hashes, alike)
     part_of = _divide(cases, units, fractions, seed)
     held_out = {units[case_id] for case_id, part in part_of.items() if part != "train"}
     unmasked = [case for case in cases if not case.mask]
@@ -226,8 +237,11 @@ def _check_arguments(draw: int, seed: int, fractions: Sequence[float]) -> None:
         )
 
 
-def _units(cases: Iterable[Case], hashes: Mapping[str, str]) -> dict[str, str]:
-    """By case id, a name shared by all that must stay together (same group or same content)."""
+def _units(
+    cases: Iterable[Case], hashes: Mapping[str, str], alike: Sequence[Sequence[str]]
+) -> dict[str, str]:
+    """By case id, a name shared by all that must stay together (same group, content or look)."""
+    look_of = {case_id: str(number) for number, ids in enumerate(alike) for case_id in ids}
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def root(node: tuple[str, str]) -> tuple[str, str]:
@@ -240,7 +254,8 @@ def _units(cases: Iterable[Case], hashes: Mapping[str, str]) -> dict[str, str]:
     ids = []
     for case in cases:
         ids.append(case.id)
-        for kind, name in (("group", case.group), ("hash", hashes.get(case.id))):
+        kinds = {"group": case.group, "hash": hashes.get(case.id), "look": look_of.get(case.id)}
+        for kind, name in kinds.items():
             if name:
                 parent[root((kind, name))] = root(("case", case.id))
     return {case_id: root(("case", case_id))[1] for case_id in ids}
@@ -282,7 +297,7 @@ def _draw_parts(
             [
                 f"{len(together)} masked images or groups cannot be divided into "
                 f"{', '.join(weights)}. Add masks: at least {len(weights)} are needed, one each "
-                f"(images of one group, and identical images, count once)."
+                f"(images of one group, and copies of one image, count once)."
             ]
         )
     sizes = dict.fromkeys(weights, 0)

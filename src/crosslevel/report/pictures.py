@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from crosslevel.data.cases import index_cases
+from crosslevel.data.cases import usable_cases
 from crosslevel.errors import DataError
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
@@ -47,12 +47,14 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
 
 def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]:
     """Cases with masks, by their ids; none if the recorded place has other things by now."""
+    skip_bad = any(run.config.skip_bad for run in runs)
     if data is not None:
-        found = index_cases(data)
+        found = usable_cases(data, skip_bad=skip_bad)
     else:
         recorded = next((run.environment["data"] for run in runs if "data" in run.environment), "")
         try:
-            found = index_cases(recorded) if recorded and Path(recorded).exists() else []
+            is_there = recorded and Path(recorded).exists()
+            found = usable_cases(Path(recorded), skip_bad=skip_bad) if is_there else []
         except DataError:
             found = []
     return {case.id: case for case in found if case.mask}
