@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosslevel.console import Reporter
-from crosslevel.data.cases import index_cases
+from crosslevel.data.cases import usable_cases
+from crosslevel.data.findings import size_mismatch
 from crosslevel.data.preprocess import resize_mask
 from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
-from crosslevel.errors import DataError, InputError
+from crosslevel.errors import DataError, InputError, RunError
 from crosslevel.files import write_text
 from crosslevel.inference import Probabilities, Segmenter, write_mask
 from crosslevel.metrics import CaseScore, score_case, to_classes
@@ -53,7 +55,7 @@ class Evaluation:
         return f"{self.summary['subset']}, {self.summary['num_cases']} images\n{header}\n{values}"
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the options of the command
     run: Path | str,
     data: Path | str | None = None,
     *,
@@ -61,6 +63,7 @@ def evaluate(
     metric_size: MetricSize = "original",
     flips: bool = False,
     out: Path | str | None = None,
+    allow_overlap: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Score the best model of a run, and keep its masks in `predictions/` beside the scores.
@@ -73,15 +76,17 @@ def evaluate(
         flips: Average each prediction over the image's mirror images.
         out: Folder for the files. If left out, the run folder for the test part at original size,
             else `scores-SUBSET-SIZE` in it, with `-flips` if so.
+        allow_overlap: Score images the run was trained on, too; the summary says how many.
         reporter: Who tells the user; silent if left out.
 
     Returns:
         The scores, also written to `per_image.csv` and `summary.json`.
 
     Raises:
-        InputError: If the run has no model, a case of the subset is missing or changed, or with
-            "all" a case was trained on.
-        DataError: If an image or mask cannot be read.
+        InputError: If the run has no model, a case of the subset is missing or changed, or was
+            trained on.
+        RunError: If an image or mask cannot be read; the scores of the others are kept in
+            `per_image_incomplete.csv`, since a mean without them would not be that of the subset.
     """
     if subset not in get_args(Subset) or metric_size not in get_args(MetricSize):
         raise InputError(
@@ -90,26 +95,38 @@ def evaluate(
         )
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
-    classes = folder.config().mask_classes
+    config = folder.config()
     segmenter = Segmenter.load(folder.path, flips=flips)
     data = Path(data) if data else _own_data(folder)
-    cases = _choose(data, Split.load(folder.split_file), subset)
+    split = Split.load(folder.split_file)
+    cases = _choose(data, split, subset, skip_bad=config.skip_bad)
+    seen = _trained_on(cases, split)
+    if seen and not allow_overlap:
+        raise InputError(
+            f"{len(seen)} images of {data} were trained on (the first is {seen[0]!r}): a score on "
+            "them would mislead. Use --subset test, give other images, or insist with "
+            "--allow_overlap."
+        )
     is_the_score = subset == "test" and metric_size == "original" and not flips
     name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
     beside = folder if is_the_score else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
+    scoring = _Scoring(segmenter, config.mask_classes, metric_size)
     with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
         rows = []
-        for case, probability, row in _score_all(segmenter, cases, classes, metric_size):
+        for case, probability, row in scoring.score_all(cases):
             rows.append(row)
             mask = to_classes(probability, segmenter.card.threshold)
             path = target.predictions_folder / f"{case.id}.png"
             write_mask(path, mask, segmenter.card.num_channels)
             advance()
     per_image = pd.DataFrame(rows)
+    if scoring.problems:
+        raise _incomplete(per_image, scoring.problems, target.incomplete_file)
     summary = {
         "subset": subset,
         "num_cases": len(cases),
+        "num_trained_on": len(seen),
         "mean": _means(per_image),
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,
@@ -124,8 +141,32 @@ def evaluate(
     return Evaluation(per_image, summary, target.per_image_file)
 
 
-def _choose(data: Path, split: Split, subset: Subset) -> list[Case]:
-    cases = index_cases(data)
+def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) -> RunError:
+    """Keep the rows there are, and say what is missing."""
+    write_text(file, per_image.to_csv(index=False))
+    lines = "\n".join(problems)
+    return RunError(
+        f"{lines}\n{len(problems)} images could not be scored. The scores of the other "
+        f"{len(per_image)} are in {file}; repair the files and repeat for means and tables."
+    )
+
+
+def _trained_on(cases: Sequence[Case], split: Split) -> list[str]:
+    """Ids of the cases whose image the run has learned from, by content."""
+    names = (*split.train_labelled, *split.train_unlabelled)
+    learned = {split.hashes[name] for name in names if name in split.hashes}
+    return [case.id for case in cases if _digest(case) in learned]
+
+
+def _digest(case: Case) -> str:
+    try:
+        return content_hash(case.image)
+    except DataError:  # named when it is to be scored
+        return ""
+
+
+def _choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool) -> list[Case]:
+    cases = usable_cases(data, skip_bad=skip_bad)
     if subset != "all":
         try:
             chosen = resolve_split(split, cases)[subset]
@@ -141,15 +182,6 @@ def _choose(data: Path, split: Split, subset: Subset) -> list[Case]:
     chosen = [case for case in cases if case.mask]
     if not chosen:
         raise InputError(f"{data} has no masks: there is nothing to compare predictions with.")
-    trained_on = {
-        split.hashes[name]: name for name in (*split.train_labelled, *split.train_unlabelled)
-    }
-    seen = [case.id for case in chosen if content_hash(case.image) in trained_on]
-    if seen:
-        raise InputError(
-            f"{len(seen)} images of {data} were trained on (the first is {seen[0]!r}): a score on "
-            "them would mislead. Use --subset test, or give other images."
-        )
     return chosen
 
 
@@ -160,24 +192,40 @@ def _own_data(folder: RunFolder) -> Path:
     return Path(recorded)
 
 
-def _score_all(
-    segmenter: Segmenter, cases: Sequence[Case], classes: Classes, metric_size: MetricSize
-) -> Iterator[tuple[Case, Probabilities, dict[str, Any]]]:
-    images = (read_image(case.image) for case in cases)
-    stream = segmenter.stream if metric_size == "original" else segmenter.stream_small
-    for case, probability in zip(cases, stream(images), strict=True):
-        assert case.mask is not None, "only cases with masks are evaluated"
-        truth = read_mask(case.mask, classes)
-        if metric_size == "original" and truth.shape != probability.shape[1:]:
-            raise DataError(
-                [
-                    f"{case.mask}: {truth.shape} (height, width), but its image {case.image} is "
-                    f"{probability.shape[1:]}. Give the mask the size of its image."
-                ]
-            )
-        if metric_size == "input":
-            truth = resize_mask(truth, segmenter.card.size)
-        yield case, probability, _score(case, probability, truth, segmenter)
+class _Scoring:
+    """Reads, predicts and scores cases; those that cannot be read become `problems`."""
+
+    def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
+        self.problems: list[str] = []
+        self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
+        self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
+
+    def score_all(
+        self, cases: Iterable[Case]
+    ) -> Iterator[tuple[Case, Probabilities, dict[str, Any]]]:
+        """Each readable case with its probabilities and its row of scores."""
+        is_original = self._metric_size == "original"
+        stream = self._segmenter.stream if is_original else self._segmenter.stream_small
+        for probability in stream(self._images(cases)):
+            case, truth = self._read.popleft()
+            if not is_original:
+                truth = resize_mask(truth, self._segmenter.card.size)
+            yield case, probability, _score(case, probability, truth, self._segmenter)
+
+    def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
+        """Readable images; their cases and masks wait for the prediction."""
+        for case in cases:
+            assert case.mask is not None, "only cases with masks are evaluated"
+            try:
+                image, truth = read_image(case.image), read_mask(case.mask, self._classes)
+            except DataError as error:
+                self.problems.extend(error.problems)
+                continue
+            if truth.shape != image.shape[:2]:
+                self.problems.append(size_mismatch(case, image.shape[:2], truth.shape))
+                continue
+            self._read.append((case, truth))
+            yield image
 
 
 def _score(

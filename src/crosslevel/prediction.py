@@ -126,7 +126,7 @@ def _expand(name: str) -> list[tuple[Path, Path]]:
         return [
             (inner, inner.relative_to(path))
             for inner in sorted(path.rglob("*"))
-            if inner.suffix.lower() in IMAGE_SUFFIXES and inner.is_file()
+            if inner.suffix.lower() in IMAGE_SUFFIXES and not inner.is_dir()
         ]
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
     return [(match, Path(match.name)) for match in matches if match.is_file()]

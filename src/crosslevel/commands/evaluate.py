@@ -32,6 +32,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--flips", action="store_true", help="average over mirror images; four times the work"
     )
+    parser.add_argument(
+        "--allow_overlap", action="store_true", help="score images the run was trained on, too"
+    )
     parser.add_argument("--out", type=Path | None, help="folder for the scores")
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
 
@@ -39,7 +42,13 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Evaluate and print the mean scores."""
     from crosslevel.console import Reporter
-    from crosslevel.evaluation import evaluate
+    from crosslevel.data.cases import check_source
+    from crosslevel.run_folder import RunFolder
+
+    RunFolder(arguments.run).config()
+    if arguments.data:
+        check_source(arguments.data)
+    from crosslevel.evaluation import evaluate  # after the paths, since it imports torch
 
     reporter = Reporter()
     result = evaluate(
@@ -49,6 +58,7 @@ def run(arguments: Namespace) -> None:
         metric_size=arguments.metric_size,
         flips=arguments.flips,
         out=arguments.out,
+        allow_overlap=arguments.allow_overlap,
         reporter=reporter,
     )
     print(result.to_text())  # noqa: T201
