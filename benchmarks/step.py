@@ -28,6 +28,8 @@ SETTINGS: dict[str, tuple[str, float]] = {
 }
 """Method, and the share of the training that is done."""
 NUM_STEPS = 300
+RTOL = 1e-2
+"""In fp32 at full size, where Eq. 2 is a small difference; the tests compare in float64."""
 
 
 def measure(name: str, effort: Effort) -> list[Row]:
@@ -36,7 +38,7 @@ def measure(name: str, effort: Effort) -> list[Row]:
     settings = {"method": method, "progress": progress, "size": 80 if effort.is_quick else 320}
     settings["num_images"] = 1 if effort.is_quick else 4
     what = f"step {name}, {settings['size']} px"
-    return contest(what, OurStep, PlainStep, settings, effort.repeats)
+    return contest(what, OurStep, PlainStep, settings, effort.repeats, RTOL)
 
 
 def config_of(method: str, size: int) -> TrainConfig:
