@@ -1,15 +1,12 @@
 """The commands as a user types them, in processes of their own where it matters."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from crosslevel.cli import COMMANDS, main
 from crosslevel.data.synthetic import write_synthetic
@@ -105,60 +102,6 @@ def test_config__a_preset_and_an_override(lesions, tmp_path):
     assert "warmup: 0.1" in text
 
 
-def broken(folder, damage):
-    write_synthetic(folder, 24, size=32, seed=0)
-    damage(folder)
-    return folder
-
-
-def save(path, array):
-    Image.fromarray(np.asarray(array, np.uint8)).save(path)
-
-
-def blank_all(folder):
-    for mask in (folder / "masks").iterdir():
-        save(mask, np.zeros((32, 32)))
-
-
-def remove_masks(folder):
-    for mask in (folder / "masks").iterdir():
-        mask.unlink()
-    (folder / "masks").rmdir()
-
-
-def rename_masks(folder):
-    for mask in (folder / "masks").iterdir():
-        mask.rename(mask.with_name(f"other{mask.name}"))
-
-
-BAD_DATA = {
-    "no masks": (remove_masks, ["mask"]),
-    "stems differ": (rename_masks, ["masks", "image"]),
-    "sizes differ": (
-        lambda f: save(f / "masks" / "lesion_0003.png", np.zeros((32, 30))),
-        ["lesion_0003.png", "32", "30"],
-    ),
-    "truncated": (
-        lambda f: (f / "images" / "lesion_0003.jpg").write_bytes(
-            (f / "images" / "lesion_0003.jpg").read_bytes()[:300]
-        ),
-        ["lesion_0003.jpg"],
-    ),
-    "all masks blank": (blank_all, ["mask"]),
-}
-
-
-@pytest.mark.parametrize("name", BAD_DATA)
-def test_train__bad_data_is_refused_before_training(tmp_path, capsys, name):
-    damage, words = BAD_DATA[name]
-    data = broken(tmp_path / "data", damage)
-    assert main(train_words(data, tmp_path / "run", "--labelled", "1.0")) == 2
-    said = capsys.readouterr().err
-    assert all(word in said for word in words), said
-    assert "Traceback" not in said
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -219,30 +162,12 @@ def test_output__that_cannot_be_written_is_one_line(tmp_path, capsys):
     assert "Traceback" not in said
 
 
-def test_data_check__prints_counts_and_every_problem(tmp_path, capsys):
+def test_data_check__prints_counts(tmp_path, capsys):
     data = write_synthetic(tmp_path / "data", 6, size=32, masks=4, seed=0)
     assert main(["data", "check", str(data)]) == 0
     said = capsys.readouterr().out
     assert "6" in said
     assert "4 with a mask" in said
-    (data / "images" / "lesion_0001.jpg").write_bytes(b"")
-    save(data / "masks" / "lesion_0002.png", np.zeros((5, 5)))
-    assert main(["data", "check", str(data)]) == 2
-    said = capsys.readouterr().out
-    assert "lesion_0001.jpg" in said
-    assert "lesion_0002.png" in said
-
-
-def test_predict__bad_images_are_listed_and_exit_with_1(lesions, tmp_path, capsys):
-    assert main(train_words(lesions, tmp_path / "run", "--epochs", "1")) == 0
-    images = tmp_path / "in"
-    images.mkdir()
-    save(images / "good.png", np.zeros((20, 20, 3)))
-    (images / "bad.png").write_text("no image")
-    words = ["predict", str(tmp_path / "run"), str(images), "--out", str(tmp_path / "out")]
-    assert main(words) == 1
-    assert "bad.png" in capsys.readouterr().err
-    assert os.listdir(tmp_path / "out") == ["good.png"]
 
 
 def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):

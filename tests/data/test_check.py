@@ -48,8 +48,8 @@ def test_report__counts_and_shares(tmp_path: Path) -> None:
 
 def test_report__share_of_each_class(tmp_path: Path) -> None:
     mask = tmp_path / "m.png"
-    Image.fromarray(np.array([[0, 10, 10, 20]], np.uint8)).save(mask)
-    case = Case("a", write(tmp_path / "a.png", 0, (1, 4)), mask)
+    Image.fromarray(np.array([[0, 10, 10, 20]] * 4, np.uint8)).save(mask)
+    case = Case("a", write(tmp_path / "a.png", 0, (4, 4)), mask)
     report = check_cases([case], Classes({"tool": 10, "polyp": 20, "stool": 30}))
     assert [share.mean for share in report.foreground.values()] == [0.5, 0.25, 0]
     assert list(report.foreground) == ["tool", "polyp", "stool"]

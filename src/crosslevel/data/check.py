@@ -19,6 +19,7 @@ from crosslevel.types import Case, Classes
 
 _BINARY = Classes()
 _MAX_EXAMPLES = 3  # files named in a line about many
+_SMALLEST_SIDE = 4  # pixels; less shows nothing
 _FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
 _LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far fewer
 
@@ -166,7 +167,12 @@ def report(
         hashes=found.hashes,
         bad_files=[*found.bad_files, *overlap.bad_files],
         faults=[*faults, *overlap.faults],
-        warnings=_about_copies(cases, found, alike) + overlap.warnings + mask_warnings,
+        warnings=[
+            *_about_sizes(cases, found),
+            *_about_copies(cases, found, alike),
+            *overlap.warnings,
+            *mask_warnings,
+        ],
     )
 
 
@@ -198,6 +204,15 @@ def _about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[s
         if masks and not any(mask.shares[index] for mask in masks):
             warnings.append(f"class {name} ({value}): occurs in no mask. Check its value.")
     return [], warnings
+
+
+def _about_sizes(cases: Sequence[Case], found: Findings) -> list[str]:
+    sizes = {case.image: found.images[case.id].size for case in cases if case.id in found.images}
+    return limited(
+        f"{path}: {height} x {width} px. Check that it is an image."
+        for path, (height, width) in sizes.items()
+        if min(height, width) < _SMALLEST_SIDE
+    )
 
 
 def _about_copies(

@@ -52,6 +52,11 @@ class Findings:
     bad_files: list[BadFile] = field(default_factory=list)
 
     @property
+    def problems(self) -> list[str]:
+        """One line for each bad file."""
+        return [bad.problem for bad in self.bad_files]
+
+    @property
     def hashes(self) -> dict[str, str]:
         """By case id, SHA-256 of the image file."""
         return {case_id: image.digest for case_id, image in self.images.items()}

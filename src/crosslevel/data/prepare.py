@@ -60,7 +60,7 @@ def prepare(
         cases = _in_split(split, usable_cases(folder, skip_bad=config.skip_bad))
         prepared = _resolve(split, cases, _hashes(cases))
     else:
-        prepared = _split_and_check(_find(folder), config, reporter)
+        prepared = _split_and_check(folder, config, reporter)
     parts = prepared.parts
     num_labelled = len(parts["train_labelled"])
     reporter.say(
@@ -83,11 +83,12 @@ def _find(folder: Path) -> Found:
     return found
 
 
-def _split_and_check(found: Found, config: TrainConfig, reporter: Reporter) -> Prepared:
+def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> Prepared:
     """Each image is read once: that decides the split, and the split which masks to open.
 
     Bad images are part of the draw, so the others are where they will be once those are repaired.
     """
+    found = _find(folder)
     given = Split.load(config.split) if config.split else None
     if given:
         reporter.say(
@@ -100,9 +101,7 @@ def _split_and_check(found: Found, config: TrainConfig, reporter: Reporter) -> P
     try:
         prepared = _resolve(given or _draw(cases, config, findings, alike), cases, findings.hashes)
     except InputError as error:
-        others = [*found.problems, *(bad.problem for bad in findings.bad_files)]
-        own = error.problems if isinstance(error, DataError) else [str(error)]
-        raise DataError([*others, *own]) if others else error from None
+        raise _together(error, folder, [*found.problems, *findings.problems]) from error
     checked = _check(prepared, config, findings, alike)
     for warning in [*found.warnings, *checked.warnings]:
         reporter.say(f"warning: {one_line(warning)}")
@@ -117,6 +116,13 @@ def _split_and_check(found: Found, config: TrainConfig, reporter: Reporter) -> P
         return prepared
     left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
     return replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
+
+
+def _together(error: InputError, folder: Path, problems: Sequence[str]) -> InputError:
+    """One error of what is wrong with the files and with the split."""
+    if isinstance(error, DataError):
+        return DataError([*problems, *(f"{folder}: {line}" for line in error.problems)])
+    return DataError([*problems, str(error)]) if problems else InputError(str(error))
 
 
 def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
