@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint soak test-encoders bench clean
+.PHONY: help demo test check lint soak fuzz test-encoders bench clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
 	@echo "make test           set up, then run linters, type checker and tests"
 	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
+	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
 	@echo "make bench          speed and memory against plain implementations; many minutes"
 	@echo "make clean          remove environments and everything generated"
@@ -29,6 +30,9 @@ check: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python tests/survival/kills.py --kills 100
+
+fuzz: $(VENV)/.dev
+	$(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/fuzz
 
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py

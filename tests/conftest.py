@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from crosslevel.benchmark import Grid
 from crosslevel.cli import main
@@ -14,6 +15,8 @@ from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
 from crosslevel.training import train
 from tiny import tiny_config
+
+settings.register_profile("fuzz", max_examples=5000)
 
 PUBLISHED = ("config.yaml", "log.csv", "per_image.csv", "summary.json")
 

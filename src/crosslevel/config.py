@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 
@@ -129,7 +130,8 @@ class TrainConfig:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
-        if min(self.learning_rate, self.encoder_rate) <= 0 or self.weight_decay < 0:
+        rates = self.learning_rate, self.encoder_rate
+        if not (all(rate > 0 for rate in rates) and self.weight_decay >= 0):
             raise InputError(
                 "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
             )
@@ -193,6 +195,9 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
         raise InputError(
             f"{where}: unknown key {unknown[0]!r}; valid are {', '.join(valid)}.{hint}"
         )
+    empty = list(_wrongly_empty(cls, values))
+    if empty:
+        raise InputError(f"{where}: {empty[0]} has no value. Give it one, or remove the line.")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls)
     try:
@@ -200,6 +205,16 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
     except ArgumentError as error:
         raise InputError(f"{where}: {error}") from error
     return cls(**vars(parsed))
+
+
+def _wrongly_empty(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Dotted names of the fields that are null and may not be; the parser lets them pass."""
+    for name, hint in get_type_hints(cls).items():
+        value = values.get(name, ...)
+        if value is None and type(None) not in get_args(hint):
+            yield name
+        elif isinstance(value, dict) and dataclasses.is_dataclass(hint):
+            yield from (f"{name}.{inner}" for inner in _wrongly_empty(cast("Any", hint), value))
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
