@@ -23,7 +23,7 @@ def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
     method, progress = step.SETTINGS[name]
     ours = step.OurStep(method, progress, size=80, num_images=2)
     plain = step.PlainStep(method, progress, size=80, num_images=2)
-    for contender, module in ((ours, ours.trainer.method), (plain, plain.method)):
+    for contender, module in ((ours, ours.optimisation.method), (plain, plain.method)):
         contender.batch = in_float64(contender.batch)
         module.double()
     found = ours.check()

@@ -22,7 +22,7 @@ from crosslevel.data.split import Split, make_split
 from crosslevel.model_folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Case, Classes
-from mutation import answers, mutated
+from damaged import answers, mutated
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # decoders warn of what they then refuse
 

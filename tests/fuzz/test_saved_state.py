@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.checkpoints import Progress, load_newest, save_checkpoint
-from mutation import answers, mutated
+from damaged import answers, mutated
 
 
 def parts():
