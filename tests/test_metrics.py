@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import binary_erosion
 
-from crosslevel.metrics import CaseScore, score_case, to_classes
+from crosslevel.metrics import (
+    THRESHOLDS,
+    CaseScore,
+    _dice_at_thresholds,
+    best_threshold,
+    score_case,
+    to_classes,
+)
 
 MASKS = arrays(np.uint8, (7, 9), elements=st.integers(0, 1))
 
@@ -103,3 +110,52 @@ def test_mean__is_field_by_field():
 def test_score_case__refuses_another_size():
     with pytest.raises(ValueError, match="differ"):
         one_class(np.zeros((3, 3)), np.zeros((3, 4), np.uint8))
+
+
+def test_best_threshold__finds_the_shift_of_a_shy_network():
+    rng = np.random.default_rng(0)
+    truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
+    shy = [np.where(truth, 0.32, 0.02)[None] for truth in truths]
+    assert best_threshold(shy, truths) == pytest.approx(0.3)
+    assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
+
+
+def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
+    truth = np.eye(8, dtype=np.uint8)
+    assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
+
+
+def test_best_threshold__equals_the_metric_at_every_threshold():
+    rng = np.random.default_rng(1)
+    for truth in (rng.random((9, 7)) < 0.4, np.zeros((9, 7), bool)):
+        probability = rng.random((9, 7)) * 0.95
+        slow = [
+            score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
+            for t in THRESHOLDS
+        ]
+        assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
+
+
+def test_score_case__is_at_the_threshold_it_is_given():
+    truth = np.array([[1, 1, 0, 0]], np.uint8)
+    probability = np.array([[0.9, 0.4, 0.4, 0.1]])
+    assert one_class(probability, truth, threshold=0.5).recall == 0.5
+    assert one_class(probability, truth, threshold=0.3).recall == 1.0
+
+
+def test_score_case__distances_only_where_asked():
+    mask = np.eye(6, dtype=np.uint8)
+    without = one_class(mask, mask, with_distances=False)
+    assert math.isnan(without.hd95_px)
+    assert math.isnan(without.assd_px)
+    assert one_class(mask, mask).hd95_px == 0
+
+
+def test_score_case__names_both_sizes_that_differ():
+    with pytest.raises(ValueError, match=r"Prediction \(4, 5\) and mask \(5, 4\) differ"):
+        score_case(np.zeros((1, 4, 5)), np.zeros((5, 4), np.uint8))
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_to_classes__is_uint8(num_channels):
+    assert to_classes(np.zeros((num_channels, 2, 2)), 0.5).dtype == np.uint8

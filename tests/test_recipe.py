@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,13 +9,6 @@ import torch
 from crosslevel.budget import epochs_within
 from crosslevel.config import TrainConfig
 from crosslevel.errors import InputError
-from crosslevel.metrics import (
-    THRESHOLDS,
-    CaseScore,
-    _dice_at_thresholds,
-    best_threshold,
-    score_case,
-)
 from crosslevel.recipe import NUM_STEPS, settle
 from crosslevel.training import build_method, train
 from crosslevel.types import Batch
@@ -96,27 +88,3 @@ def test_epochs_within__grow_with_the_budget():
 def test_train__one_mask_is_enough(lesions, tmp_path):
     run = train(lesions, tmp_path / "run", tiny_config(labelled=1))
     assert pd.read_csv(run.log_file)["step"].tolist() == [1, 2, 3]
-
-
-def test_best_threshold__finds_the_shift_of_a_shy_network():
-    rng = np.random.default_rng(0)
-    truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
-    shy = [np.where(truth, 0.32, 0.02)[None] for truth in truths]
-    assert best_threshold(shy, truths) == pytest.approx(0.3)
-    assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
-
-
-def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
-    truth = np.eye(8, dtype=np.uint8)
-    assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
-
-
-def test_best_threshold__equals_the_metric_at_every_threshold():
-    rng = np.random.default_rng(1)
-    for truth in (rng.random((9, 7)) < 0.4, np.zeros((9, 7), bool)):
-        probability = rng.random((9, 7)) * 0.95
-        slow = [
-            score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
-            for t in THRESHOLDS
-        ]
-        assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)

@@ -32,6 +32,12 @@ def test_to_tiles__refuses_what_does_not_divide(n):
         to_tiles(torch.zeros(1, 1, 6, 6), n)
 
 
+@pytest.mark.parametrize("size", [(6, 8), (8, 6)])
+def test_to_tiles__refuses_one_side_that_does_not_divide(size):
+    with pytest.raises(ValueError, match="cannot be cut"):
+        to_tiles(torch.zeros(1, 1, *size), 3)
+
+
 def test_from_tiles__refuses_part_of_an_image():
     with pytest.raises(ValueError, match="7 tiles"):
         from_tiles(torch.zeros(7, 1, 2, 2), 2)

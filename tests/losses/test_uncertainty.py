@@ -61,7 +61,8 @@ def test_entropy__lies_between_certain_and_uniform(classes):
 
 
 def test_threshold__rises_from_three_quarters_to_all_of_ln_k():
-    assert uncertainty_threshold(0.0, 2) == pytest.approx(0.7517 * math.log(2), abs=1e-3)
+    assert uncertainty_threshold(0.0, 2) == pytest.approx(0.7516845 * math.log(2), rel=1e-6)
+    assert uncertainty_threshold(0.5, 2) == pytest.approx(0.8216262 * math.log(2), rel=1e-6)
     assert uncertainty_threshold(1.0, 3) == pytest.approx(math.log(3))
 
 
