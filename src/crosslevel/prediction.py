@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def find_images(images: Sequence[str | Path], out: Path) -> dict[Path, Path]:
     """
     targets: dict[Path, Path] = {}
     for name in images:
-        found = [(p, r) for p, r in _expand(str(name)) if out.resolve() not in p.resolve().parents]
+        found = [(p, r) for p, r in _expand(str(name)) if out.resolve() not in _real(p).parents]
         if not found:
             raise InputError(f"{name}: no image there. Give image files, folders or patterns.")
         for path, relative in found:
@@ -116,6 +117,11 @@ def find_images(images: Sequence[str | Path], out: Path) -> dict[Path, Path]:
             raise InputError(f"The masks of {taken[target]} and {path} would both be {target}.")
         taken[target] = path
     return targets
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; those that lead to themselves are left as they are."""
+    return Path(os.path.realpath(path))
 
 
 def _expand(name: str) -> list[tuple[Path, Path]]:

@@ -29,10 +29,11 @@ def test_predict__writes_the_masks_of_all_others(run, tmp_path, capsys):
     (images / "lesion_0007.jpg").write_bytes(b"")
     (images / "lesion_0011.jpg").write_bytes(png_header(60_000, 60_000))
     (images / "lesion_0029.jpg").write_text("no image")
+    (images / "lesion_0030.jpg").symlink_to("lesion_0030.jpg")
     assert main(["predict", str(run), str(images), "--out", str(tmp_path / "masks")]) == 1
     said = capsys.readouterr().err
     assert f"Done: 26 masks in {tmp_path / 'masks'}" in said
-    for number in (3, 7, 11, 29):
+    for number in (3, 7, 11, 29, 30):
         assert f"skipped: {images}/lesion_{number:04}.jpg: " in said
     assert len(list((tmp_path / "masks").iterdir())) == 26
 

@@ -144,6 +144,15 @@ def test_make_split__identical_images_stay_together() -> None:
         assert split.hashes == hashes
 
 
+def test_make_split__look_alikes_stay_together() -> None:
+    cases = masked(30) + unmasked(30)
+    alike = [(f"m{number:04}", f"u{number:04}") for number in range(30)]
+    for seed in range(5):
+        split = make_split(cases, labelled=1.0, draw=0, seed=seed, alike=alike)
+        held_out = {case_id[1:] for case_id in (*split.val, *split.test)}
+        assert {case_id[1:] for case_id in split.left_out} == held_out
+
+
 def test_make_split__folders_win() -> None:
     train, val, test = (masked(4, part, part=part) for part in ("train", "val", "test"))
     split = make_split(train + val + test, labelled=0.5, draw=0, seed=0)
