@@ -115,7 +115,7 @@ def test_score_case__refuses_another_size():
 def test_best_threshold__finds_the_shift_of_a_shy_network():
     rng = np.random.default_rng(0)
     truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
-    shy = [np.where(truth, 0.32, 0.02)[None] for truth in truths]
+    shy = [np.where(truth, 0.32, 0.27)[None] for truth in truths]
     assert best_threshold(shy, truths) == pytest.approx(0.3)
     assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
 
@@ -125,15 +125,26 @@ def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
     assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
 
 
-def test_best_threshold__equals_the_metric_at_every_threshold():
-    rng = np.random.default_rng(1)
-    for truth in (rng.random((9, 7)) < 0.4, np.zeros((9, 7), bool)):
-        probability = rng.random((9, 7)) * 0.95
-        slow = [
-            score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
-            for t in THRESHOLDS
-        ]
-        assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
+HALF = THRESHOLDS[len(THRESHOLDS) // 2]
+
+
+@pytest.mark.parametrize("truth", [np.zeros((9, 7), bool), np.eye(9, 7, dtype=bool)])
+@pytest.mark.parametrize(
+    "probability",
+    [
+        0.95 * np.random.default_rng(1).random((9, 7)),
+        np.zeros((9, 7)),
+        np.full((9, 7), HALF),
+        np.pad([[0.99]], ((0, 8), (0, 6))),
+    ],
+    ids=["random", "nowhere", "at a threshold", "one pixel"],
+)
+def test_best_threshold__equals_the_metric_at_every_threshold(probability, truth):
+    slow = [
+        score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
+        for t in THRESHOLDS
+    ]
+    assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
 
 
 def test_score_case__is_at_the_threshold_it_is_given():
