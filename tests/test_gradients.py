@@ -13,8 +13,7 @@ from crosslevel.methods.base import Clock
 from crosslevel.methods.clcc import frozen_running_statistics
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.training import build_method
-from crosslevel.types import Batch
-from tiny import tiny_config
+from tiny import tiny_batch, tiny_config
 
 CLOCKS = {"contrast": Clock(0, 30), "consistency": Clock(10, 30), "both": Clock(20, 30)}
 STAGES = [
@@ -30,12 +29,7 @@ def clcc(**args):
 
 @pytest.fixture
 def batch():
-    generator = torch.Generator().manual_seed(1)
-    return Batch(
-        images=torch.randn(2, 3, 32, 32, generator=generator),
-        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
-        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
-    )
+    return tiny_batch()
 
 
 def every_branch(method, batch, alpha, beta):

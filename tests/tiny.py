@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import torch
+
 from crosslevel.config import ModelConfig, TrainConfig
+from crosslevel.types import Batch
 
 NEEDED: dict[str, dict[str, Any]] = {
     "clcc": {"args": {"tiles": 2}},
@@ -26,3 +29,13 @@ def tiny_config(method: str = "clcc", **changes: Any) -> TrainConfig:
         "model": ModelConfig(widths=(4, 8)),
     }
     return TrainConfig(**{**settings, **NEEDED.get(method, {}), **changes})
+
+
+def tiny_batch() -> Batch:
+    """2 labelled and 3 unlabelled images of 32 px, always the same."""
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        images=torch.randn(2, 3, 32, 32, generator=generator),
+        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
+        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
+    )

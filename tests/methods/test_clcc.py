@@ -10,7 +10,7 @@ from crosslevel.methods.base import Clock
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.training import build_method
 from crosslevel.types import Batch
-from tiny import tiny_config
+from tiny import tiny_batch, tiny_config
 
 STAGES = [{"epochs": 1, "alpha": 0.5, "beta": 0.0}, {"epochs": 2, "alpha": 0.0, "beta": 2.0}]
 FIRST, SECOND = Clock(0, 30), Clock(10, 30)
@@ -22,12 +22,7 @@ def clcc(**args):
 
 @pytest.fixture
 def batch():
-    generator = torch.Generator().manual_seed(1)
-    return Batch(
-        images=torch.randn(2, 3, 32, 32, generator=generator),
-        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
-        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
-    )
+    return tiny_batch()
 
 
 def running_statistics(method):
