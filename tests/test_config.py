@@ -53,6 +53,7 @@ def test_differences__names_the_dotted_field():
         ({"warmup": 3.0}, "warmup is 3.0"),
         ({"model": {"widths": []}}, "needs positive numbers"),
         ({"size": None}, r"size has no value\. Give it one"),
+        ({"model": []}, "model: expected names with values, found list"),
         ({"model": {"name": None}}, r"model\.name has no value"),
         ({"learning_rate": float("nan")}, "learning_rate and encoder_rate must be greater"),
         ({"seed": -1}, "seed is -1; it must not be negative"),

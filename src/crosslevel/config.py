@@ -195,9 +195,8 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
         raise InputError(
             f"{where}: unknown key {unknown[0]!r}; valid are {', '.join(valid)}.{hint}"
         )
-    empty = list(_wrongly_empty(cls, values))
-    if empty:
-        raise InputError(f"{where}: {empty[0]} has no value. Give it one, or remove the line.")
+    for misfit in _misfits(cls, values):
+        raise InputError(f"{where}: {misfit}")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls)
     try:
@@ -207,14 +206,18 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
     return cls(**vars(parsed))
 
 
-def _wrongly_empty(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
-    """Dotted names of the fields that are null and may not be; the parser lets them pass."""
+def _misfits(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
+    """What the parser would let pass or break at: null, or no names, where a field needs them."""
     for name, hint in get_type_hints(cls).items():
         value = values.get(name, ...)
         if value is None and type(None) not in get_args(hint):
-            yield name
-        elif isinstance(value, dict) and dataclasses.is_dataclass(hint):
-            yield from (f"{name}.{inner}" for inner in _wrongly_empty(cast("Any", hint), value))
+            yield f"{name} has no value. Give it one, or remove the line."
+        elif not dataclasses.is_dataclass(hint) or value is ...:
+            continue
+        elif isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in _misfits(cast("Any", hint), value))
+        else:
+            yield f"{name}: expected names with values, found {type(value).__name__}."
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

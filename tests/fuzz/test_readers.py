@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -136,6 +136,7 @@ KEYS = st.sampled_from(["size", "classes", "model", "split", "labelled", "args",
 
 
 @FEWER
+@example(b"{model: []}")
 @given(st.binary(max_size=60) | st.dictionaries(KEYS, JSON).map(lambda d: json.dumps(d).encode()))
 def test_configuration(content):
     with tempfile.TemporaryDirectory() as folder:
