@@ -51,15 +51,14 @@ def measure(effort: Effort) -> list[Row]:
 
 
 def write_many(folder: Path, count: int, size: int) -> Path:
-    """Distinct small PNGs, the first of them with masks."""
+    """Small PNGs of which no two look alike, the first of them with masks."""
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
     mask = np.zeros((size, size), np.uint8)
     mask[: size // 3] = 255
-    base = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     for index in range(count):
-        base[0, :4, 0] = np.array([index]).astype("<u4").view(np.uint8)
-        Image.fromarray(base).save(folder / "images" / f"{index:06}.png", compress_level=1)
+        pixels = np.random.default_rng(index).integers(0, 256, (size, size, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / f"{index:06}.png", compress_level=1)
         if index < NUM_MASKS:
             Image.fromarray(mask).save(folder / "masks" / f"{index:06}.png")
     return folder

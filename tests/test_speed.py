@@ -71,6 +71,18 @@ def test_main__writes_every_field(tmp_path, capsys):
     assert "| step supervised, 80 px, time" in capsys.readouterr().out
 
 
+def test_scale__prepares_and_trains_on_every_size(tmp_path):
+    out = tmp_path / "scale.json"
+    assert speed.main(["--quick", "--only", "scale", "--out", str(out)]) == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["what"].split(" (")[0] for row in rows] == [
+        f"{count} images: {what}"
+        for count in (60, 120)
+        for what in ("index + check", "cache", "step", "resident")
+    ]
+    assert all(row["ours"] > 0 for row in rows)
+
+
 def test_main__fails_if_the_plain_one_computes_something_else(tmp_path, capsys, monkeypatch):
     def refuse(effort):
         contest.expect_agreement({"loss": 1.0}, {"loss": 1.01})
