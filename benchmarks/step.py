@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.contest import Effort, Row, contest
-from benchmarks.plain.methods import PLAIN_METHODS
+from benchmarks.plain.pseudo_labels import THRESHOLD
+from benchmarks.plain.registry import PLAIN_METHODS
 from crosslevel.config import TrainConfig, preset
 from crosslevel.gradients import accumulate_gradients
 from crosslevel.memory import keep_freed_memory
@@ -18,13 +19,12 @@ from crosslevel.optimisation import Optimisation
 from crosslevel.training import build_method, with_all_args
 from crosslevel.types import Batch
 
+_OTHERS = ("supervised", "mean_teacher", "uamt", "urpc")
+_PSEUDO_LABELLING = ("fixmatch", "unimatch", "cps", "self_training")
 SETTINGS: dict[str, tuple[str, float]] = {
     "clcc-stage-1": ("clcc", 0.0),
     "clcc-stage-2": ("clcc", 0.5),
-    "supervised": ("supervised", 0.5),
-    "mean_teacher": ("mean_teacher", 0.5),
-    "uamt": ("uamt", 0.5),
-    "urpc": ("urpc", 0.5),
+    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING)},
 }
 """Method, and the share of the training that is done."""
 NUM_STEPS = 300
@@ -44,7 +44,10 @@ def measure(name: str, effort: Effort) -> list[Row]:
 def config_of(method: str, size: int) -> TrainConfig:
     """The paper's preset, with another method or size."""
     config = replace(preset("kvasir"), method=method, size=size, epochs=NUM_STEPS, precision="fp32")
-    return with_all_args(config)
+    config = with_all_args(config)
+    if "threshold" in config.args:
+        config = replace(config, args={**config.args, "threshold": THRESHOLD})
+    return config
 
 
 def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:

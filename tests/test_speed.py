@@ -27,9 +27,8 @@ def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
         contender.batch = in_float64(contender.batch)
         module.double()
     found = ours.check()
-    assert found["supervised"] > 0
-    assert found["gradient norm"] > 0
-    contest.expect_agreement(found, plain.check(), 1e-6)
+    assert all(value > 0 for value in found.values())
+    contest.expect_agreement(found, plain.check(), 1e-5)
 
 
 @pytest.mark.parametrize("trains", [False, True])

@@ -159,12 +159,3 @@ class PlainURPC(PlainMethod):
         maps = [head(x) for head, x in zip(self.heads, (half, quarter, eighth), strict=True)]
         size = images.shape[2:]
         return [self.net.h(full), *(F.interpolate(x, size=size, mode="nearest") for x in maps)]
-
-
-PLAIN_METHODS: dict[str, type[PlainMethod]] = {
-    "clcc": PlainCLCC,
-    "supervised": PlainMethod,
-    "mean_teacher": PlainMeanTeacher,
-    "uamt": PlainUAMT,
-    "urpc": PlainURPC,
-}

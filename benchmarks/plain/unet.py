@@ -32,10 +32,19 @@ class PlainUNet(nn.Module):
 
     def pyramid(self, x: Tensor) -> list[Tensor]:
         """Maps of all levels of the decoder."""
+        return self.decode(self.encode(x))
+
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Maps of all levels of the encoder, full resolution first."""
         skips: list[Tensor] = []
         for block in self.encoder:
             x = block(self.pool(skips[-1]) if skips else x)
             skips.append(x)
+        return skips
+
+    def decode(self, skips: list[Tensor]) -> list[Tensor]:
+        """Maps of all levels of the decoder, full resolution first."""
+        skips = list(skips)
         maps = [skips.pop()]
         for upsample, block in zip(self.upsample, self.decoder, strict=True):
             maps.append(block(torch.cat([skips.pop(), upsample(maps[-1])], dim=1)))

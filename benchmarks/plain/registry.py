@@ -1,0 +1,29 @@
+"""The plain methods by the names of ours."""
+
+from __future__ import annotations
+
+from benchmarks.plain.methods import (
+    PlainCLCC,
+    PlainMeanTeacher,
+    PlainMethod,
+    PlainUAMT,
+    PlainURPC,
+)
+from benchmarks.plain.pseudo_labels import (
+    PlainCPS,
+    PlainFixMatch,
+    PlainSelfTraining,
+    PlainUniMatch,
+)
+
+PLAIN_METHODS: dict[str, type[PlainMethod]] = {
+    "clcc": PlainCLCC,
+    "supervised": PlainMethod,
+    "mean_teacher": PlainMeanTeacher,
+    "uamt": PlainUAMT,
+    "urpc": PlainURPC,
+    "fixmatch": PlainFixMatch,
+    "unimatch": PlainUniMatch,
+    "cps": PlainCPS,
+    "self_training": PlainSelfTraining,
+}
