@@ -18,7 +18,7 @@ from benchmarks.step import config_of, our_optimisation
 from crosslevel.config import ModelConfig, TrainConfig
 from crosslevel.console import Reporter
 from crosslevel.data.prepare import prepare
-from crosslevel.memory import keep_freed_memory
+from crosslevel.memory import keep_freed_memory, return_freed_memory
 from crosslevel.training import with_all_args
 
 NUM_MASKS = 40
@@ -83,6 +83,8 @@ class Scale:
         checked = time.process_time()
         data = data_module(prepared, self.config)
         packed = time.process_time()
+        del prepared
+        return_freed_memory()
         optimisation = our_optimisation(self.config)
         seconds = []
         for step in range(self.num_steps):

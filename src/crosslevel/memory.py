@@ -18,7 +18,17 @@ def keep_freed_memory() -> bool:
     Returns:
         False where the C library is another, and nothing was changed.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(M_TRIM_THRESHOLD, -1) and libc.mallopt(M_MMAP_MAX, 0))
+
+
+def return_freed_memory() -> None:
+    """Give back what is free now, before a long phase that has no use for it (glibc only)."""
+    if _has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

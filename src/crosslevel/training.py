@@ -31,6 +31,7 @@ from crosslevel.files import write_text
 from crosslevel.gradients import NotFiniteError
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
+from crosslevel.memory import return_freed_memory
 from crosslevel.methods import find_method
 from crosslevel.methods.base import Method, Task
 from crosslevel.metrics import CaseScore, best_threshold, score_case
@@ -72,25 +73,37 @@ def train(
     if budget is not None and config.epochs != "auto":
         raise InputError("A budget decides the number of epochs: leave --epochs out.")
     run = open_run(Path(out), config)
-    is_resumed = run.config_file.is_file()
     with lock(run):
-        if is_resumed:
+        if run.config_file.is_file():
             config = as_started(config, run.config())
         config = replace(config, precision=resolve_precision(config.precision, pick_device()))
         build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
-        prepared = prepare(Path(data), config, reporter, run.split_file if is_resumed else None)
-        config, datamodule = _decide(config, prepared, budget)
-        if not is_resumed:
-            facts = {"data": str(Path(data).resolve()), "threads": torch.get_num_threads()}
-            if config.skip_bad:
-                write_text(run.set_aside_file, to_text(prepared.set_aside))
-            write_start(run, config, prepared.split.to_json(), facts)
-        elif config.skip_bad:
-            reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
+        config, datamodule = _open_data(Path(data), config, run, reporter, budget)
+        return_freed_memory()
         num_steps = config.num_epochs * datamodule.steps_per_epoch
         reporter.say(f"Training {describe(config, num_steps)}")
         Trainer(_on_device(config), datamodule, config, run, reporter).fit()
     return run
+
+
+def _open_data(
+    folder: Path, config: TrainConfig, run: RunFolder, reporter: Reporter, budget: float | None
+) -> tuple[TrainConfig, DataModule]:
+    """What is trained, decided and written down, and where its batches come from.
+
+    Names and hashes of the images, which may be very many, are forgotten here.
+    """
+    is_resumed = run.config_file.is_file()
+    prepared = prepare(folder, config, reporter, run.split_file if is_resumed else None)
+    config, datamodule = _decide(config, prepared, budget)
+    if not is_resumed:
+        facts = {"data": str(folder.resolve()), "threads": torch.get_num_threads()}
+        if config.skip_bad:
+            write_text(run.set_aside_file, to_text(prepared.set_aside))
+        write_start(run, config, prepared.split.to_json(), facts)
+    elif config.skip_bad:
+        reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
+    return config, datamodule
 
 
 def _decide(

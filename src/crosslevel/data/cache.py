@@ -10,13 +10,13 @@ import hashlib
 import mmap
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from crosslevel.data.threads import map_files
 from crosslevel.files import atomic_file
 
 FORMAT = 1
@@ -72,12 +72,9 @@ def _build(
     path: Path, num_items: int, load: Callable[[int], NDArray[np.uint8]], shape: tuple[int, ...]
 ) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": (num_items, *shape)}
-    with ThreadPoolExecutor() as pool, atomic_file(path) as file:
+    with atomic_file(path) as file:
         np.lib.format.write_array_header_1_0(file, header)
-        window = 4 * (os.cpu_count() or 1)
-        for start in range(0, num_items, window):
-            items = range(start, min(start + window, num_items))
-            for item, array in zip(items, pool.map(load, items), strict=True):
-                assert array.shape == shape, f"item {item} is {array.shape}, expected {shape}"
-                assert array.dtype == np.uint8, f"item {item} is {array.dtype}, expected uint8"
-                file.write(array.tobytes())
+        for item, array in enumerate(map_files(load, range(num_items))):
+            assert array.shape == shape, f"item {item} is {array.shape}, expected {shape}"
+            assert array.dtype == np.uint8, f"item {item} is {array.dtype}, expected uint8"
+            file.write(array.tobytes())

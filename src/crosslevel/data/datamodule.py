@@ -59,16 +59,15 @@ class DataModule:
         self.size = size
         self.validation_cases = parts["val"]
         self._classes = classes
-        self._hashes = hashes
         labelled = parts["train_labelled"]
         unlabelled = parts["train_unlabelled"] if sampling.batch_unlabelled else ()
         together = sorted([*labelled, *unlabelled])  # one pack serves every labelled draw
         place = {case.id: index for index, case in enumerate(together)}
-        self._images = self._pack_images(together)
+        self._images = self._pack_images(together, hashes)
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
         self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
         self._masks = self._pack_masks(labelled)
-        self._val_images = self._pack_images(self.validation_cases)
+        self._val_images = self._pack_images(self.validation_cases, hashes)
         self._val_masks = self._pack_masks(self.validation_cases)
 
     @property
@@ -126,9 +125,9 @@ class DataModule:
         orders = [_order(seed, stream, int(p), num_items) for p in passes]
         return np.array([order[i] for order, i in zip(orders, within, strict=True)], np.int64)
 
-    def _pack_images(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
+    def _pack_images(self, cases: Sequence[Case], hashes: Mapping[str, str]) -> NDArray[np.uint8]:
         return packed(
-            [self._hashes[case.id] for case in cases],
+            [hashes[case.id] for case in cases],
             lambda i: resize_image(read_image(cases[i].image), self.size),
             (self.size, self.size, 3),
             "images",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from crosslevel.data.bad_files import BadFile
 from crosslevel.data.duplicates import SIDE, look_alikes, thumbnail
 from crosslevel.data.reading import inspect_mask, read_hashed_image
+from crosslevel.data.threads import map_files
 from crosslevel.errors import DataError
 from crosslevel.types import Case, Classes
 
@@ -72,14 +72,13 @@ class Findings:
 def examine_images(cases: Sequence[Case], progress: Callable[[], object] | None = None) -> Findings:
     """Decode every image; `progress` is called after each."""
     found = Findings()
-    with ThreadPoolExecutor() as pool:
-        for case, result in zip(cases, pool.map(_examine_image, cases), strict=True):
-            if isinstance(result, ImageFinding):
-                found.images[case.id] = result
-            else:
-                found.bad_files.extend(result)
-            if progress:
-                progress()
+    for case, result in zip(cases, map_files(_examine_image, cases), strict=True):
+        if isinstance(result, ImageFinding):
+            found.images[case.id] = result
+        else:
+            found.bad_files.extend(result)
+        if progress:
+            progress()
     return found
 
 
@@ -104,12 +103,11 @@ def examine_masks(
     def examine(case: Case) -> MaskFinding | list[BadFile]:
         return _examine_mask(case, classes, found.images.get(case.id))
 
-    with ThreadPoolExecutor() as pool:
-        for case, result in zip(masked, pool.map(examine, masked), strict=True):
-            if isinstance(result, MaskFinding):
-                masks[case.id] = result
-            else:
-                bad_files.extend(result)
+    for case, result in zip(masked, map_files(examine, masked), strict=True):
+        if isinstance(result, MaskFinding):
+            masks[case.id] = result
+        else:
+            bad_files.extend(result)
     return replace(found, masks=masks, bad_files=bad_files)
 
 

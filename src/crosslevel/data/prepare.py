@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from crosslevel.data.layouts import Found
 from crosslevel.data.overlap import limited
 from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
+from crosslevel.data.threads import map_files
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.types import Case
 
@@ -177,14 +177,20 @@ def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> 
 
 
 def _hashes(cases: Sequence[Case]) -> dict[str, str]:
-    problems, hashes = [], {}
-    with ThreadPoolExecutor() as pool:
-        futures = {case.id: pool.submit(content_hash, case.image) for case in cases}
-        for case_id, future in futures.items():
-            try:
-                hashes[case_id] = future.result()
-            except DataError as error:
-                problems.extend(error.problems)
+    problems: list[str] = []
+    hashes = {}
+    for case, result in zip(cases, map_files(_hash_or_problems, cases), strict=True):
+        if isinstance(result, str):
+            hashes[case.id] = result
+        else:
+            problems.extend(result)
     if problems:
         raise DataError(problems)
     return hashes
+
+
+def _hash_or_problems(case: Case) -> str | Sequence[str]:
+    try:
+        return content_hash(case.image)
+    except DataError as error:
+        return error.problems
