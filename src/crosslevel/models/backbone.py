@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -61,10 +62,11 @@ class Renormalise(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        scale = torch.tensor(IMAGENET_STD) / torch.tensor(std)
-        offset = (torch.tensor(IMAGENET_MEAN) - torch.tensor(mean)) / torch.tensor(std)
-        self.register_buffer("scale", scale.view(1, 3, 1, 1))
-        self.register_buffer("offset", offset.view(1, 3, 1, 1))
+        from_mean, from_std, to_mean, to_std = (
+            np.array(values, np.float32) for values in (IMAGENET_MEAN, IMAGENET_STD, mean, std)
+        )  # arithmetic on tensors of the device "meta" would import torch's compiler
+        for name, values in (("scale", from_std), ("offset", from_mean - to_mean)):
+            self.register_buffer(name, torch.from_numpy(values / to_std).view(1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, 3, H, W)."""
