@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from crosslevel.files import atomic_file, write_text
+from crosslevel.files import atomic_file, remove_leftovers, write_text
 
 
 def fail_halfway(path):
@@ -63,3 +63,30 @@ def test_atomic_file__has_the_permissions_of_any_new_file(tmp_path, umask, expec
 def test_atomic_file__leaves_the_umask_alone_that_threads_share(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail(f"umask is set to {mask:o}"))
     write_text(tmp_path / "a.txt", "text")
+
+
+def test_atomic_file__a_full_disk_is_an_error_that_names_the_file(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):
+        write_text(tmp_path / "a.txt", "new")
+
+
+def test_remove_leftovers__removes_what_a_killed_writer_left_and_nothing_else(tmp_path):
+    child = os.fork()
+    if not child:
+        with atomic_file(tmp_path / "last.ckpt") as file:
+            file.write(b"half")
+            os._exit(9)
+    os.waitpid(child, 0)
+    kept = ["last.ckpt", ".lock", ".hidden.txt"]
+    for name in kept:
+        (tmp_path / name).touch()
+    assert len(os.listdir(tmp_path)) == 4
+    remove_leftovers(tmp_path, older_than_s=3600)
+    assert len(os.listdir(tmp_path)) == 4
+    remove_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+    remove_leftovers(tmp_path / "nowhere")

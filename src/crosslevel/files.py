@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
+
+TOKEN_BYTES = 4
+"""Of randomness in the name of a file under way."""
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` only when the block ends without an error.
+
+    Raises:
+        OSError: Naming `path`, if it cannot be written (a disk that is full names nothing itself).
 
     Example:
         >>> import tempfile
@@ -23,16 +30,31 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         'whole'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{token_hex(4)}")
+    scratch = path.with_name(f".{path.name}.{token_hex(TOKEN_BYTES)}")
     try:
         with scratch.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
-    except BaseException:
+    except BaseException as error:
         scratch.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
+
+
+def remove_leftovers(folder: Path, *, older_than_s: float = 0.0) -> None:
+    """Remove what writers left in `folder` that were killed.
+
+    Args:
+        folder: Where `atomic_file` wrote; may not exist.
+        older_than_s: Seconds since the last write; 0 where no other process can be writing.
+    """
+    for scratch in folder.glob(".*." + 2 * TOKEN_BYTES * "[0-9a-f]"):
+        with suppress(FileNotFoundError):  # another process may do the same
+            if time.time() - scratch.stat().st_mtime >= older_than_s:
+                scratch.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -145,6 +145,25 @@ def test_packed__two_runs_may_build_the_same_pack_at_once(folder):
     np.testing.assert_array_equal(packs[0], packs[1])
 
 
+@pytest.mark.parametrize("content", [b"", b"no pack", None], ids=["empty", "text", "cut off"])
+def test_packed__a_damaged_file_is_built_again(folder, content):
+    build()
+    (file,) = folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-1] if content is None else content)
+    np.testing.assert_array_equal(build()[2], item(2))
+
+
+def test_packed__a_builder_killed_long_ago_leaves_nothing(folder):
+    folder.mkdir()
+    fresh, old = folder / ".images-a.npy.0123abcd", folder / ".images-b.npy.0123abcd"
+    for file in (fresh, old):
+        file.touch()
+    os.utime(old, (0, 0))
+    build()
+    assert fresh.exists()
+    assert not old.exists()
+
+
 def test_cache_folder__is_the_users_own_unless_told(monkeypatch, folder):
     assert cache_folder() == folder
     monkeypatch.delenv("CROSSLEVEL_CACHE")

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ from PIL import Image
 
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
 from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from crosslevel.data.reading import content_hash, read_image
+from crosslevel.data.reading import content_hash, read_hashed_image
+from crosslevel.errors import DataError
 from crosslevel.types import Case, Classes
 
 SIZE = 8
@@ -137,9 +139,9 @@ def test_datamodule__never_opens_images_it_does_not_use(cases, tmp_path, monkeyp
 
     def read_and_tell(path):
         opened.append(path)
-        return read_image(path)
+        return read_hashed_image(path)
 
-    monkeypatch.setattr("crosslevel.data.datamodule.read_image", read_and_tell)
+    monkeypatch.setattr("crosslevel.data.datamodule.read_hashed_image", read_and_tell)
     make(cases, batches=(2, 0))
     assert sorted(opened) == [case.image for case in cases[:7] + cases[12:]]
 
@@ -176,6 +178,27 @@ def test_validation_batches__in_order_and_not_augmented(cases, batch_size):
     assert numbers(images) == [12, 13, 14]
     np.testing.assert_array_equal(masks, [np.asarray(Image.open(c.mask)) for c in cases[12:]])
     np.testing.assert_array_equal(pixels(images)[:, 1], masks)
+
+
+def test_datamodule__an_image_that_is_not_the_one_checked_is_never_packed(
+    cases, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CROSSLEVEL_CACHE", str(tmp_path / "cache"))
+    changed = tmp_path / "changed.png"
+    changed.write_bytes(cases[0].image.read_bytes())
+    given = [replace(cases[0], image=changed), *cases[1:]]
+    monkeypatch.setattr(Path, "read_bytes", lambda path: _changing(path, changed))
+    with pytest.raises(DataError, match=f"{changed}: changed since it was checked"):
+        make(given)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def _changing(path, changed):
+    """The bytes of a file, of which one is overwritten just before."""
+    if path == changed:
+        Image.new("RGB", (SIZE, SIZE)).save(changed)
+    with path.open("rb") as file:
+        return file.read()
 
 
 def test_step_seed__differs_from_step_to_step_and_seed_to_seed():

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from crosslevel.data.threads import map_files
-from crosslevel.files import atomic_file
+from crosslevel.files import atomic_file, remove_leftovers
 
 FORMAT = 1
+DAY_S = 24 * 3600
+"""A builder that wrote nothing for so long was killed."""
 
 
 def cache_folder() -> Path:
@@ -34,7 +36,7 @@ def packed(
     shape: tuple[int, ...],
     kind: str,
 ) -> NDArray[np.uint8]:
-    """The pack of these items, built now if it does not exist.
+    """The pack of these items, built now if it does not exist or its file was cut or overwritten.
 
     Args:
         keys: Content hash of each item, in order.
@@ -49,9 +51,12 @@ def packed(
         return np.zeros((0, *shape), np.uint8)
     digest = hashlib.sha256(repr((FORMAT, kind, shape, list(keys))).encode()).hexdigest()
     path = cache_folder() / f"{kind.split(':')[0]}-{digest[:32]}.npy"
-    if not path.is_file():
+    pack = _mapped(path, (len(keys), *shape))
+    if pack is None:
+        remove_leftovers(path.parent, older_than_s=DAY_S)
         _build(path, len(keys), load, shape)
-    pack: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        pack = _mapped(path, (len(keys), *shape))
+    assert pack is not None, f"{path} is not what was just written"
     return pack
 
 
@@ -66,6 +71,15 @@ def take(pack: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.uint
     if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
     return items
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The pack in a file, None if there is none or it is not what was written."""
+    try:
+        pack: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")
+    except (FileNotFoundError, ValueError):
+        return None
+    return pack if pack.shape == shape and pack.dtype == np.uint8 else None
 
 
 def _build(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from crosslevel.data.augment import warp, weak_view
 from crosslevel.data.cache import packed, take
 from crosslevel.data.preprocess import normalise, resize_image, resize_mask
-from crosslevel.data.reading import content_hash, read_image, read_mask
+from crosslevel.data.reading import content_hash, read_hashed_image, read_mask
+from crosslevel.errors import DataError
 from crosslevel.types import Batch, Case, Classes
 
 LABELLED, UNLABELLED, AUGMENTATION = 0, 1, 2
@@ -45,6 +46,9 @@ class DataModule:
         classes: How masks are read.
         size: Side in pixels to which everything is resized.
         sampling: Batch sizes and seed.
+
+    Raises:
+        DataError: If an image is not the one of its hash.
     """
 
     def __init__(
@@ -126,12 +130,16 @@ class DataModule:
         return np.array([order[i] for order, i in zip(orders, within, strict=True)], np.int64)
 
     def _pack_images(self, cases: Sequence[Case], hashes: Mapping[str, str]) -> NDArray[np.uint8]:
-        return packed(
-            [hashes[case.id] for case in cases],
-            lambda i: resize_image(read_image(cases[i].image), self.size),
-            (self.size, self.size, 3),
-            "images",
-        )
+        keys = [hashes[case.id] for case in cases]
+
+        def load(i: int) -> NDArray[np.uint8]:
+            path = cases[i].image
+            image, digest = read_hashed_image(path)
+            if digest != keys[i]:  # the pack would be wrong for every later run
+                raise DataError([f"{path}: changed since it was checked. Repeat the command."])
+            return resize_image(image, self.size)
+
+        return packed(keys, load, (self.size, self.size, 3), "images")
 
     def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:
