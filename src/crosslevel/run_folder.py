@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from crosslevel.config import TrainConfig, as_started, differences, from_yaml, to_yaml
 from crosslevel.errors import InputError, RunError
-from crosslevel.files import write_text
+from crosslevel.files import remove_leftovers, write_text
 
 RECORDED_PACKAGES = ("crosslevel", "torch", "numpy", "pillow", "monai", "scipy")
 
@@ -170,6 +170,7 @@ def lock(run: RunFolder) -> Iterator[None]:
             f"Another process trains in {run.path} just now: wait for it, or choose another --out."
         ) from error
     try:
+        remove_leftovers(run.last_checkpoint.parent)
         yield
     finally:
         held.release()
