@@ -10,6 +10,7 @@ import pytest
 
 from crosslevel.cli import main
 from damage import REFUSED, SKIPPABLE, USED, WARNED, train
+from rights import rights_of_an_owner
 
 FEW_MASKS = {"no mask at all", "masks for two images only"}
 """Which are no problem by themselves, only to a training."""
@@ -31,6 +32,12 @@ def trained_cases(run):
     split = json.loads((run / "split.json").read_text())
     names = ("train_labelled", "train_unlabelled", "val", "test", "left_out")
     return {case_id for name in names for case_id in split[name]}
+
+
+@pytest.fixture(autouse=True)
+def _as_an_ordinary_user():
+    with rights_of_an_owner():
+        yield
 
 
 @pytest.fixture
