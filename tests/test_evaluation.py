@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from crosslevel.console import Reporter
 from crosslevel.data.split import Split
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
@@ -102,3 +103,15 @@ def test_evaluate__several_classes_have_a_column_each(lesions, tmp_path):
     config = tiny_config("supervised", epochs=1, classes={"lesion": 255, "tool": 128})
     run = train(lesions, tmp_path / "run", config)
     assert {"dice_lesion", "dice_tool"} <= set(evaluate(run.path).per_image.columns)
+
+
+def test_evaluate__says_that_masks_are_not_those_of_the_start(run, lesions, tmp_path, capsys):
+    data = shutil.copytree(lesions, tmp_path / "data")
+    first, second = Split.load(run.split_file).test[:2]
+    shutil.copy(data / "masks" / f"{second}.png", data / "masks" / f"{first}.png")
+    result = evaluate(run.path, data, out=tmp_path / "scores", reporter=Reporter())
+    assert result.summary["num_masks_changed"] == 1
+    assert f"1 masks are not those of the training's start (the first is {data}" in (
+        capsys.readouterr().err
+    )
+    assert evaluate(run.path, out=tmp_path / "same").summary["num_masks_changed"] == 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from crosslevel.console import Reporter
 from crosslevel.data.cases import usable_cases
 from crosslevel.data.findings import size_mismatch
+from crosslevel.data.fingerprints import changed_masks
 from crosslevel.data.preprocess import resize_mask
 from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
@@ -107,6 +108,12 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             "them would mislead. Use --subset test, give other images, or insist with "
             "--allow_overlap."
         )
+    other_masks = [] if subset == "all" else changed_masks(split.mask_hashes, cases)
+    if other_masks:
+        reporter.say(
+            f"warning: {len(other_masks)} masks are not those of the training's start (the first "
+            f"is {other_masks[0]}): do not compare these scores with scores of the masks before."
+        )
     is_the_score = subset == "test" and metric_size == "original" and not flips
     name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
     beside = folder if is_the_score else RunFolder(folder.path / name)
@@ -127,6 +134,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         "subset": subset,
         "num_cases": len(cases),
         "num_trained_on": len(seen),
+        "num_masks_changed": len(other_masks),
         "mean": _means(per_image),
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,

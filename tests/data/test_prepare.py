@@ -58,8 +58,8 @@ def test_prepare__reads_each_image_once(lesions, monkeypatch):
         return read_hashed_image(path)
 
     monkeypatch.setattr("crosslevel.data.findings.read_hashed_image", count)
-    for module in ("prepare", "split"):
-        monkeypatch.setattr(f"crosslevel.data.{module}.content_hash", refuse)
+    monkeypatch.setattr("crosslevel.data.split.content_hash", refuse)
+    monkeypatch.setattr("crosslevel.data.prepare.image_hashes", refuse)
     prepared = prepare(lesions, tiny_config(), SILENT)
     assert sorted(read) == sorted((lesions / "images").iterdir())
     for case in prepared.parts["val"]:
@@ -163,6 +163,20 @@ def test_prepare__a_resumed_run_notices_another_image(data, resumed, parts, part
     changed.write_bytes((data / "images" / f"{parts[part][1].id}.jpg").read_bytes())
     with pytest.raises(DataError, match=f"{changed}: not the same image as before"):
         prepare(data, tiny_config(), SILENT, resumed)
+
+
+@pytest.mark.parametrize("part", ["train_labelled", "val"])
+def test_prepare__a_resumed_run_notices_another_mask(data, resumed, parts, part):
+    changed, other = (mask_of(data, case) for case in parts[part][:2])
+    changed.write_bytes(other.read_bytes())
+    with pytest.raises(DataError, match=f"{changed}: not the same mask.*\n.*with another --out"):
+        prepare(data, tiny_config(), SILENT, resumed)
+
+
+def test_prepare__a_resumed_run_does_not_open_other_masks(data, resumed, parts):
+    for case in (*parts["train_unlabelled"], *parts["test"]):
+        mask_of(data, case).write_text("not a mask")
+    prepare(data, tiny_config(), SILENT, resumed)
 
 
 def test_prepare__a_resumed_run_notices_missing_files(data, resumed, parts):

@@ -12,11 +12,10 @@ from crosslevel.data.bad_files import BadFile
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.check import CheckReport, report
 from crosslevel.data.findings import Findings, examine_images, examine_masks
+from crosslevel.data.fingerprints import changed_masks, image_hashes, mask_hashes
 from crosslevel.data.layouts import Found
 from crosslevel.data.overlap import limited
-from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
-from crosslevel.data.threads import map_files
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.types import Case
 
@@ -48,8 +47,8 @@ def prepare(
         folder: The data.
         config: Labelled share, draw, seeds and classes; whether bad files are set aside.
         reporter: Who tells the user.
-        resumed_split: The split of the run that goes on; its hashes prove that no image changed,
-            so the check is not repeated (masks are not hashed).
+        resumed_split: The split of the run that goes on; its hashes prove that no file changed
+            that it trains on, so the check is not repeated.
 
     Raises:
         DataError: All problems at once.
@@ -58,9 +57,10 @@ def prepare(
     if resumed_split:
         split = Split.load(resumed_split)
         cases = _in_split(split, usable_cases(folder, skip_bad=config.skip_bad))
-        prepared = _resolve(split, cases, _hashes(cases))
+        prepared = _resolve(split, cases, image_hashes(cases))
+        _refuse_changed_masks(prepared)
     else:
-        prepared = _split_and_check(folder, config, reporter)
+        prepared = _with_mask_hashes(_split_and_check(folder, config, reporter))
     parts = prepared.parts
     num_labelled = len(parts["train_labelled"])
     reporter.say(
@@ -68,6 +68,23 @@ def prepare(
         f"images to train on, {len(parts['val'])} to validate, {len(parts['test'])} to test"
     )
     return prepared
+
+
+def _refuse_changed_masks(prepared: Prepared) -> None:
+    """Masks of test images are left to the evaluation, which reads them first."""
+    parts = prepared.parts
+    cases = [*parts["train_labelled"], *parts["val"]]
+    changed = changed_masks(prepared.split.mask_hashes, cases)
+    if changed:
+        lines = limited(
+            f"{path}: not the same mask as at the start of the run." for path in changed
+        )
+        raise DataError(lines, "Restore the masks, or train anew with another --out.")
+
+
+def _with_mask_hashes(prepared: Prepared) -> Prepared:
+    masked = [case for name in MASKED_PARTS for case in prepared.parts[name]]
+    return replace(prepared, split=replace(prepared.split, mask_hashes=mask_hashes(masked)))
 
 
 def _find(folder: Path) -> Found:
@@ -174,23 +191,3 @@ def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> 
     if not parts["train_labelled"]:
         raise InputError("No training image is labelled: add masks, or raise --labelled.")
     return Prepared(split, parts)
-
-
-def _hashes(cases: Sequence[Case]) -> dict[str, str]:
-    problems: list[str] = []
-    hashes = {}
-    for case, result in zip(cases, map_files(_hash_or_problems, cases), strict=True):
-        if isinstance(result, str):
-            hashes[case.id] = result
-        else:
-            problems.extend(result)
-    if problems:
-        raise DataError(problems)
-    return hashes
-
-
-def _hash_or_problems(case: Case) -> str | Sequence[str]:
-    try:
-        return content_hash(case.image)
-    except DataError as error:
-        return error.problems

@@ -28,8 +28,9 @@ _MAX_NAMED = 20
 _KINDS: dict[str, type] = {
     **dict.fromkeys((*PARTS, "left_out"), list),
     **dict.fromkeys(("seed", "draw"), int),
-    "hashes": dict,
+    **dict.fromkeys(("hashes", "mask_hashes"), dict),
 }
+_OPTIONAL = ("hashes", "mask_hashes", "left_out")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Split:
         seed: Of the train/val/test split.
         draw: Which choice of labelled cases.
         hashes: By case id, SHA-256 of the image file when the split was drawn.
+        mask_hashes: By case id, SHA-256 of each mask that was opened when a training started.
         left_out: Images without a mask that share a group, or a folder, with val or test: they can
             neither be scored nor be trained on without a leak.
     """
@@ -55,6 +57,7 @@ class Split:
     seed: int
     draw: int
     hashes: dict[str, str] = field(default_factory=dict)
+    mask_hashes: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -74,12 +77,15 @@ class Split:
 
     def without(self, case_ids: Collection[str]) -> Split:
         """The split of the other cases."""
-        kept = {
+        kept: dict[str, Any] = {
             name: tuple(i for i in getattr(self, name) if i not in case_ids)
             for name in (*PARTS, "left_out")
         }
-        hashes = {i: digest for i, digest in self.hashes.items() if i not in case_ids}
-        return dataclasses.replace(self, **kept, hashes=hashes)  # type: ignore[arg-type]
+        kept |= {
+            name: {i: d for i, d in getattr(self, name).items() if i not in case_ids}
+            for name in ("hashes", "mask_hashes")
+        }
+        return dataclasses.replace(self, **kept)
 
     def to_json(self) -> str:
         """The split as JSON text."""
@@ -87,7 +93,7 @@ class Split:
 
     @classmethod
     def from_json(cls, text: str) -> Split:
-        """Read what `to_json` wrote; `hashes` and `left_out` may be missing.
+        """Read what `to_json` wrote; hashes and `left_out` may be missing.
 
         Raises:
             DataError: Not JSON, a missing or wrong entry, or a case in two places.
@@ -343,7 +349,7 @@ def _content_problems(content: Mapping[str, Any]) -> list[str]:
     problems = [
         f"split: {name} is missing. Add it, or draw the split anew."
         for name in _KINDS
-        if name not in content and name not in ("hashes", "left_out")
+        if name not in content and name not in _OPTIONAL
     ]
     for name, kind in _KINDS.items():
         value = content.get(name, kind())
