@@ -11,17 +11,18 @@ import crosslevel
 
 SOURCE = Path(crosslevel.__file__).parent
 FLOORS = [
-    {"errors", "types", "files", "memory"},
+    {"errors", "types", "files", "memory", "windows"},
     {"config", "console", "tiles"},
     {"losses", "metrics", "overlay", "precision"},
     {"data"},
-    {"models"},
-    {"methods", "model_folder", "run_folder", "checkpoints", "recipe"},
-    {"inference", "gradients"},
+    {"models", "targets"},
+    {"methods", "model_folder", "run_folder", "checkpoints", "recipe", "exported", "quantisation"},
+    {"runtimes", "gradients"},
+    {"inference"},
     {"optimisation"},
     {"budget"},
     {"training", "evaluation", "prediction"},
-    {"report"},
+    {"report", "export"},
     {"demo", "benchmark"},
     {"commands"},
     {"cli"},
