@@ -37,7 +37,7 @@ fuzz: $(VENV)/.dev
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py
 
-bench: $(VENV)/.demo
+bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:
@@ -51,7 +51,7 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,export]"
 	touch $@
 
 $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt

@@ -9,6 +9,7 @@ from crosslevel.config import ModelConfig
 from crosslevel.inference import Segmenter, write_mask
 from crosslevel.model_folder import ModelCard
 from crosslevel.models.segmenter import build_segmentation_net
+from crosslevel.runtimes import ImagesToProbabilities, TorchRuntime
 
 MODEL = ModelConfig(widths=(4, 8))
 
@@ -16,7 +17,8 @@ MODEL = ModelConfig(widths=(4, 8))
 def segmenter(*, flips=False):
     torch.manual_seed(0)
     card = ModelCard(method="supervised", model=MODEL, classes=["lesion"], num_channels=1, size=32)
-    return Segmenter(build_segmentation_net(MODEL, 1), card, flips=flips)
+    module = ImagesToProbabilities(build_segmentation_net(MODEL, 1))
+    return Segmenter(TorchRuntime(module), card, flips=flips)
 
 
 @pytest.fixture

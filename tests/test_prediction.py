@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosslevel import prediction
+from crosslevel import inference, prediction
+from crosslevel.cli import main
 from crosslevel.data import reading
 from crosslevel.inference import Segmenter
 from crosslevel.prediction import Outputs, predict
+from crosslevel.runtimes import LARGEST_BATCH
 from crosslevel.training import train
 from tiny import tiny_config
 
@@ -97,6 +99,49 @@ def test_predict__never_takes_an_image_below_out_for_input(run, tmp_path):
         assert predict(run.path, [tmp_path], tmp_path / "masks").num_written == 1
 
 
+def test_predict__names_what_it_does_not_read(run, tmp_path, capsys):
+    images = tmp_path / "in"
+    write_image(images / "deep" / "a.png", 32, 32)
+    for name in ("b.dcm", "deep/c.dcm", "deep/notes.txt", ".hidden", "Thumbs.db"):
+        (images / name).write_text("other")
+    words = ["predict", str(run.path), str(images), "--out", str(images / "masks")]
+    for _ in range(2):
+        assert main(words) == 0
+        said = capsys.readouterr().err
+        assert f"warning: {images}/b.dcm: and 2 more are not used (2 .dcm, 1 .txt)." in said
+        assert "Done: 1 masks" in said
+    (images / "deep" / "a.png").unlink()
+    shutil.rmtree(images / "masks")
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"{images}: no image there." in said
+    assert "and 2 more are not used" in said
+
+
+def test_predict__a_window_of_the_image_s_size_equals_the_whole_image(run, lesions, tmp_path):
+    outputs = Outputs(probabilities=True)
+    found = []
+    for slides in (False, True):
+        out = tmp_path / str(slides)
+        predict(run.path, lesions / "images", out, outputs=outputs, sliding_window=slides)
+        probabilities = sorted(out.glob("*_probability.png"))
+        found.append(np.stack([np.asarray(Image.open(p)) / 65535 for p in probabilities]))
+    assert len(found[0]) == 24
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+
+
+def test_predict__a_sliding_window_does_not_shrink_the_image(run, tmp_path):
+    image = write_image(tmp_path / "in" / "x.png", 100, 90)
+    outputs = Outputs(overlay=True, probabilities=True)
+    predict(run.path, image, tmp_path / "out", outputs=outputs, sliding_window=True)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    written = np.asarray(Image.open(tmp_path / "out" / "x_probability.png")) / 65535
+    segmenter = Segmenter.load(run.path, sliding_window=True)
+    np.testing.assert_allclose(written, segmenter.probabilities(image)[0], atol=1e-4)
+    corner = Segmenter.load(run.path).probabilities(np.asarray(Image.open(image))[:32, :32].copy())
+    np.testing.assert_allclose(written[:8, :8], corner[0, :8, :8], atol=1e-4)
+
+
 def test_predict__nothing_there(run, tmp_path):
     with pytest.raises(ValueError, match="no image there"):
         predict(run.path, [tmp_path / "nowhere"], tmp_path / "out")
@@ -108,7 +153,7 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
     read: list[Any] = []
     written: list[int] = []
     most: list[int] = []
-    original_write = prediction._write
+    original_write = inference.write_mask
 
     def count_read(path):
         read.append(path)
@@ -116,13 +161,13 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
         return reading.read_image(path)
 
     def count_write(*args):
-        written.append(1)
         original_write(*args)
+        written.append(1)
 
     monkeypatch.setattr(prediction, "read_image", count_read)
-    monkeypatch.setattr(prediction, "_write", count_write)
+    monkeypatch.setattr(prediction, "write_mask", count_write)
     predict(run.path, [tmp_path / "in"], tmp_path / "out")
-    assert max(most) <= 2 * prediction.BATCH_SIZE
+    assert max(most) <= 2 * prediction.AHEAD + LARGEST_BATCH < 40
 
 
 def test_segmenter__from_a_copied_model_folder_alone(run, lesions, tmp_path):

@@ -22,13 +22,16 @@ from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError, RunError
 from crosslevel.files import write_text
-from crosslevel.inference import Probabilities, Segmenter, write_mask
+from crosslevel.inference import Segmenter, write_mask
 from crosslevel.metrics import CaseScore, score_case, to_classes
 from crosslevel.run_folder import RunFolder, describe_environment
+from crosslevel.runtimes import Probabilities, RuntimeName
 from crosslevel.types import Case, Classes
 
 Subset = Literal["test", "val", "all"]
 MetricSize = Literal["original", "input"]
+THE_SCORE = "scores-test-original"
+"""What lies in the run folder itself; other scores have a folder of this kind of name in it."""
 IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
 
 
@@ -63,6 +66,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     subset: Subset = "test",
     metric_size: MetricSize = "original",
     flips: bool = False,
+    runtime: RuntimeName = "torch",
     out: Path | str | None = None,
     allow_overlap: bool = False,
     reporter: Reporter | None = None,
@@ -75,8 +79,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask.
         metric_size: Score at each mask's own size, or at the network's input size (the paper).
         flips: Average each prediction over the image's mirror images.
+        runtime: What computes (see `load_runtime`); a run's own score is PyTorch's.
         out: Folder for the files. If left out, the run folder for the test part at original size,
-            else `scores-SUBSET-SIZE` in it, with `-flips` if so.
+            else `scores-SUBSET-SIZE` in it, with `-flips` and the runtime if so.
         allow_overlap: Score images the run was trained on, too; the summary says how many.
         reporter: Who tells the user; silent if left out.
 
@@ -97,8 +102,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     config = folder.config()
-    segmenter = Segmenter.load(folder.path, flips=flips)
-    data = Path(data) if data else _own_data(folder)
+    segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
+    data = Path(data) if data else own_data(folder)
     split = Split.load(folder.split_file)
     cases = _choose(data, split, subset, skip_bad=config.skip_bad)
     seen = _trained_on(cases, split)
@@ -114,9 +119,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             f"warning: {len(other_masks)} masks are not those of the training's start (the first "
             f"is {other_masks[0]}): do not compare these scores with scores of the masks before."
         )
-    is_the_score = subset == "test" and metric_size == "original" and not flips
     name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
-    beside = folder if is_the_score else RunFolder(folder.path / name)
+    name += "" if runtime == "torch" else f"-{runtime}"
+    beside = folder if name == THE_SCORE else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
     scoring = _Scoring(segmenter, config.mask_classes, metric_size)
     with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
@@ -139,6 +144,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,
         "flips": flips,
+        "runtime": segmenter.runtime.name,
         "method": segmenter.card.method,
         "model": str(folder.path),
         "data": str(data),
@@ -193,7 +199,12 @@ def _choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool) -> list
     return chosen
 
 
-def _own_data(folder: RunFolder) -> Path:
+def own_data(folder: RunFolder) -> Path:
+    """Where the data of a run are.
+
+    Raises:
+        InputError: If they are not there any more.
+    """
     recorded = folder.environment().get("data")
     if not recorded or not Path(recorded).exists():
         raise InputError(f"The data of {folder.path} is not at {recorded}: name it with --data.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,75 +11,80 @@ import numpy as np
 import PIL.Image
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn.functional import interpolate
 
-from crosslevel.data.preprocess import normalise, resize_image
+from crosslevel.data.preprocess import resize_image
 from crosslevel.data.reading import read_image
 from crosslevel.files import atomic_file
-from crosslevel.losses.probability import to_probabilities
 from crosslevel.metrics import to_classes
-from crosslevel.model_folder import ModelCard, load_model
-from crosslevel.models.segmenter import SegmentationNet
-from crosslevel.precision import pick_device
+from crosslevel.model_folder import ModelCard, load_card
 from crosslevel.run_folder import RunFolder
+from crosslevel.runtimes import Image, Probabilities, Runtime, RuntimeName, load_runtime
+from crosslevel.windows import window_bands
 
-Image = NDArray[np.uint8]
-Probabilities = NDArray[np.float32]
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
-"""Axes along which the four test-time views are flipped; the first is the image itself."""
+"""Axes of (…, H, W) along which the four test-time views are flipped; the first is the image."""
 
 
 class Segmenter:
     """A trained network with all it takes to use it.
 
     Args:
-        net: The network.
+        runtime: What computes probabilities.
         card: How images are prepared and classes are told.
-        device: Where to compute; a CUDA device if there is one, else the CPU.
         flips: Average over the image and its mirror images, four passes instead of one.
+        sliding_window: Look at the image at its own scale, window by window, instead of resizing
+            it to the network's size.
 
     Example:
         >>> from crosslevel.config import ModelConfig
         >>> from crosslevel.models.segmenter import build_segmentation_net
+        >>> from crosslevel.runtimes import ImagesToProbabilities, TorchRuntime
         >>> model = ModelConfig(widths=(4, 8))
         >>> card = ModelCard(method="supervised", model=model, classes=["lesion"],
         ...                  num_channels=1, size=32)
-        >>> segmenter = Segmenter(build_segmentation_net(model, 1), card)
+        >>> module = ImagesToProbabilities(build_segmentation_net(model, 1))
+        >>> segmenter = Segmenter(TorchRuntime(module), card)
         >>> segmenter.predict(np.zeros((50, 70, 3), np.uint8)).shape
         (50, 70)
     """
 
     def __init__(
         self,
-        net: SegmentationNet,
+        runtime: Runtime,
         card: ModelCard,
-        device: torch.device | None = None,
         *,
         flips: bool = False,
+        sliding_window: bool = False,
     ) -> None:
+        self.runtime = runtime
         self.card = card
         self.flips = flips
-        self.device = device or pick_device()
-        net = net.to(self.device)
-        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.net: SegmentationNet = net.eval()
+        self.sliding_window = sliding_window
 
     @classmethod
-    def load(cls, run: str | Path, *, flips: bool = False) -> Segmenter:
+    def load(
+        cls,
+        run: str | Path,
+        *,
+        flips: bool = False,
+        sliding_window: bool = False,
+        runtime: RuntimeName = "auto",
+    ) -> Segmenter:
         """The best segmenter of a run folder (or a model folder by itself).
 
         Args:
             run: The folder.
             flips: As of the class.
+            sliding_window: As of the class.
+            runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
 
         Raises:
-            InputError: If there is no model, or it cannot be read.
+            InputError: If there is no model, it cannot be read, or the runtime cannot be used.
         """
-        folder = Path(run)
-        has_card = (folder / "model.json").is_file()
-        net, card = load_model(folder if has_card else RunFolder(folder).model_folder)
-        return cls(net, card, flips=flips)
+        folder = model_folder(run)
+        loaded = load_runtime(folder, runtime)
+        return cls(loaded, load_card(folder), flips=flips, sliding_window=sliding_window)
 
     def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
         """Class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
@@ -94,41 +99,60 @@ class Segmenter:
         array = image if isinstance(image, np.ndarray) else read_image(Path(image))
         return next(self.stream([array]))
 
-    def stream(self, images: Iterable[Image], batch_size: int = 8) -> Iterator[Probabilities]:
+    def stream(self, images: Iterable[Image]) -> Iterator[Probabilities]:
         """Probabilities (C, H, W) of many images of any sizes, at most a batch in memory."""
-        for batch, small in self._batches(images, batch_size):
-            for image, probability in zip(batch, small, strict=True):
-                yield _at_size(probability, image.shape[:2])
+        if self.sliding_window:
+            yield from (np.concatenate(list(self.bands(image)), axis=1) for image in images)
+            return
+        for batch in _batches(images, self.runtime.batch_size):
+            small = [resize_image(image, self.card.size) for image in batch]
+            for image, probability in zip(batch, self.forward(small), strict=True):
+                yield at_size(probability, image.shape[:2])
 
-    def stream_small(self, images: Iterable[Image], batch_size: int = 8) -> Iterator[Probabilities]:
+    def stream_small(self, images: Iterable[Image]) -> Iterator[Probabilities]:
         """As `stream`, but (C, size, size): what the network itself puts out."""
-        for _, small in self._batches(images, batch_size):
-            yield from (probability.numpy() for probability in small)
+        for batch in _batches(images, self.runtime.batch_size):
+            yield from self.forward([resize_image(image, self.card.size) for image in batch])
 
-    @torch.inference_mode()
-    def _batches(
-        self, images: Iterable[Image], batch_size: int
-    ) -> Iterator[tuple[list[Image], Tensor]]:
-        remaining = iter(images)
-        while batch := list(islice(remaining, batch_size)):
-            small = np.stack([resize_image(image, self.card.size) for image in batch])
-            images_now = normalise(torch.from_numpy(small).to(self.device))
-            yield batch, self._forward(images_now).cpu()
+    def bands(self, image: Image) -> Iterator[Probabilities]:
+        """Probabilities (C, rows, W) of one image by a sliding window, from the top."""
+        return window_bands(image, self.card.size, self.forward, self.runtime.batch_size)
 
-    def _forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Sequence[Image]) -> Probabilities:
+        """Probabilities (B, C, size, size) of B images that are (size, size, 3) already."""
+        batch = np.stack(images)
         axes = MIRRORS if self.flips else MIRRORS[:1]
-        views = [to_probabilities(self.net(images.flip(a))).flip(a) for a in axes]
-        return torch.stack(views).mean(dim=0)
+        views = [np.flip(self.runtime(_flip_images(batch, a)), a) for a in axes]
+        mean: Probabilities = views[0] if len(views) == 1 else np.mean(views, axis=0)
+        return mean
+
+
+def model_folder(run: str | Path) -> Path:
+    """The folder of the model itself, of a run folder or given as such."""
+    folder = Path(run)
+    return folder if (folder / "model.json").is_file() else RunFolder(folder).model_folder
+
+
+def at_size(probability: Probabilities, size: tuple[Any, ...]) -> Probabilities:
+    """(C, S, S) → (C, H, W), bilinear."""
+    enlarged = interpolate(torch.from_numpy(probability)[None], size=size, mode="bilinear")
+    array: Probabilities = enlarged[0].numpy()
+    return array
 
 
 def write_mask(path: Path, classes: NDArray[np.uint8], num_channels: int) -> None:
     """A PNG of class indices (H, W); of a binary task (one channel) 0 and 255."""
     drawn = classes * np.uint8(255) if num_channels == 1 else classes
-    with atomic_file(path) as file:
-        PIL.Image.fromarray(drawn).save(file, format="PNG")
+    with atomic_file(path) as file:  # masks compress well at any level; 1 takes half the time
+        PIL.Image.fromarray(drawn).save(file, format="PNG", compress_level=1)
 
 
-def _at_size(probability: Tensor, size: tuple[Any, ...]) -> Probabilities:
-    resized = interpolate(probability[None], size=size, mode="bilinear", align_corners=False)
-    array: Probabilities = resized[0].numpy()
-    return array
+def _batches(images: Iterable[Image], size: int) -> Iterator[list[Image]]:
+    remaining = iter(images)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _flip_images(batch: Image, axes: tuple[int, ...]) -> Image:
+    """(B, H, W, 3) flipped along the axes that (…, H, W) would be."""
+    return np.ascontiguousarray(np.flip(batch, tuple(axis - 1 for axis in axes)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -72,6 +74,22 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
     write_text(folder / "model.json", json.dumps(asdict(card), indent=2) + "\n")
 
 
+def load_card(folder: Path) -> ModelCard:
+    """What `model.json` says.
+
+    Raises:
+        InputError: If it is missing, damaged, or of another version.
+    """
+    file = folder / "model.json"
+    with _reading(folder):
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise InputError(f"{file} is no model card: it has over {MAX_CARD_BYTES} bytes.")
+        card = from_dict(ModelCard, json.loads(file.read_text()), where=str(file))
+    if card.format != FORMAT:
+        raise InputError(f"{file} has format {card.format}; this version reads {FORMAT}.")
+    return card
+
+
 def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:
     """The network, in evaluation mode, and its card.
 
@@ -81,28 +99,30 @@ def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:
     Raises:
         InputError: If a file is missing, damaged, or does not fit the other.
     """
-    card_file, weights_file = folder / "model.json", folder / "model.safetensors"
-    try:
-        if card_file.stat().st_size > MAX_CARD_BYTES:
-            raise InputError(f"{card_file} is no model card: it has over {MAX_CARD_BYTES} bytes.")
-        card = from_dict(ModelCard, json.loads(card_file.read_text()), where=str(card_file))
-        if card.format != FORMAT:
-            raise InputError(f"{card_file} has format {card.format}; this version reads {FORMAT}.")
+    card = load_card(folder)
+    weights_file = folder / "model.safetensors"
+    with _reading(folder):
         weights = load(weights_file.read_bytes())
+    net = _described(card, folder / "model.json")
+    _check_fit(net, weights, weights_file)
+    net.load_state_dict(weights, assign=True)
+    return net.eval(), card
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Name the folder in whatever goes wrong inside."""
+    try:
+        yield
     except FileNotFoundError as error:
-        missing = card_file if not card_file.is_file() else weights_file
         raise InputError(
-            f"{folder} holds no trained model ({missing.name} is missing): "
+            f"{folder} holds no trained model ({Path(error.filename).name} is missing): "
             "train first, or let the first epoch finish."
         ) from error
     except InputError:
         raise
     except (OSError, ValueError, KeyError, RecursionError, SafetensorError) as error:
         raise InputError(f"The model in {folder} cannot be read: {error}") from error
-    net = _described(card, card_file)
-    _check_fit(net, weights, weights_file)
-    net.load_state_dict(weights, assign=True)
-    return net.eval(), card
 
 
 def _described(card: ModelCard, card_file: Path) -> SegmentationNet:

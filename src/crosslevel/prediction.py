@@ -1,28 +1,37 @@
-"""Prediction: a trained segmenter and images become masks (and more) on disk, batch by batch."""
+"""Prediction: a trained segmenter and images become masks (and more) on disk.
+
+Threads read ahead and write behind while the network computes; what is in memory is bounded.
+"""
 
 from __future__ import annotations
 
-import glob
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from crosslevel.console import Reporter
-from crosslevel.data.layouts import IMAGE_SUFFIXES
+from crosslevel.data.preprocess import resize_image
 from crosslevel.data.reading import read_image
-from crosslevel.errors import DataError, InputError
+from crosslevel.errors import DataError
 from crosslevel.files import atomic_file
-from crosslevel.inference import Probabilities, Segmenter, write_mask
+from crosslevel.inference import Segmenter, at_size, write_mask
 from crosslevel.metrics import to_classes
-from crosslevel.overlay import draw_outlines
+from crosslevel.runtimes import Probabilities, RuntimeName
+from crosslevel.targets import find_targets
 
-BATCH_SIZE = 8
+AHEAD = 4
+"""Images that are being read, and as many that are being written, each by a thread."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,15 @@ class Prediction:
     problems: list[str]
 
 
-def predict(
+def predict(  # noqa: PLR0913 - the options of the command
     run: Path | str,
     images: str | Path | Sequence[str | Path],
     out: Path | str,
     *,
     outputs: Outputs | None = None,
     flips: bool = False,
+    sliding_window: bool = False,
+    runtime: RuntimeName = "auto",
     reporter: Reporter | None = None,
 ) -> Prediction:
     """Write one mask for each image, as `<name>.png` at the image's own size.
@@ -71,99 +82,148 @@ def predict(
         out: Folder to write into.
         outputs: What else to write.
         flips: Average each prediction over the image's mirror images.
+        sliding_window: Look at each image at its own scale, window by window, instead of resizing
+            it; for segmenters that were trained on crops.
+        runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
         reporter: Who tells the user; silent if left out.
 
     Returns:
         How many were written and which images could not be read.
 
     Raises:
-        InputError: If there is no model, no image, or two images would get one name.
+        InputError: If there is no model, no image, two images would get one name, or the runtime
+            cannot be used.
     """
     reporter = reporter or Reporter(quiet=True)
-    segmenter = Segmenter.load(run, flips=flips)
-    named = [images] if isinstance(images, str | Path) else images
-    targets = find_images(named, Path(out))
+    segmenter = Segmenter.load(run, flips=flips, sliding_window=sliding_window, runtime=runtime)
+    targets = find_targets([images] if isinstance(images, str | Path) else images, Path(out))
+    for warning in targets.warnings:
+        reporter.say(f"warning: {warning}")
+    reporter.say(f"Computing with {segmenter.runtime.name}")
+    work = _Work(segmenter, outputs or Outputs(), targets.masks)
+    ahead = 1 if sliding_window else AHEAD
     problems: list[str] = []
-    paths = list(targets)
-    with ThreadPoolExecutor() as pool, reporter.task("Predicting", len(paths)) as advance:
-        for start in range(0, len(paths), BATCH_SIZE):
-            part = paths[start : start + BATCH_SIZE]
-            loaded = dict(_read(part, pool, problems))
-            probabilities = segmenter.stream(loaded.values(), BATCH_SIZE)
-            for path, probability in zip(loaded, probabilities, strict=True):
-                _write(targets[path], loaded[path], probability, segmenter, outputs or Outputs())
-            advance(len(part))
-    return Prediction(len(paths) - len(problems), problems)
+    with (
+        ThreadPoolExecutor(ahead) as readers,
+        ThreadPoolExecutor(ahead) as writers,
+        reporter.task("Predicting", len(targets.masks)) as advance,
+    ):
+        loading = _ahead(readers, work.load, targets.masks, ahead)
+        drawn = work.draw_all(_readable(loading, problems))
+        for written in _ahead(writers, work.write, drawn, ahead):
+            written.result()
+            advance()
+        advance(len(problems))
+    return Prediction(len(targets.masks) - len(problems), problems)
 
 
-def find_images(images: Sequence[str | Path], out: Path) -> dict[Path, Path]:
-    """Each image that files, folders and patterns name, with the mask to be written for it.
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An image that was read.
 
-    Files below `out` are masks written before, not images.
-
-    Raises:
-        InputError: If one of them names no image, or two images would get one mask.
+    Attributes:
+        path: Its file.
+        size: Height and width.
+        small: (S, S, 3), None with a sliding window.
+        whole: (H, W, 3), only kept if a window slides over it or it is drawn on.
     """
-    targets: dict[Path, Path] = {}
-    for name in images:
-        found = [(p, r) for p, r in _expand(str(name)) if out.resolve() not in _real(p).parents]
-        if not found:
-            raise InputError(f"{name}: no image there. Give image files, folders or patterns.")
-        for path, relative in found:
-            targets[path] = (out / relative).with_suffix(".png")
-    taken: dict[Path, Path] = {}
-    for path, target in targets.items():
-        if target in taken:
-            raise InputError(f"The masks of {taken[target]} and {path} would both be {target}.")
-        taken[target] = path
-    return targets
+
+    path: Path
+    size: tuple[int, int]
+    small: NDArray[np.uint8] | None
+    whole: NDArray[np.uint8] | None
 
 
-def _real(path: Path) -> Path:
-    """Where links lead; those that lead to themselves are left as they are."""
-    return Path(os.path.realpath(path))
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What is written for an image.
+
+    Attributes:
+        target: File of the mask.
+        mask: (H, W) class indices.
+        foreground: (H, W) probability, 65 535 = 1, if asked for.
+        beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
+    """
+
+    target: Path
+    mask: NDArray[np.uint8]
+    foreground: NDArray[np.uint16] | None
+    beneath: NDArray[np.uint8] | None
 
 
-def _expand(name: str) -> list[tuple[Path, Path]]:
-    path = Path(name)
-    if path.is_file():
-        return [(path, Path(path.name))]
-    if path.is_dir():
-        return [
-            (inner, inner.relative_to(path))
-            for inner in sorted(path.rglob("*"))
-            if inner.suffix.lower() in IMAGE_SUFFIXES and not inner.is_dir()
-        ]
-    matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
-    return [(match, Path(match.name)) for match in matches if match.is_file()]
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The three parts of the work on an image: `load`, `draw_all` and `write`."""
+
+    segmenter: Segmenter
+    outputs: Outputs
+    masks: dict[Path, Path]
+
+    def load(self, path: Path) -> _Loaded:
+        image = read_image(path)
+        height, width, _ = image.shape
+        slides = self.segmenter.sliding_window
+        small = None if slides else resize_image(image, self.segmenter.card.size)
+        whole = image if slides or self.outputs.overlay else None
+        return _Loaded(path, (height, width), small, whole)
+
+    def draw_all(self, images: Iterator[_Loaded]) -> Iterator[_Drawn]:
+        if self.segmenter.sliding_window:
+            for image in images:
+                assert image.whole is not None, "a window slides over the whole image"
+                yield self._draw(image, self.segmenter.bands(image.whole))
+            return
+        while batch := list(islice(images, self.segmenter.runtime.batch_size)):
+            small = self.segmenter.forward([i.small for i in batch if i.small is not None])
+            for image, probability in zip(batch, small, strict=True):
+                yield self._draw(image, [at_size(probability, image.size)])
+
+    def _draw(self, image: _Loaded, bands: Iterable[Probabilities]) -> _Drawn:
+        masks, foregrounds = [], []
+        for probability in bands:
+            masks.append(to_classes(probability, self.segmenter.card.threshold))
+            if self.outputs.probabilities:
+                foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
+                foregrounds.append((foreground * 65535).round().astype(np.uint16))
+        return _Drawn(
+            self.masks[image.path],
+            np.concatenate(masks),
+            np.concatenate(foregrounds) if foregrounds else None,
+            image.whole if self.outputs.overlay else None,
+        )
+
+    def write(self, drawn: _Drawn) -> None:
+        target = drawn.target
+        write_mask(target, drawn.mask, self.segmenter.card.num_channels)
+        if drawn.beneath is not None:
+            from crosslevel.overlay import draw_outlines  # SciPy takes its time to load
+
+            picture = Image.fromarray(draw_outlines(drawn.beneath, drawn.mask))
+            _save(target.with_name(f"{target.stem}_overlay.jpg"), picture, "JPEG")
+        if drawn.foreground is not None:
+            grey = Image.fromarray(drawn.foreground)
+            _save(target.with_name(f"{target.stem}_probability.png"), grey, "PNG")
 
 
-def _read(
-    paths: Sequence[Path], pool: ThreadPoolExecutor, problems: list[str]
-) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
-    for path, future in [(path, pool.submit(read_image, path)) for path in paths]:
+def _readable(loading: Iterable[Future[_Loaded]], problems: list[str]) -> Iterator[_Loaded]:
+    for image in loading:
         try:
-            yield path, future.result()
+            yield image.result()
         except DataError as error:
             problems.append(str(error))
 
 
-def _write(
-    target: Path,
-    image: NDArray[np.uint8],
-    probability: Probabilities,
-    segmenter: Segmenter,
-    outputs: Outputs,
-) -> None:
-    mask = to_classes(probability, segmenter.card.threshold)
-    write_mask(target, mask, segmenter.card.num_channels)
-    if outputs.overlay:
-        picture = Image.fromarray(draw_outlines(image, mask))
-        _save(target.with_name(f"{target.stem}_overlay.jpg"), picture, "JPEG")
-    if outputs.probabilities:
-        foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
-        grey = Image.fromarray((foreground * 65535).round().astype(np.uint16))
-        _save(target.with_name(f"{target.stem}_probability.png"), grey, "PNG")
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
+) -> Iterator[Future[R]]:
+    """The work on each item in order, at most so many of them begun and not yet taken."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        if len(begun) == most:
+            yield begun.popleft()
+        begun.append(pool.submit(work, item))
+    while begun:
+        yield begun.popleft()
 
 
 def _save(path: Path, picture: Image.Image, kind: str) -> None:

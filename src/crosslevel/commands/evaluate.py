@@ -33,6 +33,12 @@ def configure(parser: ArgumentParser) -> None:
         "--flips", action="store_true", help="average over mirror images; four times the work"
     )
     parser.add_argument(
+        "--runtime",
+        type=Literal["auto", "torch", "onnx", "openvino"],
+        default="torch",
+        help="what computes; onnx and openvino score what `export` wrote",
+    )
+    parser.add_argument(
         "--allow_overlap", action="store_true", help="score images the run was trained on, too"
     )
     parser.add_argument("--out", type=Path | None, help="folder for the scores")
@@ -57,6 +63,7 @@ def run(arguments: Namespace) -> None:
         subset=arguments.subset,
         metric_size=arguments.metric_size,
         flips=arguments.flips,
+        runtime=arguments.runtime,
         out=arguments.out,
         allow_overlap=arguments.allow_overlap,
         reporter=reporter,

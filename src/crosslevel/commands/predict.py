@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
 EXAMPLE = """\
 examples:
   crosslevel predict runs/first new_images --out masks
-  crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay"""
+  crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay
+  crosslevel export runs/first --format openvino    # predict is faster after it"""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -23,6 +25,17 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--flips", action="store_true", help="average over mirror images; four times the work"
+    )
+    parser.add_argument(
+        "--sliding_window",
+        action="store_true",
+        help="look at large images at their own scale; for segmenters trained on crops",
+    )
+    parser.add_argument(
+        "--runtime",
+        type=Literal["auto", "torch", "onnx", "openvino"],
+        default="auto",
+        help="what computes; auto is the fastest that is installed and was exported",
     )
     parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
 
@@ -40,6 +53,8 @@ def run(arguments: Namespace) -> int:
         arguments.out,
         outputs=outputs,
         flips=arguments.flips,
+        sliding_window=arguments.sliding_window,
+        runtime=arguments.runtime,
         reporter=reporter,
     )
     for problem in result.problems:

@@ -134,7 +134,9 @@ def images_and_masks(folder: Folder) -> Found | None:
     found = _pair(images[0], masks[0])
     if images[0] is folder:
         return found
-    return replace(found, warnings=[*_passed_over(folder.path, folder.images), *found.warnings])
+    return replace(
+        found, warnings=[*describe_passed_over(folder.path, folder.images), *found.warnings]
+    )
 
 
 def isic_2018(folder: Folder) -> Found | None:
@@ -224,7 +226,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _passed_over(path: Path, names: Collection[str]) -> list[str]:
+def describe_passed_over(path: Path, names: Collection[str]) -> list[str]:
     """A warning that these entries of a folder are not used, if there are any."""
     if not names:
         return []
@@ -302,7 +304,9 @@ def _pair(images: Folder, masks: Folder) -> Found:
         mask = masks.path / mask_of[stem] if stem in mask_of else None
         found.cases.append(Case(stem, images.path / name, mask))
     unused = {images.path: _unused(images, masks), masks.path: _unused(masks, images)}
-    found.warnings.extend(line for path in unused for line in _passed_over(path, unused[path]))
+    found.warnings.extend(
+        line for path in unused for line in describe_passed_over(path, unused[path])
+    )
     return found
 
 

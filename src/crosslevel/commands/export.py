@@ -1,0 +1,60 @@
+"""Write a trained segmenter for ONNX Runtime, OpenVINO or TorchScript; predict finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser, Namespace
+
+EXAMPLE = """\
+examples:
+  crosslevel export runs/first --format openvino --precision int8
+  crosslevel export runs/first --format onnx --out shipped"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options."""
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument(
+        "--format",
+        type=Literal["onnx", "openvino", "torchscript"],
+        default="onnx",
+        help="torchscript is for other programs; predict does not load it",
+    )
+    parser.add_argument(
+        "--precision",
+        type=Literal["fp32", "int8"],
+        default="fp32",
+        help="int8 is faster on most CPUs; calibrated on training images",
+    )
+    parser.add_argument("--out", type=Path | None, help="folder; RUN/model/exported if left out")
+    parser.add_argument("--data", type=Path | None, help="images; those of the run if left out")
+    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+
+
+def run(arguments: Namespace) -> None:
+    """Export, and say what it costs in Dice."""
+    from crosslevel.console import Reporter
+    from crosslevel.export import export
+    from crosslevel.exported import TOLERANCE
+
+    reporter = Reporter()
+    done = export(
+        arguments.run,
+        arguments.format,
+        arguments.precision,
+        out=arguments.out,
+        data=arguments.data,
+        reporter=reporter,
+    )
+    record = done.record
+    reporter.say(
+        f"Dice on {record.num_images} validation images: {record.dice_original:.2f} as trained, "
+        f"{record.dice_exported:.2f} exported"
+    )
+    if not record.is_faithful:
+        reporter.say(
+            f"Warning: they differ by more than {TOLERANCE}, so predict does not use this file."
+        )
+    reporter.say(f"Done: {done.file}")

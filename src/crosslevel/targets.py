@@ -1,0 +1,86 @@
+"""Which images files, folders and patterns name, and where the mask of each is written."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosslevel.data.layouts import IMAGE_SUFFIXES, OF_THE_SYSTEM, describe_passed_over
+from crosslevel.errors import InputError, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is to be predicted.
+
+    Attributes:
+        masks: Each image, with the mask to be written for it.
+        warnings: One line for each folder in which files were passed over.
+    """
+
+    masks: dict[Path, Path]
+    warnings: list[str]
+
+
+def find_targets(images: Sequence[str | Path], out: Path) -> Targets:
+    """Each image that files, folders and patterns name, with the mask to be written for it.
+
+    Of a folder, files with the extension of an image are taken, those of its sub-folders too.
+    Files below `out` are masks written before, not images.
+
+    Raises:
+        InputError: If one of them names no image, or two images would get one mask.
+    """
+    masks: dict[Path, Path] = {}
+    warnings: list[str] = []
+    real_out = _real(out)
+    for name in images:
+        files = [(p, below) for p, below in _files(str(name)) if real_out not in _real(p).parents]
+        others = []
+        if Path(name).is_dir():
+            others = [str(b) for p, b in files if not (_is_image(p) or _is_of_the_system(p))]
+            files = [(p, below) for p, below in files if _is_image(p)]
+        passed_over = [one_line(line) for line in describe_passed_over(Path(name), others)]
+        if not files:
+            advice = " ".join(["Give image files, folders or patterns.", *passed_over])
+            raise InputError(f"{name}: no image there. {advice}")
+        masks |= {path: (out / below).with_suffix(".png") for path, below in files}
+        warnings += passed_over
+    _check_distinct(masks)
+    return Targets(masks, warnings)
+
+
+def _files(name: str) -> list[tuple[Path, Path]]:
+    """Each file that is named or in a named folder, and its path below the folder of masks."""
+    path = Path(name)
+    if path.is_file():
+        return [(path, Path(path.name))]
+    if path.is_dir():
+        inside = (inner for inner in sorted(path.rglob("*")) if not inner.is_dir())
+        return [(inner, inner.relative_to(path)) for inner in inside]
+    matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
+    return [(match, Path(match.name)) for match in matches if match.is_file()]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_of_the_system(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.lower() in OF_THE_SYSTEM
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; those that lead to themselves are left as they are."""
+    return Path(os.path.realpath(path))
+
+
+def _check_distinct(masks: dict[Path, Path]) -> None:
+    taken: dict[Path, Path] = {}
+    for image, mask in masks.items():
+        if mask in taken:
+            raise InputError(f"The masks of {taken[mask]} and {image} would both be {mask}.")
+        taken[mask] = image
