@@ -11,7 +11,6 @@ from crosslevel.cli import main
 from crosslevel.data import reading
 from crosslevel.inference import Segmenter
 from crosslevel.prediction import Outputs, predict
-from crosslevel.runtimes import LARGEST_BATCH
 from crosslevel.training import train
 from tiny import tiny_config
 
@@ -167,7 +166,8 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
     monkeypatch.setattr(prediction, "read_image", count_read)
     monkeypatch.setattr(prediction, "write_mask", count_write)
     predict(run.path, [tmp_path / "in"], tmp_path / "out")
-    assert max(most) <= 2 * prediction.AHEAD + LARGEST_BATCH < 40
+    batch_size = Segmenter.load(run.path).runtime.batch_size
+    assert max(most) <= 2 * (batch_size + 1) + batch_size < 40
 
 
 def test_segmenter__from_a_copied_model_folder_alone(run, lesions, tmp_path):

@@ -27,9 +27,6 @@ from crosslevel.metrics import to_classes
 from crosslevel.runtimes import Probabilities, RuntimeName
 from crosslevel.targets import find_targets
 
-AHEAD = 4
-"""Images that are being read, and as many that are being written, each by a thread."""
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -101,7 +98,7 @@ def predict(  # noqa: PLR0913 - the options of the command
         reporter.say(f"warning: {warning}")
     reporter.say(f"Computing with {segmenter.runtime.name}")
     work = _Work(segmenter, outputs or Outputs(), targets.masks)
-    ahead = 1 if sliding_window else AHEAD
+    ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     with (
         ThreadPoolExecutor(ahead) as readers,

@@ -50,7 +50,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: The file cannot be read, or its brightness range is unknown (32 bits).
     """
     with _opened(path) as image:
-        return np.array(_as_rgb(path, image, ImageOps.exif_transpose(image)))
+        return np.array(_as_rgb(path, image))
 
 
 def read_hashed_image(path: Path) -> tuple[NDArray[np.uint8], str]:
@@ -62,7 +62,7 @@ def read_hashed_image(path: Path) -> tuple[NDArray[np.uint8], str]:
     with _reading(path):
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
-            array = np.array(_as_rgb(path, image, ImageOps.exif_transpose(image)))
+            array = np.array(_as_rgb(path, image))
     return array, hashlib.sha256(content).hexdigest()
 
 
@@ -163,18 +163,21 @@ def _may_be_turned(image: Image.Image, path: Path) -> bool:
     return bool(image.getexif().get(ExifTags.Base.Orientation, 1) != 1)
 
 
-def _as_rgb(path: Path, opened: Image.Image, upright: Image.Image) -> Image.Image:
-    if upright.mode == "F" or (upright.mode == "I" and opened.format not in _SIXTEEN_BIT_AS_I):
+def _as_rgb(path: Path, image: Image.Image) -> Image.Image:
+    """Upright, as RGB; `image` itself if that is what it holds, since a large one costs memory."""
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F" or (image.mode == "I" and image.format not in _SIXTEEN_BIT_AS_I):
         line = f"{path}: 32-bit image of unknown brightness range. Save it with 8 or 16 bits."
         raise DataError([line])
-    if upright.mode.startswith("I"):
-        scaled = np.rint(np.asarray(upright) / 257)
+    if image.mode.startswith("I"):
+        scaled = np.rint(np.asarray(image) / 257)
         return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
-    if upright.has_transparency_data:
-        layer = upright.convert("RGBA")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
         black = Image.new("RGBA", layer.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, layer).convert("RGB")
-    return upright.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _values(image: Image.Image) -> Values:
