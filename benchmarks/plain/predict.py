@@ -21,7 +21,8 @@ def predict_plain(run: Path, images: Path, out: Path) -> None:
     """Write a mask (0 and 255) of each image in a folder, at its own size.
 
     Args:
-        run: A run folder of a U-Net of the paper's widths, for a binary task.
+        run: A run folder of a U-Net of the paper's widths, or of a network that only Crosslevel
+            can build; for a binary task.
         images: Folder of images.
         out: Folder for `<name>.png`.
     """
@@ -30,8 +31,13 @@ def predict_plain(run: Path, images: Path, out: Path) -> None:
     from safetensors.torch import load_file
 
     card = json.loads((run / "model" / "model.json").read_text())
-    net = PlainNet()
-    net.load_state_dict(load_file(next((run / "model").glob("*.safetensors"))))
+    if card["model"]["name"] == "unet":
+        net: torch.nn.Module = PlainNet()
+        net.load_state_dict(load_file(next((run / "model").glob("*.safetensors"))))
+    else:
+        from crosslevel.model_folder import load_model
+
+        net = load_model(run / "model")[0]
     net.eval()
     out.mkdir(parents=True, exist_ok=True)
     paths = sorted(images.iterdir())
