@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from crosslevel.cli import COMMANDS, main
+from crosslevel.config import from_yaml
 from crosslevel.data.synthetic import write_synthetic
 
 TINY = [
@@ -121,6 +122,25 @@ def test_train__wrong_options_say_what_to_do(lesions, tmp_path, capsys, words, e
     said = capsys.readouterr().err
     assert expected in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), {"tiles": 3, "detach_local": False}),
+        (("--args.tiles", "2"), {"tiles": 2}),
+        (("--method", "supervised"), {"decay": 0}),
+        (("--method", "mean_teacher", "--args.decay", "0.9"), {"decay": 0.9}),
+    ],
+)
+def test_train__args_of_a_preset_do_not_follow_to_another_method(
+    lesions, tmp_path, words, expected
+):
+    preset = ["--config", "demo", "--epochs", "1", "--labelled", "4", "--model.widths", "[4,8]"]
+    words = ["train", "--data", str(lesions), "--out", str(tmp_path / "run"), *preset, *words]
+    assert main(words) == 0
+    args = from_yaml(tmp_path / "run/config.yaml").args
+    assert args | expected == args
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,20 @@ def add_config_arguments(parser: ArgumentParser) -> None:
 
 
 def to_config(arguments: Namespace) -> TrainConfig:
-    """The configuration among a command's arguments."""
-    return TrainConfig(**{f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)})
+    """The configuration among a command's arguments.
+
+    `args` of a `--config` are its method's and do not follow to another `--method`.
+    """
+    values = {f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)}
+    for file in arguments.config or ():
+        of_file = from_yaml(Path(str(file)))
+        if of_file.method != values["method"]:
+            values["args"] = {
+                name: value
+                for name, value in values["args"].items()
+                if name not in of_file.args or of_file.args[name] != value
+            }
+    return TrainConfig(**values)
 
 
 def seconds(text: str) -> float:
