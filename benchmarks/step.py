@@ -43,7 +43,9 @@ def measure(name: str, effort: Effort) -> list[Row]:
 
 def config_of(method: str, size: int) -> TrainConfig:
     """The paper's preset, with another method or size."""
-    config = replace(preset("kvasir"), method=method, size=size, epochs=NUM_STEPS, precision="fp32")
+    config = replace(preset("kvasir"), size=size, epochs=NUM_STEPS, precision="fp32")
+    if method != config.method:
+        config = replace(config, method=method, args={})
     config = with_all_args(config)
     if "threshold" in config.args:
         config = replace(config, args={**config.args, "threshold": THRESHOLD})

@@ -102,7 +102,7 @@ def test_find_method__a_broken_file_is_named(tmp_path):
         ({"args": {"negatives": "all"}}, "negatives"),
         ({"args": {"stages": []}}, "at least one stage"),
         ({"size": 300}, r"divisible by 80.*Choose 240 or 320"),
-        ({"size": 300, "method": "supervised"}, r"divisible by 16.*Choose 288 or 304"),
+        ({"size": 300, "method": "supervised", "args": {}}, r"divisible by 16.*Choose 288 or 304"),
         ({"size": 10, "args": {"tiles": 1}}, "Choose 16"),
     ],
 )

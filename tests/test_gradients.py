@@ -40,7 +40,11 @@ def every_branch(method, batch, alpha, beta):
         tiles = method.net.f(to_tiles(images, 2))
     contrast = cross_level_contrastive_loss(method.p(whole), from_tiles(method.p(tiles), 2))
     consistency = cross_level_consistency_loss(
-        method.net.h(whole), method.net.h(tiles), 2, detach_global=method.args.detach_global
+        method.net.h(whole),
+        method.net.h(tiles),
+        2,
+        reduction=method.args.reduction,
+        detach_global=method.args.detach_global,
     )
     supervised = dice_ce_loss(method.net.h(whole)[: len(batch.images)], batch.masks)
     return {

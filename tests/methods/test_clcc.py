@@ -48,11 +48,13 @@ def test_first_stage__is_equation_3_with_the_contrast_alone(batch):
     torch.testing.assert_close(losses["supervised"], supervised)
 
 
-def test_second_stage__is_equation_3_with_the_consistency_alone(batch):
-    method = clcc()
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_second_stage__is_equation_3_with_the_consistency_alone(batch, reduction):
+    method = clcc(reduction=reduction)
     images = torch.cat([batch.images, batch.unlabelled])
     logits = method.net(images)
-    expected = 2.0 * cross_level_consistency_loss(logits, method.net(to_tiles(images, 2)), 2)
+    tiles = method.net(to_tiles(images, 2))
+    expected = 2.0 * cross_level_consistency_loss(logits, tiles, 2, reduction=reduction)
     losses = method.training_step(batch, SECOND)
     assert set(losses) == {"supervised", "consistency"}
     torch.testing.assert_close(losses["consistency"], expected)

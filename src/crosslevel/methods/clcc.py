@@ -40,13 +40,14 @@ class CLCC(Method):
 
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
     semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: the vectors of
-    Eq. 1 are L2-normalised, and by default the tile pass does not move BatchNorm's running
-    statistics, which are those of full images when the network is evaluated.
+    Eq. 1 are L2-normalised, Eq. 2 is averaged over the tiles, and by default the tile pass does
+    not move BatchNorm's running statistics, which are those of full images when the network is
+    evaluated.
     """
 
     @dataclass(frozen=True, kw_only=True)
     class Args:
-        """Options of CLCC; the defaults follow the paper.
+        """Options of CLCC; the defaults follow the paper, but for `reduction`.
 
         Attributes:
             tiles: n, tiles along each axis.
@@ -55,7 +56,8 @@ class CLCC(Method):
             normalize: Norm of the vectors of Eq. 1.
             negatives: Which level's other positions are negatives in Eq. 1.
             detach_local: No gradient into the tiles' vectors in Eq. 1.
-            reduction: Over the tiles in Eq. 2.
+            reduction: Over the tiles in Eq. 2; the paper's "sum" weighs it n² times more, which
+                hurt in short trainings.
             detach_global: No gradient into the full image's prediction in Eq. 2.
             projection_dim: D, the length of a tile's vector.
             tile_batchnorm: "frozen": the tile pass normalises by its own batch but leaves the
@@ -71,7 +73,7 @@ class CLCC(Method):
         normalize: Normalisation = "l2"
         negatives: Negatives = "global"
         detach_local: bool = False
-        reduction: Reduction = "sum"
+        reduction: Reduction = "mean"
         detach_global: bool = True
         projection_dim: int = 128
         tile_batchnorm: Literal["frozen", "update"] = "frozen"
