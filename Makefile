@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint soak fuzz test-encoders bench clean
+.PHONY: help demo test check lint coverage soak fuzz test-encoders bench clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
 	@echo "make test           set up, then run linters, type checker and tests"
+	@echo "make coverage       set up, then run the tests and list the lines that none of them reaches"
 	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
 	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
@@ -27,6 +28,12 @@ lint: $(VENV)/.dev
 
 check: $(VENV)/.dev
 	$(BIN)/pytest -n 2
+
+coverage: $(VENV)/.dev
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 soak: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python tests/survival/kills.py --kills 100
@@ -61,4 +68,4 @@ $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(ENCODERS) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(ENCODERS) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist

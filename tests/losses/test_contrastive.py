@@ -69,6 +69,12 @@ def test_contrastive__equals_explicit_loops(seed, temperature, normalize, negati
     assert float(loss) == pytest.approx(slow, abs=1e-6)
 
 
+def test_contrastive__compares_by_default_as_the_method_does():
+    whole, tiles = maps()
+    expected = slow_loss(whole, tiles, 0.07, "l2", "global")
+    assert float(cross_level_contrastive_loss(whole, tiles)) == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("negatives", ["global", "local", "both"])
 def test_contrastive__of_vectors_all_alike_is_chance(negatives):
     same = torch.ones(2, 8, 5, 5, dtype=torch.float64)

@@ -49,6 +49,12 @@ def test_dice_ce__gradcheck(channels):
     assert torch.autograd.gradcheck(lambda z: dice_ce_loss(z, target), logits.requires_grad_())
 
 
+def test_dice_ce__a_batch_need_not_show_every_class():
+    logits, target = example(channels=4)
+    few = target % 2
+    assert float(dice_ce_loss(logits, few)) == pytest.approx(slow_loss(logits, few), abs=1e-9)
+
+
 def test_dice_ce__hand_computed():
     logits, target = torch.zeros(1, 1, 1, 2), torch.tensor([[[1, 0]]])
     dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
