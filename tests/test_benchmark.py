@@ -83,26 +83,6 @@ def test_benchmark__one_failing_cell_does_not_stop_the_rest(lesions, tmp_path, o
     assert list(write_results(grid, tmp_path)["Method"]) == ["mean_teacher"]
 
 
-def test_benchmark__a_killed_worker_is_one_failing_cell(lesions, tmp_path, one_thread, monkeypatch):
-    killed: list[int] = []
-    wait4 = os.wait4
-
-    def kill_the_first(pid, options):
-        if not killed:
-            killed.append(pid)
-            os.kill(pid, signal.SIGKILL)
-        return wait4(pid, options)
-
-    monkeypatch.setattr(os, "wait4", kill_the_first)
-    grid = Grid(("supervised", "mean_teacher"))
-    base = replace(BASE, args={}, method="supervised")
-    [failure] = run_grid(grid, lesions, tmp_path, base)
-    assert "supervised, draw 0, seed 0: see" in failure
-    assert "(exit code -9)" in failure
-    assert run_grid(grid, lesions, tmp_path, base) == []
-    assert list(write_results(grid, tmp_path)["Method"]) == ["supervised", "mean_teacher"]
-
-
 def test_benchmark__a_wrong_row_is_refused_before_any_run(lesions, tmp_path):
     with pytest.raises(ValueError, match="Did you mean 'uamt'"):
         run_grid(Grid(("supervised", "uam")), lesions, tmp_path, BASE)

@@ -10,7 +10,9 @@ import pytest
 
 from crosslevel.cli import COMMANDS, main
 from crosslevel.config import from_yaml
+from crosslevel.data.sources import find_source
 from crosslevel.data.synthetic import write_synthetic
+from rights import rights_of_an_owner
 
 TINY = [
     *("--size", "32", "--labelled", "4", "--batch_labelled", "2", "--batch_unlabelled", "2"),
@@ -200,3 +202,30 @@ def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):
     assert page.count('role="img"') == 3 + 2
     assert page.count("data:image/jpeg") >= 5 * 4 + 2 * 8
     assert (tmp_path / "demo" / "figure.png").stat().st_size > 10_000
+
+
+def test_data_generate__makes_what_data_check_finds(tmp_path, capsys):
+    words = ["--num", "5", "--masks", "3", "--size", "32"]
+    assert main(["data", "generate", str(tmp_path / "made"), *words]) == 0
+    assert f"Done: {tmp_path / 'made'}" in capsys.readouterr().err
+    assert main(["data", "check", str(tmp_path / "made")]) == 0
+    assert "3 with a mask" in capsys.readouterr().out
+
+
+def test_data_download__says_the_terms_and_where_it_failed(tmp_path, capsys):
+    words = ["kvasir-seg", "--out", str(tmp_path / "data"), "--mirror", tmp_path.as_uri()]
+    assert main(["data", "download", *words]) == 1
+    said = capsys.readouterr().err
+    assert find_source("kvasir-seg").notice in said
+    assert f"{tmp_path.as_uri()}/" in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_data_check__a_folder_without_permission_is_named(tmp_path, capsys):
+    data = write_synthetic(tmp_path / "data", 3, size=32, seed=0)
+    (data / "masks").chmod(0)
+    with rights_of_an_owner():
+        assert main(["data", "check", str(data)]) == 2
+    (data / "masks").chmod(0o700)
+    said = capsys.readouterr().err
+    assert f"{data / 'masks'}: cannot be listed (Permission denied). Change" in said

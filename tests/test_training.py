@@ -1,8 +1,6 @@
-import itertools
 import math
 import os
 import shutil
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from crosslevel.cli import main
 from crosslevel.console import Reporter
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, Interrupted, RunError
@@ -20,7 +17,6 @@ from crosslevel.methods import METHODS
 from crosslevel.run_folder import RunFolder, lock
 from crosslevel.training import Trainer, train
 from equal_runs import assert_equal_runs, weights
-from rights import rights_of_an_owner
 from tiny import tiny_config
 
 RUN_FILES = {
@@ -195,29 +191,6 @@ def test_train__refused_data_leave_no_folder(tmp_path):
     with pytest.raises(InputError):
         train(tmp_path / "nowhere", tmp_path / "run", tiny_config())
     assert not (tmp_path / "run").exists()
-
-
-def test_train__a_clock_that_is_set_changes_nothing(lesions, tmp_path, monkeypatch):
-    whole = train(lesions, tmp_path / "whole", tiny_config())
-    real = time.time
-    jumps = itertools.cycle([0, -1e6, 1e8, -3e7])
-    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
-    assert_equal_runs(whole, train(lesions, tmp_path / "run", tiny_config()))
-    seconds = pd.read_csv(tmp_path / "run/log.csv")["seconds"]
-    assert seconds.between(0, 600).all()
-    assert seconds.is_monotonic_increasing
-
-
-def test_train__a_folder_that_may_not_be_written_is_one_error(lesions, tmp_path, capsys):
-    (tmp_path / "mine").mkdir()
-    os.chmod(tmp_path / "mine", 0o500)
-    words = ["train", "--data", str(lesions), "--out", str(tmp_path / "mine/run"), "--size", "32"]
-    with rights_of_an_owner():
-        assert main(words) == 2
-    said = capsys.readouterr().err
-    assert f"{tmp_path / 'mine/run'}" in said
-    assert "ermission" in said
-    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("num_files", range(10))
