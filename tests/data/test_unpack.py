@@ -66,3 +66,20 @@ def test_unpack__of_a_damaged_archive_leaves_nothing(tmp_path):
     with pytest.raises(RunError, match=r"toy\.zip: not a readable zip file \(Bad CRC-32"):
         unpack_bytes(tmp_path, bytes(content))
     assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]
+
+
+def test_unpack__of_a_damaged_compression_leaves_nothing(tmp_path):
+    content = bytearray(zipped({"toy/a": "some text " * 9}, zipfile.ZIP_DEFLATED))
+    content[35:45] = b"\xff" * 10
+    with pytest.raises(RunError, match=r"toy\.zip: not a readable zip file"):
+        unpack_bytes(tmp_path, bytes(content))
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]
+
+
+def test_unpack__of_an_archive_that_lies_about_its_size_writes_no_more_than_it_says(tmp_path):
+    content = zipped({"toy/a": "0" * 10**6}, zipfile.ZIP_DEFLATED)
+    lying = content.replace((10**6).to_bytes(4, "little"), (9).to_bytes(4, "little"))
+    assert lying != content
+    with pytest.raises(RunError, match="Bad CRC-32"):
+        unpack_bytes(tmp_path, lying)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]

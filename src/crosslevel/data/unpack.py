@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from crosslevel.data.sources import Archive
@@ -32,7 +33,7 @@ def unpack(path: Path, archive: Archive) -> None:
         ):
             opened.extractall(scratch, _safe_members(opened, path, archive))
             (Path(scratch) / archive.folder).rename(path.parent / archive.folder)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise RunError(f"{path}: not a readable zip file ({error}); delete it and retry") from error
 
 
