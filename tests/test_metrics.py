@@ -170,3 +170,9 @@ def test_score_case__names_both_sizes_that_differ():
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_to_classes__is_uint8(num_channels):
     assert to_classes(np.zeros((num_channels, 2, 2)), 0.5).dtype == np.uint8
+
+
+def test_best_threshold__refuses_a_mask_too_few():
+    probability, truth = np.full((1, 2, 2), 0.5), np.ones((2, 2), np.uint8)
+    with pytest.raises(ValueError, match="shorter"):
+        best_threshold([probability, probability], [truth])

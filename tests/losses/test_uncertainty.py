@@ -70,3 +70,16 @@ def test_certain_consistency__refuses_other_sizes():
     student, teacher = example()
     with pytest.raises(ValueError, match="one size"):
         certain_consistency_loss(student, teacher, torch.zeros(2, 1, 5, 5), 0.5)
+
+
+def test_certain_consistency__of_one_pixel_of_one_class_is_its_square():
+    student, teacher = (torch.full((1, 1, 1, 2), p) for p in (0.5, 0.1))
+    uncertainty = torch.tensor([[[[0.2, 0.9]]]])
+    loss = certain_consistency_loss(student, teacher, uncertainty, 0.5)
+    assert float(loss) == pytest.approx(0.16)
+
+
+def test_certain_consistency__a_pixel_at_the_threshold_is_not_certain():
+    student, teacher = example()
+    uncertainty = torch.full((2, 1, 3, 4), 0.5)
+    assert float(certain_consistency_loss(student, teacher, uncertainty, 0.5)) == 0
