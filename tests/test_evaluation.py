@@ -115,3 +115,13 @@ def test_evaluate__says_that_masks_are_not_those_of_the_start(run, lesions, tmp_
         capsys.readouterr().err
     )
     assert evaluate(run.path, out=tmp_path / "same").summary["num_masks_changed"] == 0
+
+
+def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys):
+    begun = shutil.copytree(run.path, tmp_path / "begun")
+    evaluate(begun, reporter=Reporter())
+    assert "warning" not in capsys.readouterr().err
+    rows = pd.read_csv(begun / "log.csv")
+    rows.iloc[:1].to_csv(begun / "log.csv", index=False)
+    evaluate(begun, reporter=Reporter())
+    assert f"warning: {begun} is trained for 1 of 3 epochs. Repeat" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
 from crosslevel.data.cases import usable_cases
 from crosslevel.data.findings import size_mismatch
@@ -102,6 +103,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     config = folder.config()
+    _warn_if_unfinished(folder, config, reporter)
     segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
     data = Path(data) if data else own_data(folder)
     split = Split.load(folder.split_file)
@@ -153,6 +155,18 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     write_text(target.per_image_file, per_image.to_csv(index=False))
     write_text(target.summary_file, json.dumps(summary, indent=2) + "\n")
     return Evaluation(per_image, summary, target.per_image_file)
+
+
+def _warn_if_unfinished(run: RunFolder, config: TrainConfig, reporter: Reporter) -> None:
+    """A run under way may be scored, but not be taken for a finished one."""
+    if not run.log_file.is_file():
+        return
+    done = len(run.log_file.read_bytes().splitlines()) - 1
+    if config.epochs != "auto" and done < config.epochs:
+        reporter.say(
+            f"warning: {run.path} is trained for {done} of {config.epochs} epochs. Repeat the "
+            "command that started it before you compare its scores."
+        )
 
 
 def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) -> RunError:
