@@ -13,7 +13,7 @@ SOURCE = Path(crosslevel.__file__).parent
 FLOORS = [
     {"errors", "types", "files", "memory", "windows"},
     {"config", "console", "tiles"},
-    {"losses", "metrics", "overlay", "precision"},
+    {"losses", "metrics", "confidence", "overlay", "precision"},
     {"data"},
     {"models", "targets"},
     {"methods", "model_folder", "run_folder", "checkpoints", "recipe", "exported", "quantisation"},

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import spearmanr
 
 from crosslevel.console import Reporter
 from crosslevel.data.split import Split
@@ -125,3 +126,20 @@ def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys)
     rows.iloc[:1].to_csv(begun / "log.csv", index=False)
     evaluate(begun, reporter=Reporter())
     assert f"warning: {begun} is trained for 1 of 3 epochs. Repeat" in capsys.readouterr().err
+
+
+def test_evaluate__says_whether_low_confidence_finds_bad_masks(run, tmp_path):
+    result = evaluate(run.path, out=tmp_path, subset="all", allow_overlap=True)
+    rows = result.per_image.sort_values("confidence", kind="stable")
+    assert len(rows) == 24
+    found = result.summary["confidence"]
+    assert found["dice_least_sure"] == pytest.approx(100 * rows["dice"][:2].mean(), abs=1e-3)
+    assert found["dice_others"] == pytest.approx(100 * rows["dice"][2:].mean(), abs=1e-3)
+    expected = spearmanr(rows["dice"], rows["confidence"]).statistic
+    assert found["rank_correlation"] == pytest.approx(expected, abs=1e-3)
+    assert f"least sure of: Dice {found['dice_least_sure']:.2f}, " in result.to_text()
+    assert "confidence" not in result.summary["mean"]
+    few = evaluate(run.path)
+    assert len(few.per_image) == 5
+    assert few.summary["confidence"] is None
+    assert "least sure" not in few.to_text()

@@ -3,6 +3,7 @@ import shutil
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -50,11 +51,40 @@ def test_predict__equals_the_python_call(run, lesions, tmp_path):
 def test_predict__overlay_and_probabilities(run, lesions, tmp_path):
     image = next((lesions / "images").iterdir())
     predict(run.path, [image], tmp_path, outputs=Outputs(overlay=True, probabilities=True))
-    names = {p.name for p in tmp_path.iterdir()}
+    names = {p.name for p in tmp_path.glob(f"{image.stem}*")}
     stem = image.stem
     assert names == {f"{stem}.png", f"{stem}_overlay.jpg", f"{stem}_probability.png"}
     written = np.asarray(Image.open(tmp_path / f"{stem}_probability.png")) / 65535
     np.testing.assert_allclose(written, Segmenter.load(run.path).probabilities(image)[0], atol=1e-4)
+
+
+def test_predict__lists_first_what_it_is_least_sure_of(run, lesions, tmp_path, capsys):
+    outputs = Outputs(probabilities=True)
+    result = predict(run.path, lesions / "images", tmp_path, outputs=outputs)
+    rows = pd.read_csv(tmp_path / "confidence.csv")
+    assert len(rows) == 24
+    assert rows["confidence"].is_monotonic_increasing
+    assert list(rows["image"]) == [str(image) for image in result.confidence]
+    for path, confidence in zip(rows["mask"], rows["confidence"], strict=True):
+        mask = np.asarray(Image.open(path)) > 0
+        probability = np.asarray(Image.open(path.replace(".png", "_probability.png"))) / 65535
+        expected = 2 * probability[mask].sum() / (probability.sum() + mask.sum())
+        if not mask.any():
+            expected = 1 - probability.max()
+        assert confidence == pytest.approx(expected, abs=2e-4)
+    main(["predict", str(run.path), str(lesions / "images"), "--out", str(tmp_path / "cli")])
+    first = next(iter(result.confidence.items()))
+    assert f"Least sure of: {first[0].name} ({first[1]:.2f}), " in capsys.readouterr().err
+
+
+def test_predict__lists_names_of_any_kind(run, tmp_path):
+    names = [b"two\nlines.png", b"a,b.png", b"no\xffutf8.png"]
+    for name in names:
+        write_image(tmp_path / "in" / os.fsdecode(name), 32, 32)
+    assert predict(run.path, tmp_path / "in", tmp_path / "out").num_written == 3
+    rows = pd.read_csv(tmp_path / "out" / "confidence.csv")
+    found = {os.path.basename(image) for image in rows["image"]}
+    assert found == {"two\nlines.png", "a,b.png", "no\\udcffutf8.png"}
 
 
 def test_predict__keeps_sub_folders_and_takes_patterns(run, tmp_path):
@@ -77,7 +107,8 @@ def test_predict__a_bad_image_loses_only_itself(run, tmp_path):
     assert result.num_written == 8
     assert len(result.problems) == 1
     assert "4.png" in result.problems[0]
-    assert len(list((tmp_path / "out").iterdir())) == 8
+    assert len(list((tmp_path / "out").glob("*.png"))) == 8
+    assert len(pd.read_csv(tmp_path / "out" / "confidence.csv")) == 8
 
 
 def test_predict__two_images_of_one_name_are_refused_before_any_work(run, tmp_path):
@@ -133,7 +164,7 @@ def test_predict__a_sliding_window_does_not_shrink_the_image(run, tmp_path):
     image = write_image(tmp_path / "in" / "x.png", 100, 90)
     outputs = Outputs(overlay=True, probabilities=True)
     predict(run.path, image, tmp_path / "out", outputs=outputs, sliding_window=True)
-    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert len(list((tmp_path / "out").iterdir())) == 4
     written = np.asarray(Image.open(tmp_path / "out" / "x_probability.png")) / 65535
     segmenter = Segmenter.load(run.path, sliding_window=True)
     np.testing.assert_allclose(written, segmenter.probabilities(image)[0], atol=1e-4)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crosslevel.confidence import mask_confidence
 from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
 from crosslevel.data.cases import usable_cases
@@ -34,6 +35,9 @@ MetricSize = Literal["original", "input"]
 THE_SCORE = "scores-test-original"
 """What lies in the run folder itself; other scores have a folder of this kind of name in it."""
 IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
+NOT_SCORES = ["id", "confidence", "foreground_share", "height", "width"]
+LEAST_SURE = 0.1
+"""Share of the images whose masks a person would look at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,13 @@ class Evaluation:
                  "recall": "Recall", "hd95_px": "HD95 (px)", "assd_px": "ASSD (px)"}  # fmt: skip
         header = "  ".join(f"{label:>9}" for label in names.values())
         values = "  ".join(f"{means[name]:9.2f}" for name in names)
-        return f"{self.summary['subset']}, {self.summary['num_cases']} images\n{header}\n{values}"
+        lines = [f"{self.summary['subset']}, {self.summary['num_cases']} images", header, values]
+        if found := self.summary["confidence"]:
+            lines.append(
+                f"The tenth it is least sure of: Dice {found['dice_least_sure']:.2f}, "
+                f"all others {found['dice_others']:.2f}"
+            )
+        return "\n".join(lines)
 
 
 def evaluate(  # noqa: PLR0913 - the options of the command
@@ -129,8 +139,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
         rows = []
         for case, probability, row in scoring.score_all(cases):
-            rows.append(row)
             mask = to_classes(probability, segmenter.card.threshold)
+            rows.append(row | {"confidence": mask_confidence(probability, mask)})
             path = target.predictions_folder / f"{case.id}.png"
             write_mask(path, mask, segmenter.card.num_channels)
             advance()
@@ -143,6 +153,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         "num_trained_on": len(seen),
         "num_masks_changed": len(other_masks),
         "mean": _means(per_image),
+        "confidence": _by_confidence(per_image),
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,
         "flips": flips,
@@ -277,8 +288,22 @@ def _score(
 
 
 def _means(per_image: pd.DataFrame) -> dict[str, float]:
-    numbers = per_image.drop(columns=["id", "foreground_share", "height", "width"]).mean()
+    numbers = per_image.drop(columns=NOT_SCORES).mean()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()
+    }
+
+
+def _by_confidence(per_image: pd.DataFrame) -> dict[str, float] | None:
+    """Whether low confidence finds bad masks; None of fewer than ten images."""
+    num_least = int(LEAST_SURE * len(per_image))
+    if not num_least:
+        return None
+    ordered = per_image.sort_values("confidence", kind="stable")
+    dice = 100 * ordered["dice"]
+    return {
+        "rank_correlation": round(float(dice.rank().corr(ordered["confidence"].rank())), 4),
+        "dice_least_sure": round(float(dice.iloc[:num_least].mean()), 4),
+        "dice_others": round(float(dice.iloc[num_least:].mean()), 4),
     }

@@ -5,6 +5,8 @@ Threads read ahead and write behind while the network computes; what is in memor
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,15 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crosslevel.confidence import MaskConfidence
 from crosslevel.console import Reporter
 from crosslevel.data.preprocess import resize_image
 from crosslevel.data.reading import read_image
 from crosslevel.errors import DataError
-from crosslevel.files import atomic_file
+from crosslevel.files import atomic_file, write_text
 from crosslevel.inference import Segmenter, at_size, write_mask
 from crosslevel.metrics import to_classes
 from crosslevel.runtimes import Probabilities, RuntimeName
 from crosslevel.targets import find_targets
+
+CONFIDENCE_FILE = "confidence.csv"
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,12 +55,18 @@ class Prediction:
     """What a call of `predict` did.
 
     Attributes:
-        num_written: Masks written.
+        confidence: How sure the network is of the mask of each image, in [0, 1], least sure first
+            (see `MaskConfidence`).
         problems: One line for each image that could not be read.
     """
 
-    num_written: int
+    confidence: dict[Path, float]
     problems: list[str]
+
+    @property
+    def num_written(self) -> int:
+        """Masks written."""
+        return len(self.confidence)
 
 
 def predict(  # noqa: PLR0913 - the options of the command
@@ -72,6 +83,7 @@ def predict(  # noqa: PLR0913 - the options of the command
     """Write one mask for each image, as `<name>.png` at the image's own size.
 
     A folder's sub-folders are kept. Binary masks are 0 and 255, others class indices.
+    `confidence.csv` beside them lists all of this call, those it is least sure of first.
 
     Args:
         run: A run folder, or a model folder.
@@ -85,7 +97,7 @@ def predict(  # noqa: PLR0913 - the options of the command
         reporter: Who tells the user; silent if left out.
 
     Returns:
-        How many were written and which images could not be read.
+        How sure it is of each mask, and which images could not be read.
 
     Raises:
         InputError: If there is no model, no image, two images would get one name, or the runtime
@@ -100,6 +112,7 @@ def predict(  # noqa: PLR0913 - the options of the command
     work = _Work(segmenter, outputs or Outputs(), targets.masks)
     ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
+    sure: dict[Path, float] = {}
     with (
         ThreadPoolExecutor(ahead) as readers,
         ThreadPoolExecutor(ahead) as writers,
@@ -108,10 +121,13 @@ def predict(  # noqa: PLR0913 - the options of the command
         loading = _ahead(readers, work.load, targets.masks, ahead)
         drawn = work.draw_all(_readable(loading, problems))
         for written in _ahead(writers, work.write, drawn, ahead):
-            written.result()
+            image, confidence = written.result()
+            sure[image] = confidence
             advance()
         advance(len(problems))
-    return Prediction(len(targets.masks) - len(problems), problems)
+    prediction = Prediction(dict(sorted(sure.items(), key=lambda item: item[1])), problems)
+    _list_by_confidence(Path(out) / CONFIDENCE_FILE, prediction, targets.masks)
+    return prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +152,16 @@ class _Drawn:
     """What is written for an image.
 
     Attributes:
-        target: File of the mask.
+        image: Its file.
         mask: (H, W) class indices.
+        confidence: How sure the network is of the mask, in [0, 1].
         foreground: (H, W) probability, 65 535 = 1, if asked for.
         beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
     """
 
-    target: Path
+    image: Path
     mask: NDArray[np.uint8]
+    confidence: float
     foreground: NDArray[np.uint16] | None
     beneath: NDArray[np.uint8] | None
 
@@ -176,21 +194,24 @@ class _Work:
                 yield self._draw(image, [at_size(probability, image.size)])
 
     def _draw(self, image: _Loaded, bands: Iterable[Probabilities]) -> _Drawn:
-        masks, foregrounds = [], []
+        masks, foregrounds, confidence = [], [], MaskConfidence()
         for probability in bands:
             masks.append(to_classes(probability, self.segmenter.card.threshold))
+            confidence.update(probability, masks[-1])
             if self.outputs.probabilities:
                 foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
                 foregrounds.append((foreground * 65535).round().astype(np.uint16))
         return _Drawn(
-            self.masks[image.path],
+            image.path,
             np.concatenate(masks),
+            confidence.compute(),
             np.concatenate(foregrounds) if foregrounds else None,
             image.whole if self.outputs.overlay else None,
         )
 
-    def write(self, drawn: _Drawn) -> None:
-        target = drawn.target
+    def write(self, drawn: _Drawn) -> tuple[Path, float]:
+        """The image and the confidence of its mask, once all is on disk."""
+        target = self.masks[drawn.image]
         write_mask(target, drawn.mask, self.segmenter.card.num_channels)
         if drawn.beneath is not None:
             from crosslevel.overlay import draw_outlines  # SciPy takes its time to load
@@ -200,6 +221,7 @@ class _Work:
         if drawn.foreground is not None:
             grey = Image.fromarray(drawn.foreground)
             _save(target.with_name(f"{target.stem}_probability.png"), grey, "PNG")
+        return drawn.image, drawn.confidence
 
 
 def _readable(loading: Iterable[Future[_Loaded]], problems: list[str]) -> Iterator[_Loaded]:
@@ -221,6 +243,15 @@ def _ahead(
         begun.append(pool.submit(work, item))
     while begun:
         yield begun.popleft()
+
+
+def _list_by_confidence(path: Path, prediction: Prediction, masks: dict[Path, Path]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["image", "mask", "confidence"])
+    for image, confidence in prediction.confidence.items():
+        table.writerow([image, masks[image], f"{confidence:.4f}"])
+    write_text(path, text.getvalue().encode(errors="backslashreplace").decode())
 
 
 def _save(path: Path, picture: Image.Image, kind: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.report.collect import collect
-from crosslevel.report.distributions import dice_by_size, dice_distribution
+from crosslevel.report.distributions import dice_by_size, dice_distribution, dice_of_the_surer
 
 
 def test_charts__say_in_words_what_they_draw(bench):
@@ -20,3 +20,16 @@ def test_charts__say_in_words_what_they_draw(bench):
     assert by_size.description.endswith("lesions: half 8 to 38, whole 15 to 75.")
     for label in ("1.0–6.6", "34.4–40.0"):
         assert label in by_size.svg
+
+
+def test_surer__is_the_mean_of_what_is_left(bench):
+    rows = collect([bench]).rows
+    dice = np.linspace(0.1, 1.0, 10)
+    scores = pd.DataFrame({"dice": dice, "confidence": dice}, index=list("abcdefghij"))
+    knows = replace(rows["supervised"][0], per_image=scores)
+    errs = replace(knows, per_image=scores.assign(confidence=-dice))
+    chart = dice_of_the_surer({"knows": [knows], "errs": [errs], "both": [knows, errs]})
+    assert chart is not None
+    assert chart.description.endswith("tenth: knows 55 to 60, errs 55 to 50, both 55 to 55.")
+    silent = replace(knows, per_image=scores.drop(columns="confidence"))
+    assert dice_of_the_surer({"knows": [knows], "silent": [silent]}) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,8 @@ examples:
   crosslevel predict runs/first new_images --out masks
   crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay
   crosslevel export runs/first --format openvino    # predict is faster after it"""
+
+NUM_LEAST_SURE = 3
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -43,7 +46,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
     from crosslevel.console import Reporter
-    from crosslevel.prediction import Outputs, predict
+    from crosslevel.errors import one_line
+    from crosslevel.prediction import CONFIDENCE_FILE, Outputs, predict
 
     reporter = Reporter()
     outputs = Outputs(overlay=arguments.overlay, probabilities=arguments.probabilities)
@@ -59,5 +63,12 @@ def run(arguments: Namespace) -> int:
     )
     for problem in result.problems:
         reporter.say(f"skipped: {problem}")
-    reporter.say(f"Done: {result.num_written} masks in {arguments.out}")
+    if result.num_written > NUM_LEAST_SURE:
+        least = islice(result.confidence.items(), NUM_LEAST_SURE)
+        named = ", ".join(f"{one_line(image.name)} ({sure:.2f})" for image, sure in least)
+        reporter.say(f"Least sure of: {named}")
+    reporter.say(
+        f"Done: {result.num_written} masks in {arguments.out}, listed by confidence in "
+        f"{arguments.out / CONFIDENCE_FILE}"
+    )
     return 1 if result.problems else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from crosslevel.report.bench import Difference, against, bench_notes, bench_table, references
 from crosslevel.report.collect import Collection
 from crosslevel.report.curves import loss_curves, validation_curves
-from crosslevel.report.distributions import dice_by_size, dice_distribution
+from crosslevel.report.distributions import dice_by_size, dice_distribution, dice_of_the_surer
 from crosslevel.report.drawing import Rows
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.pictures import picture_sections
@@ -105,9 +105,10 @@ def _missing(collection: Collection) -> list[str]:
 
 def _per_image(rows: Rows) -> Section:
     by_size = dice_by_size(rows)
+    charts = [dice_distribution(rows), by_size, dice_of_the_surer(rows)]
     return Section(
         "Per image",
         () if by_size else (NO_SIZES,),
         has_legend=True,
-        charts=[dice_distribution(rows), *([by_size] if by_size else [])],
+        charts=[chart for chart in charts if chart],
     )

@@ -1,4 +1,4 @@
-"""The Dice of single images: how it is spread, and how it depends on the size of the lesion."""
+"""The Dice of single images: how it is spread, and what it depends on: lesion size, confidence."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from crosslevel.report.drawing import TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
-from crosslevel.report.runs import mean_over_runs
+from crosslevel.report.runs import FinishedRun, mean_over_runs
 
 NUM_SIZES = 4
 SHARE = "foreground_share"
+CONFIDENCE = "confidence"
+TENTH, MOST_SET_ASIDE = 0.1, 0.5
 
 
 def dice_distribution(rows: Rows) -> Chart:
@@ -77,6 +79,47 @@ def dice_by_size(rows: Rows) -> Chart | None:
         "Median Dice of the test images in groups of equal number, from small to large lesions.",
         f"Median Dice from the smallest to the largest lesions: {', '.join(ends)}.",
     )
+
+
+def dice_of_the_surer(rows: Rows) -> Chart | None:
+    """Mean Dice of what is left when the masks with the lowest confidence are set aside.
+
+    Returns:
+        None if a run has not recorded how sure it is.
+    """
+    if any(CONFIDENCE not in run.per_image for runs in rows.values() for run in runs):
+        return None
+    left = {
+        name: pd.concat([_surer(run) for run in runs]).groupby(level=0).mean()
+        for name, runs in rows.items()
+    }
+    look = marks(rows)
+
+    def paint(axis: Axes) -> None:
+        for name, dice in left.items():
+            mark = look[name]
+            axis.plot(100 * dice.index, dice, color=mark.placeholder, linestyle=mark.line)
+        axis.set(xlabel="Set aside (% of the images, least sure first)", ylabel="Mean Dice")
+
+    ends = [
+        f"{name} {dice.iloc[0]:.0f} to {dice[dice.index >= TENTH].iloc[0]:.0f}"
+        for name, dice in left.items()
+    ]
+    return draw(
+        paint,
+        3.1,
+        "Mean Dice of the masks that are left when those with the lowest confidence are set aside "
+        "for a person.",
+        f"Mean Dice of all masks, and without the least sure tenth: {', '.join(ends)}.",
+    )
+
+
+def _surer(run: FinishedRun) -> pd.Series[float]:
+    """Mean Dice, ×100, of the images left, by the share that is set aside."""
+    dice = 100 * run.per_image.sort_values(CONFIDENCE, kind="stable")["dice"]
+    number = len(dice)
+    aside = range(int(MOST_SET_ASIDE * number) + 1)
+    return pd.Series({num / number: float(dice.iloc[num:].mean()) for num in aside})
 
 
 def _size_groups(share: pd.Series[float]) -> tuple[pd.Series[int], list[str]]:
