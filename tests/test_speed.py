@@ -49,7 +49,7 @@ def test_predict_plain__writes_the_same_masks(tmp_path):
     run = make_run(tmp_path / "run", 64)
     predict(run, images, tmp_path / "ours")
     predict_plain(run, images, tmp_path / "plain")
-    names = [sorted(p.name for p in (tmp_path / n).iterdir()) for n in ("ours", "plain")]
+    names = [sorted(p.name for p in (tmp_path / n).glob("*.png")) for n in ("ours", "plain")]
     assert names[0] == names[1]
     assert foreground(tmp_path / "ours") == pytest.approx(foreground(tmp_path / "plain"), rel=1e-3)
 

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pandas as pd
 import torch
@@ -34,21 +34,10 @@ from crosslevel.report.runs import memory_file, peak_memory
 from crosslevel.run_folder import RunFolder, open_run
 from crosslevel.training import build_method, with_all_args
 
-FIRST_STAGE, SECOND_STAGE = {"alpha": 1.0, "beta": 0.0}, {"alpha": 0.0, "beta": 1.0}
-NEITHER = {"alpha": 0.0, "beta": 0.0}
-ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "clcc_without_consistency": (
-        "clcc",
-        {"stages": [{"epochs": 100, **FIRST_STAGE}, {"epochs": 200, **NEITHER}]},
-    ),
-    "clcc_without_contrast": (
-        "clcc",
-        {"stages": [{"epochs": 100, **NEITHER}, {"epochs": 200, **SECOND_STAGE}]},
-    ),
-}
-"""Rows of the paper's table that leave out a term of Eq. 3."""
-VARIANTS = {**ABLATIONS, "supervised_ema": ("supervised", {"decay": 0.99})}
-"""Rows that are a method with other arguments; the last is the fair opponent of EMA teachers."""
+ABLATIONS = {"clcc_without_consistency": "beta", "clcc_without_contrast": "alpha"}
+"""Rows of the paper's table that leave out a term of Eq. 3, and the weight that is 0 in them."""
+AVERAGED = "supervised_ema"
+"""The supervised network whose moving average is evaluated: the fair opponent of EMA teachers."""
 TABLE_1 = ("supervised", "uamt", "urpc", *ABLATIONS, "clcc")
 """The rows of the paper's first table, in its order."""
 
@@ -58,7 +47,7 @@ class Cell:
     """One run of the bench.
 
     Attributes:
-        row: Name of its row: a method, or one of `VARIANTS`.
+        row: Name of its row: a method, or an ablation, or `AVERAGED`.
         draw: Which choice of labelled images.
         seed: Of everything random in training.
         folder: Its run folder.
@@ -127,11 +116,18 @@ def _plain(row: str) -> str:
 def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
     """The configuration of a cell: the base with the row's method, draw and seed.
 
-    The base's own `args` are kept for rows of its method.
+    The base's own `args` are kept for rows of its method, ablations among them.
     """
-    method, args = VARIANTS.get(cell.row, (cell.row, {}))
-    kept = base.args if method == base.method else {}
-    return replace(base, method=method, args={**kept, **args}, draw=cell.draw, seed=cell.seed)
+    method = {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(cell.row, cell.row)
+    args = base.args if method == base.method else {}
+    config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
+    if cell.row == AVERAGED:
+        return replace(config, args={**args, "decay": 0.99})
+    if cell.row in ABLATIONS:
+        args = with_all_args(config).args
+        stages = [{**stage, ABLATIONS[cell.row]: 0.0} for stage in args["stages"]]
+        return replace(config, args={**args, "stages": stages})
+    return config
 
 
 def run_grid(

@@ -19,7 +19,7 @@ def cross_level_contrastive_loss(
     global_map: Tensor,
     local_map: Tensor,
     *,
-    temperature: float = 0.07,
+    temperature: float = 0.5,
     normalize: Normalisation = "l2",
     negatives: Negatives = "global",
     detach_local: bool = False,
