@@ -109,4 +109,4 @@ class PlainPrediction(OurPrediction):
 
 def foreground(folder: Path) -> float:
     """Mean over the masks in a folder."""
-    return float(np.mean([np.asarray(Image.open(path)) > 0 for path in sorted(folder.iterdir())]))
+    return float(np.mean([np.asarray(Image.open(path)) > 0 for path in sorted(folder.glob("*.png"))]))
