@@ -109,4 +109,6 @@ class PlainPrediction(OurPrediction):
 
 def foreground(folder: Path) -> float:
     """Mean over the masks in a folder."""
-    return float(np.mean([np.asarray(Image.open(path)) > 0 for path in sorted(folder.glob("*.png"))]))
+    return float(
+        np.mean([np.asarray(Image.open(path)) > 0 for path in sorted(folder.glob("*.png"))])
+    )

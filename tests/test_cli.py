@@ -199,7 +199,7 @@ def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):
     assert "Supervised U-Net" in said
     assert "CLCC" in said
     page = (tmp_path / "demo" / "report.html").read_text()
-    assert page.count('role="img"') == 3 + 2
+    assert page.count('role="img"') == 4 + 2
     assert page.count("data:image/jpeg") >= 5 * 4 + 2 * 8
     assert (tmp_path / "demo" / "figure.png").stat().st_size > 10_000
 

@@ -44,9 +44,23 @@ def test_confidence__of_certain_probabilities_is_one():
         assert mask_confidence(certain(array), array) == 1
 
 
-def test_confidence__is_the_mean_over_the_classes_that_are_drawn():
+def test_confidence__is_the_mean_over_the_classes():
     probabilities = np.array([[[0.2, 0.1, 0.9]], [[0.7, 0.1, 0.1]], [[0.1, 0.8, 0.0]]])
     expected = (2 * 0.7 / (0.9 + 1) + 2 * 0.8 / (0.9 + 1)) / 2
     assert mask_confidence(probabilities, to_classes(probabilities)) == pytest.approx(expected)
     only = probabilities[:, :, ::2]
-    assert mask_confidence(only, to_classes(only)) == pytest.approx(2 * 0.7 / (0.8 + 1))
+    expected = (2 * 0.7 / (0.8 + 1) + 1 - 0.1) / 2
+    assert mask_confidence(only, to_classes(only)) == pytest.approx(expected)
+
+
+def test_confidence__puts_what_may_be_missed_below_what_is_clearly_nothing():
+    empty = np.zeros((4, 4), np.uint8)
+    values = [mask_confidence(np.full((1, 4, 4), p), empty) for p in (0.4, 0.1, 0.01)]
+    assert values == pytest.approx([0.6, 0.9, 0.99])
+
+
+@pytest.mark.parametrize("where", [slice(None), slice(0, 1)])
+def test_confidence__of_what_is_not_finite_is_zero(where):
+    probabilities = np.full((1, 4, 4), 0.3)
+    probabilities[:, where] = np.nan
+    assert mask_confidence(probabilities, to_classes(probabilities)) == 0

@@ -12,6 +12,7 @@ from crosslevel.data.split import Split
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
 from crosslevel.inference import Segmenter
+from crosslevel.run_folder import RunFolder
 from crosslevel.training import train
 from tiny import tiny_config
 
@@ -124,7 +125,9 @@ def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys)
     assert "warning" not in capsys.readouterr().err
     rows = pd.read_csv(begun / "log.csv")
     rows.iloc[:1].to_csv(begun / "log.csv", index=False)
-    evaluate(begun, reporter=Reporter())
+    assert evaluate(begun, reporter=Reporter()).summary["num_epochs_done"] == 1
+    assert not RunFolder(begun).is_finished
+    assert RunFolder(run.path).is_finished
     assert f"warning: {begun} is trained for 1 of 3 epochs. Repeat" in capsys.readouterr().err
 
 
@@ -133,13 +136,16 @@ def test_evaluate__says_whether_low_confidence_finds_bad_masks(run, tmp_path):
     rows = result.per_image.sort_values("confidence", kind="stable")
     assert len(rows) == 24
     found = result.summary["confidence"]
-    assert found["dice_least_sure"] == pytest.approx(100 * rows["dice"][:2].mean(), abs=1e-3)
+    assert found["num_lowest"] == 2
+    assert found["dice_lowest"] == pytest.approx(100 * rows["dice"][:2].mean(), abs=1e-3)
     assert found["dice_others"] == pytest.approx(100 * rows["dice"][2:].mean(), abs=1e-3)
     expected = spearmanr(rows["dice"], rows["confidence"]).statistic
-    assert found["rank_correlation"] == pytest.approx(expected, abs=1e-3)
-    assert f"least sure of: Dice {found['dice_least_sure']:.2f}, " in result.to_text()
+    assert found["spearman"] == pytest.approx(expected, abs=1e-3)
+    assert (
+        f"The 2 masks of lowest confidence: Dice {found['dice_lowest']:.2f}, " in result.to_text()
+    )
     assert "confidence" not in result.summary["mean"]
     few = evaluate(run.path)
     assert len(few.per_image) == 5
     assert few.summary["confidence"] is None
-    assert "least sure" not in few.to_text()
+    assert "confidence" not in few.to_text()

@@ -10,6 +10,7 @@ from PIL import Image
 from crosslevel import inference, prediction
 from crosslevel.cli import main
 from crosslevel.data import reading
+from crosslevel.data.cases import index_cases
 from crosslevel.inference import Segmenter
 from crosslevel.prediction import Outputs, predict
 from crosslevel.training import train
@@ -58,33 +59,67 @@ def test_predict__overlay_and_probabilities(run, lesions, tmp_path):
     np.testing.assert_allclose(written, Segmenter.load(run.path).probabilities(image)[0], atol=1e-4)
 
 
-def test_predict__lists_first_what_it_is_least_sure_of(run, lesions, tmp_path, capsys):
+def test_predict__lists_the_lowest_confidence_first(run, lesions, tmp_path, capsys):
     outputs = Outputs(probabilities=True)
     result = predict(run.path, lesions / "images", tmp_path, outputs=outputs)
     rows = pd.read_csv(tmp_path / "confidence.csv")
     assert len(rows) == 24
     assert rows["confidence"].is_monotonic_increasing
     assert list(rows["image"]) == [str(image) for image in result.confidence]
-    for path, confidence in zip(rows["mask"], rows["confidence"], strict=True):
-        mask = np.asarray(Image.open(path)) > 0
-        probability = np.asarray(Image.open(path.replace(".png", "_probability.png"))) / 65535
+    for name, confidence in zip(rows["mask"], rows["confidence"], strict=True):
+        mask = np.asarray(Image.open(tmp_path / name)) > 0
+        beside = tmp_path / name.replace(".png", "_probability.png")
+        probability = np.asarray(Image.open(beside)) / 65535
         expected = 2 * probability[mask].sum() / (probability.sum() + mask.sum())
         if not mask.any():
             expected = 1 - probability.max()
         assert confidence == pytest.approx(expected, abs=2e-4)
     main(["predict", str(run.path), str(lesions / "images"), "--out", str(tmp_path / "cli")])
     first = next(iter(result.confidence.items()))
-    assert f"Least sure of: {first[0].name} ({first[1]:.2f}), " in capsys.readouterr().err
+    assert f"confidence.csv):\n  {first[1]:.2f}  {first[0]}\n" in capsys.readouterr().err
+
+
+def test_predict__keeps_no_list_of_other_masks(run, tmp_path, monkeypatch):
+    for index in range(4):
+        write_image(tmp_path / "in" / f"{index}.png", 32, 32, index)
+    out = tmp_path / "out"
+    predict(run.path, tmp_path / "in", out)
+
+    def fill_up(path, *args):
+        if path.stem == "2":
+            raise OSError("disk full")
+        inference.write_mask(path, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prediction, "write_mask", fill_up)
+        with pytest.raises(OSError, match="disk full"):
+            predict(run.path, tmp_path / "in", out)
+    assert set(pd.read_csv(out / "confidence.csv")["mask"]) == {"0.png", "1.png"}
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    assert predict(run.path, bad, out).num_written == 0
+    assert not (out / "confidence.csv").exists()
+
+
+def test_predict__lists_masks_that_can_be_trained_on(run, tmp_path):
+    write_image(tmp_path / "in" / "a" / "x.png", 32, 32)
+    write_image(tmp_path / "in" / "b" / "x.png", 32, 32)
+    predict(run.path, tmp_path / "in", tmp_path / "out")
+    cases = index_cases(tmp_path / "out" / "confidence.csv")
+    assert sorted(case.mask for case in cases if case.mask) == [
+        tmp_path / "out" / "a" / "x.png",
+        tmp_path / "out" / "b" / "x.png",
+    ]
 
 
 def test_predict__lists_names_of_any_kind(run, tmp_path):
-    names = [b"two\nlines.png", b"a,b.png", b"no\xffutf8.png"]
+    names = [b"two\nlines.png", b"back\rward.png", b"a,b.png", b"no\xffutf8.png"]
     for name in names:
         write_image(tmp_path / "in" / os.fsdecode(name), 32, 32)
-    assert predict(run.path, tmp_path / "in", tmp_path / "out").num_written == 3
+    assert predict(run.path, tmp_path / "in", tmp_path / "out").num_written == 4
     rows = pd.read_csv(tmp_path / "out" / "confidence.csv")
     found = {os.path.basename(image) for image in rows["image"]}
-    assert found == {"two\nlines.png", "a,b.png", "no\\udcffutf8.png"}
+    assert found == {"two\nlines.png", "back\rward.png", "a,b.png", "no\\udcffutf8.png"}
 
 
 def test_predict__keeps_sub_folders_and_takes_patterns(run, tmp_path):

@@ -61,7 +61,7 @@ class Cell:
     @property
     def is_finished(self) -> bool:
         """True when it is trained and scored."""
-        return RunFolder(self.folder).summary_file.is_file()
+        return RunFolder(self.folder).is_finished
 
     @property
     def name(self) -> str:

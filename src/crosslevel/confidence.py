@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,27 +10,25 @@ from numpy.typing import NDArray
 
 
 class MaskConfidence:
-    """The Dice a mask would have if the network's probabilities were right, band by band.
+    """About the Dice to expect of a mask if the network's probabilities were right, band by band.
 
-    For each class drawn in the mask 2 Σ p m / Σ (p + m), with p its probabilities and m its
-    pixels; their mean, if there are several. Of an empty mask, 1 - the highest probability of a
-    foreground pixel. Needs no truth, so networks that are sure of their errors are sure here too.
+    For each foreground class 2 Σ p m / Σ (p + m), with p its probabilities and m its pixels in the
+    mask, or 1 - the highest p if it has none; the mean over the classes. 0 if a probability is not
+    finite. Needs no truth: a network that is sure of its errors is sure here, too.
 
     Source: Borges, Pacheco and Silva, *Soft Dice confidence: a near-optimal confidence estimator
     for selective prediction in semantic segmentation*, arXiv 2402.10665, 2024. Differs from the
-    paper: what is said of an empty mask, and of several classes.
+    paper: what is said of a class without a pixel, and of several classes.
 
     Example:
-        >>> sure = MaskConfidence()
-        >>> sure.update(np.array([[[0.9, 0.5]]]), np.array([[1, 0]], np.uint8))
-        >>> round(sure.compute(), 3)  # 2 · 0.9 / (0.9 + 0.5 + 1)
-        0.75
+        >>> confidence = MaskConfidence()
+        >>> confidence.update(np.array([[[0.9, 0.4]]]), np.array([[1, 0]], np.uint8))
+        >>> round(confidence.compute(), 3)  # 2 · 0.9 / (0.9 + 0.4 + 1)
+        0.783
     """
 
     def __init__(self) -> None:
-        self._overlap = self._sum = np.zeros(1)
-        self._num_drawn = np.zeros(1)
-        self._highest = 0.0
+        self._overlap = self._sum = self._num_pixels = self._highest = np.zeros(1)
 
     def update(self, probabilities: NDArray[np.floating[Any]], mask: NDArray[np.uint8]) -> None:
         """Add rows of an image.
@@ -39,20 +38,19 @@ class MaskConfidence:
             mask: (rows, W) class indices, as `to_classes` makes of them.
         """
         foreground = probabilities if len(probabilities) == 1 else probabilities[1:]
-        drawn = [mask == index for index in range(1, len(foreground) + 1)]
-        overlaps = [p[m].sum(dtype=np.float64) for p, m in zip(foreground, drawn, strict=True)]
+        pixels = [mask == index for index in range(1, len(foreground) + 1)]
+        overlaps = [p[m].sum(dtype=np.float64) for p, m in zip(foreground, pixels, strict=True)]
         self._overlap = self._overlap + overlaps
         self._sum = self._sum + foreground.sum(axis=(1, 2), dtype=np.float64)
-        self._num_drawn = self._num_drawn + [np.count_nonzero(m) for m in drawn]
-        self._highest = max(self._highest, float(foreground.max()))
+        self._num_pixels = self._num_pixels + [np.count_nonzero(m) for m in pixels]
+        self._highest = np.maximum(self._highest, foreground.max(axis=(1, 2)))
 
     def compute(self) -> float:
         """The confidence in [0, 1] of all that was added."""
-        is_drawn = self._num_drawn > 0
-        if not is_drawn.any():
-            return 1 - self._highest
-        twice_overlap, total = 2 * self._overlap, self._sum + self._num_drawn
-        return float((twice_overlap[is_drawn] / total[is_drawn]).mean())
+        total = np.maximum(self._sum + self._num_pixels, np.finfo(np.float64).tiny)
+        by_class = np.where(self._num_pixels, 2 * self._overlap / total, 1 - self._highest)
+        mean = float(by_class.mean())
+        return mean if math.isfinite(mean) else 0.0
 
 
 def mask_confidence(probabilities: NDArray[np.floating[Any]], mask: NDArray[np.uint8]) -> float:

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosslevel.confidence import mask_confidence
-from crosslevel.config import TrainConfig
 from crosslevel.console import Reporter
 from crosslevel.data.cases import usable_cases
 from crosslevel.data.findings import size_mismatch
@@ -36,7 +35,7 @@ THE_SCORE = "scores-test-original"
 """What lies in the run folder itself; other scores have a folder of this kind of name in it."""
 IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
 NOT_SCORES = ["id", "confidence", "foreground_share", "height", "width"]
-LEAST_SURE = 0.1
+TENTH = 0.1
 """Share of the images whose masks a person would look at first."""
 
 
@@ -64,8 +63,8 @@ class Evaluation:
         lines = [f"{self.summary['subset']}, {self.summary['num_cases']} images", header, values]
         if found := self.summary["confidence"]:
             lines.append(
-                f"The tenth it is least sure of: Dice {found['dice_least_sure']:.2f}, "
-                f"all others {found['dice_others']:.2f}"
+                f"The {found['num_lowest']} masks of lowest confidence: Dice "
+                f"{found['dice_lowest']:.2f}, all others: {found['dice_others']:.2f}"
             )
         return "\n".join(lines)
 
@@ -113,7 +112,12 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     config = folder.config()
-    _warn_if_unfinished(folder, config, reporter)
+    if folder.num_epochs_done < config.num_epochs:
+        reporter.say(
+            f"warning: {folder.path} is trained for {folder.num_epochs_done} of "
+            f"{config.num_epochs} epochs. Repeat the command that started it before you compare "
+            "its scores."
+        )
     segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
     data = Path(data) if data else own_data(folder)
     split = Split.load(folder.split_file)
@@ -152,6 +156,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         "num_cases": len(cases),
         "num_trained_on": len(seen),
         "num_masks_changed": len(other_masks),
+        "num_epochs_done": folder.num_epochs_done,
         "mean": _means(per_image),
         "confidence": _by_confidence(per_image),
         "metric_size": metric_size,
@@ -166,18 +171,6 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     write_text(target.per_image_file, per_image.to_csv(index=False))
     write_text(target.summary_file, json.dumps(summary, indent=2) + "\n")
     return Evaluation(per_image, summary, target.per_image_file)
-
-
-def _warn_if_unfinished(run: RunFolder, config: TrainConfig, reporter: Reporter) -> None:
-    """A run under way may be scored, but not be taken for a finished one."""
-    if not run.log_file.is_file():
-        return
-    done = len(run.log_file.read_bytes().splitlines()) - 1
-    if config.epochs != "auto" and done < config.epochs:
-        reporter.say(
-            f"warning: {run.path} is trained for {done} of {config.epochs} epochs. Repeat the "
-            "command that started it before you compare its scores."
-        )
 
 
 def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) -> RunError:
@@ -296,14 +289,15 @@ def _means(per_image: pd.DataFrame) -> dict[str, float]:
 
 
 def _by_confidence(per_image: pd.DataFrame) -> dict[str, float] | None:
-    """Whether low confidence finds bad masks; None of fewer than ten images."""
-    num_least = int(LEAST_SURE * len(per_image))
-    if not num_least:
+    """Whether low confidence finds bad masks; None where nothing can tell, or fewer than ten."""
+    num_lowest = int(TENTH * len(per_image))
+    if not num_lowest or per_image[["confidence", "dice"]].nunique().min() == 1:
         return None
     ordered = per_image.sort_values("confidence", kind="stable")
     dice = 100 * ordered["dice"]
     return {
-        "rank_correlation": round(float(dice.rank().corr(ordered["confidence"].rank())), 4),
-        "dice_least_sure": round(float(dice.iloc[:num_least].mean()), 4),
-        "dice_others": round(float(dice.iloc[num_least:].mean()), 4),
+        "spearman": round(float(dice.corr(ordered["confidence"], method="spearman")), 4),
+        "num_lowest": num_lowest,
+        "dice_lowest": round(float(dice.iloc[:num_lowest].mean()), 4),
+        "dice_others": round(float(dice.iloc[num_lowest:].mean()), 4),
     }

@@ -10,6 +10,7 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -55,8 +56,8 @@ class Prediction:
     """What a call of `predict` did.
 
     Attributes:
-        confidence: How sure the network is of the mask of each image, in [0, 1], least sure first
-            (see `MaskConfidence`).
+        confidence: That of the mask of each image, in [0, 1], the lowest first (see
+            `MaskConfidence`).
         problems: One line for each image that could not be read.
     """
 
@@ -83,7 +84,7 @@ def predict(  # noqa: PLR0913 - the options of the command
     """Write one mask for each image, as `<name>.png` at the image's own size.
 
     A folder's sub-folders are kept. Binary masks are 0 and 255, others class indices.
-    `confidence.csv` beside them lists all of this call, those it is least sure of first.
+    `confidence.csv` beside them lists all of this call, the lowest confidence first.
 
     Args:
         run: A run folder, or a model folder.
@@ -97,7 +98,7 @@ def predict(  # noqa: PLR0913 - the options of the command
         reporter: Who tells the user; silent if left out.
 
     Returns:
-        How sure it is of each mask, and which images could not be read.
+        The confidence of each mask, and which images could not be read.
 
     Raises:
         InputError: If there is no model, no image, two images would get one name, or the runtime
@@ -112,8 +113,9 @@ def predict(  # noqa: PLR0913 - the options of the command
     work = _Work(segmenter, outputs or Outputs(), targets.masks)
     ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
-    sure: dict[Path, float] = {}
+    confidence: dict[Path, float] = {}
     with (
+        _listed_by_confidence(Path(out), confidence, targets.masks),
         ThreadPoolExecutor(ahead) as readers,
         ThreadPoolExecutor(ahead) as writers,
         reporter.task("Predicting", len(targets.masks)) as advance,
@@ -121,13 +123,11 @@ def predict(  # noqa: PLR0913 - the options of the command
         loading = _ahead(readers, work.load, targets.masks, ahead)
         drawn = work.draw_all(_readable(loading, problems))
         for written in _ahead(writers, work.write, drawn, ahead):
-            image, confidence = written.result()
-            sure[image] = confidence
+            image, sure = written.result()
+            confidence[image] = sure
             advance()
         advance(len(problems))
-    prediction = Prediction(dict(sorted(sure.items(), key=lambda item: item[1])), problems)
-    _list_by_confidence(Path(out) / CONFIDENCE_FILE, prediction, targets.masks)
-    return prediction
+    return Prediction(_sorted(confidence), problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class _Drawn:
     Attributes:
         image: Its file.
         mask: (H, W) class indices.
-        confidence: How sure the network is of the mask, in [0, 1].
+        confidence: That of the mask, in [0, 1].
         foreground: (H, W) probability, 65 535 = 1, if asked for.
         beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
     """
@@ -245,13 +245,27 @@ def _ahead(
         yield begun.popleft()
 
 
-def _list_by_confidence(path: Path, prediction: Prediction, masks: dict[Path, Path]) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "mask", "confidence"])
-    for image, confidence in prediction.confidence.items():
-        table.writerow([image, masks[image], f"{confidence:.4f}"])
-    write_text(path, text.getvalue().encode(errors="backslashreplace").decode())
+@contextmanager
+def _listed_by_confidence(
+    out: Path, confidence: dict[Path, float], masks: dict[Path, Path]
+) -> Iterator[None]:
+    """Lists, however the block ends, the masks written in it; images by their absolute paths."""
+    file = out / CONFIDENCE_FILE
+    file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if confidence:
+            text = io.StringIO(newline="")
+            table = csv.writer(text)
+            table.writerow(["image", "mask", "confidence"])
+            for image, value in _sorted(confidence).items():
+                table.writerow([image.absolute(), masks[image].relative_to(out), f"{value:.4f}"])
+            write_text(file, text.getvalue().encode(errors="backslashreplace").decode())
+
+
+def _sorted(confidence: dict[Path, float]) -> dict[Path, float]:
+    return dict(sorted(confidence.items(), key=lambda item: item[1]))
 
 
 def _save(path: Path, picture: Image.Image, kind: str) -> None:

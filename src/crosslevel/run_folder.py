@@ -103,6 +103,29 @@ class RunFolder:
         """Mean scores and how they were made."""
         return self.path / "summary.json"
 
+    @property
+    def num_epochs_done(self) -> int:
+        """Rows of the log."""
+        return len(self.log_file.read_bytes().splitlines()[1:]) if self.log_file.is_file() else 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Trained to the end, and scored after it.
+
+        Raises:
+            InputError: If the folder holds no run, or its `summary.json` is damaged.
+        """
+        if not self.summary_file.is_file():
+            return False
+        try:
+            summary = json.loads(self.summary_file.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"A score file of {self.path} is damaged ({error}): repeat `crosslevel evaluate`."
+            ) from error
+        num_epochs = self.config().num_epochs
+        return bool(summary.get("num_epochs_done", num_epochs) >= num_epochs)
+
     def config(self) -> TrainConfig:
         """The configuration this run was started with.
 

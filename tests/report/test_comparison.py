@@ -25,7 +25,7 @@ def test_page__has_every_section_and_row_and_loads_nothing(page):
         assert f"All settings of {row}" in text
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
     assert not re.findall(r"@import|url\((?!#)", text)
-    assert text.count('role="img"') == 4 + 2  # curves, three of single images, losses of each row
+    assert text.count('role="img"') == 3 + 2  # curves, two of single images, losses of each row
     assert "#0102" not in text  # every placeholder has become a colour of the page
 
 
@@ -60,7 +60,7 @@ def test_report__published_folders_show_all_but_pictures(published, tmp_path):
     assert "5 of the 5 scored images are not at the place the runs recorded" in text
     assert "data:image/jpeg" not in text
     assert "small-supervised</th>" in text
-    assert text.count('role="img"') == 4 + 2
+    assert text.count('role="img"') == 3 + 2
 
 
 def test_report__old_files_without_sizes_environment_or_validation(published, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.report.collect import collect
-from crosslevel.report.distributions import dice_by_size, dice_distribution, dice_of_the_surer
+from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 
 
 def test_charts__say_in_words_what_they_draw(bench):
@@ -22,14 +22,18 @@ def test_charts__say_in_words_what_they_draw(bench):
         assert label in by_size.svg
 
 
-def test_surer__is_the_mean_of_what_is_left(bench):
+def test_coverage__is_the_mean_of_what_is_left(bench):
     rows = collect([bench]).rows
     dice = np.linspace(0.1, 1.0, 10)
     scores = pd.DataFrame({"dice": dice, "confidence": dice}, index=list("abcdefghij"))
     knows = replace(rows["supervised"][0], per_image=scores)
     errs = replace(knows, per_image=scores.assign(confidence=-dice))
-    chart = dice_of_the_surer({"knows": [knows], "errs": [errs], "both": [knows, errs]})
+    chart = dice_by_coverage({"knows": [knows], "errs": [errs], "both": [knows, errs]})
     assert chart is not None
-    assert chart.description.endswith("tenth: knows 55 to 60, errs 55 to 50, both 55 to 55.")
+    assert chart.description.endswith(
+        "lowest confidence: knows 55 to 60, errs 55 to 50, both 55 to 55."
+    )
     silent = replace(knows, per_image=scores.drop(columns="confidence"))
-    assert dice_of_the_surer({"knows": [knows], "silent": [silent]}) is None
+    assert dice_by_coverage({"knows": [knows], "silent": [silent]}) is None
+    few = replace(knows, per_image=scores.iloc[:9])
+    assert dice_by_coverage({"few": [few]}) is None

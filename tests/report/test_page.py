@@ -45,4 +45,4 @@ def test_page__in_a_browser_is_whole_and_never_scrolls_sideways(page, tmp_path, 
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     num_pictures = page.read_text().count("data:image/jpeg")
-    assert f"seen true {num_pictures} true 6 true true" in done.stdout
+    assert f"seen true {num_pictures} true 5 true true" in done.stdout

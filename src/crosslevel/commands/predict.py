@@ -14,7 +14,7 @@ examples:
   crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay
   crosslevel export runs/first --format openvino    # predict is faster after it"""
 
-NUM_LEAST_SURE = 3
+NUM_NAMED = 3
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -63,12 +63,9 @@ def run(arguments: Namespace) -> int:
     )
     for problem in result.problems:
         reporter.say(f"skipped: {problem}")
-    if result.num_written > NUM_LEAST_SURE:
-        least = islice(result.confidence.items(), NUM_LEAST_SURE)
-        named = ", ".join(f"{one_line(image.name)} ({sure:.2f})" for image, sure in least)
-        reporter.say(f"Least sure of: {named}")
-    reporter.say(
-        f"Done: {result.num_written} masks in {arguments.out}, listed by confidence in "
-        f"{arguments.out / CONFIDENCE_FILE}"
-    )
+    if result.num_written > NUM_NAMED:
+        reporter.say(f"Lowest confidence (all in {arguments.out / CONFIDENCE_FILE}):")
+        for image, confidence in islice(result.confidence.items(), NUM_NAMED):
+            reporter.say(f"  {confidence:.2f}  {one_line(str(image))}")
+    reporter.say(f"Done: {result.num_written} masks in {arguments.out}")
     return 1 if result.problems else 0

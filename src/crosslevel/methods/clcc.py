@@ -48,7 +48,7 @@ class CLCC(Method):
 
     @dataclass(frozen=True, kw_only=True)
     class Args:
-        """Options of CLCC; the weights, temperature and reduction are what validation preferred.
+        """Options of CLCC; weights, temperature and reduction were chosen on validation images.
 
         Attributes:
             tiles: n, tiles along each axis.

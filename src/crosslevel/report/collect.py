@@ -60,7 +60,7 @@ def collect(folders: Sequence[Path]) -> Collection:
     rows: dict[str, list[FinishedRun]] = {row: [] for row, _ in named}
     missing = []
     for row, folder in named:
-        if RunFolder(folder).summary_file.is_file():
+        if RunFolder(folder).is_finished:
             rows[row].append(read_run(folder, row))
         else:
             missing.append(folder.name)

@@ -8,13 +8,17 @@ from pathlib import Path
 from crosslevel.report.bench import Difference, against, bench_notes, bench_table, references
 from crosslevel.report.collect import Collection
 from crosslevel.report.curves import loss_curves, validation_curves
-from crosslevel.report.distributions import dice_by_size, dice_distribution, dice_of_the_surer
+from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 from crosslevel.report.drawing import Rows
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
 
 NO_SIZES = "The runs recorded no sizes of lesions: repeat `crosslevel evaluate RUN` to get them."
+NO_CONFIDENCE = (
+    "Not every run recorded its confidence in ten images or more, so it is not drawn: repeat "
+    "`crosslevel evaluate RUN` for runs that were scored by an earlier version."
+)
 ONE_TRAINING = (
     " With one training of each row, the intervals tell these trainings apart, not the methods."
 )
@@ -105,10 +109,12 @@ def _missing(collection: Collection) -> list[str]:
 
 def _per_image(rows: Rows) -> Section:
     by_size = dice_by_size(rows)
-    charts = [dice_distribution(rows), by_size, dice_of_the_surer(rows)]
+    by_coverage = dice_by_coverage(rows)
+    missing = {NO_SIZES: by_size, NO_CONFIDENCE: by_coverage}
+    charts = [dice_distribution(rows), by_size, by_coverage]
     return Section(
         "Per image",
-        () if by_size else (NO_SIZES,),
+        [note for note, chart in missing.items() if chart is None],
         has_legend=True,
         charts=[chart for chart in charts if chart],
     )

@@ -81,16 +81,17 @@ def dice_by_size(rows: Rows) -> Chart | None:
     )
 
 
-def dice_of_the_surer(rows: Rows) -> Chart | None:
-    """Mean Dice of what is left when the masks with the lowest confidence are set aside.
+def dice_by_coverage(rows: Rows) -> Chart | None:
+    """Mean Dice of what is left when the masks of lowest confidence are set aside.
 
     Returns:
-        None if a run has not recorded how sure it is.
+        None if a run has not recorded its confidence, or has fewer than ten images.
     """
-    if any(CONFIDENCE not in run.per_image for runs in rows.values() for run in runs):
+    tables = [run.per_image for runs in rows.values() for run in runs]
+    if any(CONFIDENCE not in table or TENTH * len(table) < 1 for table in tables):
         return None
-    left = {
-        name: pd.concat([_surer(run) for run in runs]).groupby(level=0).mean()
+    left: dict[str, pd.Series[float]] = {
+        name: pd.concat([_by_coverage(run) for run in runs]).groupby(level=0).mean()
         for name, runs in rows.items()
     }
     look = marks(rows)
@@ -99,22 +100,22 @@ def dice_of_the_surer(rows: Rows) -> Chart | None:
         for name, dice in left.items():
             mark = look[name]
             axis.plot(100 * dice.index, dice, color=mark.placeholder, linestyle=mark.line)
-        axis.set(xlabel="Set aside (% of the images, least sure first)", ylabel="Mean Dice")
+        axis.set(xlabel="Set aside (% of the images, lowest confidence first)", ylabel="Mean Dice")
 
     ends = [
-        f"{name} {dice.iloc[0]:.0f} to {dice[dice.index >= TENTH].iloc[0]:.0f}"
+        f"{name} {dice.iloc[0]:.0f} to {dice[dice.index <= TENTH].iloc[-1]:.0f}"
         for name, dice in left.items()
     ]
     return draw(
         paint,
         3.1,
-        "Mean Dice of the masks that are left when those with the lowest confidence are set aside "
-        "for a person.",
-        f"Mean Dice of all masks, and without the least sure tenth: {', '.join(ends)}.",
+        "Mean Dice of the masks that are left when those of lowest confidence are set aside for a "
+        "person.",
+        f"Mean Dice of all masks, and without the tenth of lowest confidence: {', '.join(ends)}.",
     )
 
 
-def _surer(run: FinishedRun) -> pd.Series[float]:
+def _by_coverage(run: FinishedRun) -> pd.Series[float]:
     """Mean Dice, ×100, of the images left, by the share that is set aside."""
     dice = 100 * run.per_image.sort_values(CONFIDENCE, kind="stable")["dice"]
     number = len(dice)
