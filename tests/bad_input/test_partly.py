@@ -35,7 +35,7 @@ def test_predict__writes_the_masks_of_all_others(run, tmp_path, capsys):
     assert f"Done: 26 masks in {tmp_path / 'masks'}" in said
     for number in (3, 7, 11, 29, 30):
         assert f"skipped: {images}/lesion_{number:04}.jpg: " in said
-    assert len(list((tmp_path / "masks").iterdir())) == 26
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 26
 
 
 def test_predict__names_that_are_not_utf8_are_kept(run, lesions, tmp_path):
@@ -44,7 +44,7 @@ def test_predict__names_that_are_not_utf8_are_kept(run, lesions, tmp_path):
     shutil.copy(lesions / "images" / "lesion_0000.jpg", folder + b"/" + name + b".jpg")
     assert main(["predict", str(run), str(tmp_path), "--out", str(tmp_path / "masks")]) == 0
     assert [
-        path.name.encode(errors="surrogateescape") for path in (tmp_path / "masks").iterdir()
+        path.name.encode(errors="surrogateescape") for path in (tmp_path / "masks").glob("*.png")
     ] == [name + b".png"]
 
 
