@@ -49,7 +49,7 @@ def change_record(run, name, **changes):
 
 
 def masks(folder):
-    return {path.name: np.asarray(Image.open(path)) for path in sorted(folder.iterdir())}
+    return {path.name: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
 def agreement(run, one, other, images, tmp_path):
