@@ -129,6 +129,9 @@ def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys)
     assert not RunFolder(begun).is_finished
     assert RunFolder(run.path).is_finished
     assert f"warning: {begun} is trained for 1 of 3 epochs. Repeat" in capsys.readouterr().err
+    (begun / "log.csv").unlink()
+    assert evaluate(begun, reporter=Reporter()).summary["num_epochs_done"] == 3
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_evaluate__says_whether_low_confidence_finds_bad_masks(run, tmp_path):

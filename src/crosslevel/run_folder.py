@@ -105,8 +105,10 @@ class RunFolder:
 
     @property
     def num_epochs_done(self) -> int:
-        """Rows of the log."""
-        return len(self.log_file.read_bytes().splitlines()[1:]) if self.log_file.is_file() else 0
+        """Rows of the log, or all epochs where no log came along."""
+        if not self.log_file.is_file():
+            return self.config().num_epochs
+        return len(self.log_file.read_bytes().splitlines()) - 1
 
     @property
     def is_finished(self) -> bool:
