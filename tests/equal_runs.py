@@ -1,12 +1,14 @@
-"""When two runs are the same run."""
+"""When two runs are the same run, and how one of them is interrupted."""
 
 import io
 from typing import Any
 
 import pandas as pd
+import pytest
 import torch
 
 from crosslevel.run_folder import RunFolder
+from crosslevel.training import Trainer
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -27,3 +29,15 @@ def assert_equal_runs(first: RunFolder, second: RunFolder) -> None:
     for name in ("model.safetensors", "model.json"):
         models = [(run.model_folder / name).read_bytes() for run in (first, second)]
         assert models[0] == models[1], name
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Let training be interrupted when `step` is about to be done."""
+    original = Trainer._step
+
+    def interrupted(self: Trainer, number: int) -> dict[str, float]:
+        if number == step:
+            raise KeyboardInterrupt
+        return original(self, number)
+
+    monkeypatch.setattr(Trainer, "_step", interrupted)

@@ -16,7 +16,7 @@ from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.methods import METHODS
 from crosslevel.run_folder import RunFolder, lock
 from crosslevel.training import Trainer, train
-from equal_runs import assert_equal_runs, weights
+from equal_runs import assert_equal_runs, stop_at, weights
 from tiny import tiny_config
 
 RUN_FILES = {
@@ -31,18 +31,6 @@ RUN_FILES = {
     "model/model.safetensors",
     "split.json",
 }
-
-
-def stop_at(monkeypatch, step):
-    """Let training be interrupted when `step` is about to be done."""
-    original = Trainer._step
-
-    def interrupted(self, number):
-        if number == step:
-            raise KeyboardInterrupt
-        return original(self, number)
-
-    monkeypatch.setattr(Trainer, "_step", interrupted)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

@@ -8,11 +8,13 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from crosslevel.data.preprocess import IMAGENET_STD
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.models.segmenter import SegmentationNet
+
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 NOISE_STD, NOISE_LIMIT = 0.1, 0.2
 """Of images in [0, 1]."""
@@ -27,11 +29,11 @@ def mean_teacher_of(student: nn.Module, decay: float) -> AveragedModel:
     Source: Tarvainen and Valpola, *Mean teachers are better role models*, 2017.
     """
 
-    def average(teacher: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
+    def average(teacher: Tensors, current: Tensors, num_averaged: Tensor | int) -> None:
         kept = min(1 - 1 / (int(num_averaged) + 1), decay)
-        return kept * teacher + (1 - kept) * current
+        get_ema_multi_avg_fn(kept)(teacher, current, num_averaged)  # type: ignore[no-untyped-call]
 
-    teacher = AveragedModel(student, avg_fn=average)
+    teacher = AveragedModel(student, multi_avg_fn=average)
     return teacher.requires_grad_(False)
 
 
