@@ -9,6 +9,7 @@ import torch
 
 from crosslevel.run_folder import RunFolder
 from crosslevel.training import Trainer
+from crosslevel.types import Batch
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -35,9 +36,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Let training be interrupted when `step` is about to be done."""
     original = Trainer._step
 
-    def interrupted(self: Trainer, number: int) -> dict[str, float]:
+    def interrupted(self: Trainer, number: int, batch: Batch) -> dict[str, float]:
         if number == step:
             raise KeyboardInterrupt
-        return original(self, number)
+        return original(self, number, batch)
 
     monkeypatch.setattr(Trainer, "_step", interrupted)

@@ -79,9 +79,9 @@ def test_train__stopped_after_any_step_equals_uninterrupted(
     whole = train(lesions, tmp_path / "whole", tiny_config())
     original, done = Trainer._step, []
 
-    def count(self, step):
+    def count(self, step, batch):
         done.append(step)
-        return original(self, step)
+        return original(self, step, batch)
 
     @contextmanager
     def stop_after_steps():

@@ -26,6 +26,7 @@ from crosslevel.data.bad_files import to_text
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.inspection import write_batch
 from crosslevel.data.prepare import Prepared, prepare
+from crosslevel.data.threads import one_ahead
 from crosslevel.errors import InputError, Interrupted, RunError
 from crosslevel.files import write_text
 from crosslevel.gradients import NotFiniteError
@@ -40,6 +41,7 @@ from crosslevel.optimisation import Optimisation
 from crosslevel.precision import autocast, pick_device, resolve_precision
 from crosslevel.recipe import describe, settle
 from crosslevel.run_folder import RunFolder, lock, open_run, write_start
+from crosslevel.types import Batch
 
 
 def train(
@@ -243,8 +245,9 @@ class Trainer:
         epoch = self.progress.step // self.data.steps_per_epoch
         end = (epoch + 1) * self.data.steps_per_epoch
         self.method.train()
-        for step in range(self.progress.step, end):
-            losses = self._step(step)
+        steps = range(self.progress.step, end)
+        for step, batch in zip(steps, self._batches(steps), strict=True):
+            losses = self._step(step, batch)
             for name, value in losses.items():
                 self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
             self.progress.step = step + 1
@@ -255,6 +258,11 @@ class Trainer:
                 return False
         self._finish_epoch(epoch, start)
         return True
+
+    def _batches(self, steps: range) -> Iterator[Batch]:
+        """On a CPU one after the other: whoever prepares the next takes its cores from the step."""
+        is_cpu = self.device.type == "cpu"
+        return map(self.data.batch, steps) if is_cpu else one_ahead(self.data.batch, steps)
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
@@ -281,8 +289,7 @@ class Trainer:
         # the last, so that a kill before it repeats the epoch
         self._save(self.run.last_checkpoint, keep_predecessor=True)
 
-    def _step(self, step: int) -> dict[str, float]:
-        batch = self.data.batch(step)
+    def _step(self, step: int, batch: Batch) -> dict[str, float]:
         try:
             return self.optimisation.step(step, batch)
         except NotFiniteError as error:

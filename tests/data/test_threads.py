@@ -1,11 +1,11 @@
-"""One function over many files: in order, in threads where they pay, never far ahead."""
+"""One function over many items: in order, in threads where they pay, never far ahead."""
 
 import threading
 import time
 
 import pytest
 
-from crosslevel.data.threads import map_files
+from crosslevel.data.threads import map_files, one_ahead
 
 
 def slow(item):
@@ -52,3 +52,26 @@ def test_map_files__raises_what_the_function_raises():
 
     with pytest.raises(ValueError, match="100"):
         list(map_files(refuse, range(200)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 20])
+def test_one_ahead__keeps_the_order(count):
+    assert [item for _, item in one_ahead(quick, range(count))] == list(range(count))
+
+
+def test_one_ahead__computes_the_next_while_one_is_used_and_no_more():
+    started = []
+    results = one_ahead(lambda item: started.append(item), range(10))
+    next(results)
+    time.sleep(0.1)
+    assert started == [0, 1]
+    next(results)
+    time.sleep(0.1)
+    assert started == [0, 1, 2]
+
+
+def test_one_ahead__raises_what_the_function_raises_in_its_turn():
+    results = one_ahead(lambda item: 1 // item, (1, 0, 1))
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)

@@ -1,4 +1,4 @@
-"""One function over many files, in threads where that is faster."""
+"""One function over many items, in threads where that is faster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -39,6 +39,23 @@ def map_files(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         yield from map(function, rest)
     else:
         yield from _in_threads(function, rest)
+
+
+def one_ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Results in the order of the items; while one is used, a thread computes the next.
+
+    Args:
+        function: Called from one thread; what it raises is raised here.
+        items: What it is called with.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
