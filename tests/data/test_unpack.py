@@ -83,3 +83,15 @@ def test_unpack__of_an_archive_that_lies_about_its_size_writes_no_more_than_it_s
     with pytest.raises(RunError, match="Bad CRC-32"):
         unpack_bytes(tmp_path, lying)
     assert [path.name for path in tmp_path.iterdir()] == ["toy.zip"]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_unpack__of_a_damaged_member_names_the_file(tmp_path, compression):
+    whole = zipped({"toy/a": "".join(map(str, range(300)))}, compression)
+    start = whole.index(b"toy/a") + len(b"toy/a")
+    end = whole.rindex(b"PK\x01\x02")
+    for place in range(start, end, max(1, (end - start) // 40)):
+        damaged = bytearray(whole)
+        damaged[place : place + 8] = b"\xff" * min(8, end - place)
+        with pytest.raises(RunError, match=r"toy\.zip: not a readable zip file"):
+            unpack_bytes(tmp_path, bytes(damaged))

@@ -6,6 +6,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from crosslevel.data.sources import Archive
@@ -13,6 +14,9 @@ from crosslevel.errors import RunError
 
 MAX_EXPANSION = 10
 """Times its own size that an archive may unpack to."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, RuntimeError)
+"""What `zipfile` raises for what it cannot read, beside OSErrors without errno of bz2."""
 
 
 def unpack(path: Path, archive: Archive) -> None:
@@ -33,7 +37,9 @@ def unpack(path: Path, archive: Archive) -> None:
         ):
             opened.extractall(scratch, _safe_members(opened, path, archive))
             (Path(scratch) / archive.folder).rename(path.parent / archive.folder)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of bz2
+            raise
         raise RunError(f"{path}: not a readable zip file ({error}); delete it and retry") from error
 
 
