@@ -1,8 +1,11 @@
 """Where there is a GPU it is used: no tensor is left behind, and it is not kept waiting."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from crosslevel import precision
 from crosslevel.evaluation import evaluate
 from crosslevel.inference import Segmenter
 from crosslevel.methods import METHODS
@@ -57,3 +60,19 @@ def test_step__waits_no_longer_for_a_teacher_of_many_weights(method, monkeypatch
             built.training_step(batch, Clock(step, 30))
             built.after_step(Clock(step, 30))
             assert waits.count - before <= 3  # torch and we ask how often it was moved
+
+
+@pytest.mark.parametrize(("major", "chosen"), [(7, "fp32"), (8, "bf16")])
+def test_precision__of_a_gpu_is_bf16_only_if_it_need_not_emulate_it(monkeypatch, major, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(major=major))
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)
+    assert precision.resolve_precision("auto", torch.device("cuda")) == chosen
+
+
+@pytest.mark.parametrize(("speedup", "chosen"), [(0.5, "fp32"), (1.1, "fp32"), (2.7, "bf16")])
+def test_precision__of_a_cpu_is_bf16_if_measured_to_pay(monkeypatch, speedup, chosen):
+    monkeypatch.setattr(precision, "bf16_speedup", lambda: speedup)
+    assert precision.resolve_precision("auto", torch.device("cpu")) == chosen
+    assert precision.resolve_precision("bf16", torch.device("cpu")) == "bf16"

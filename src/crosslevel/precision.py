@@ -27,7 +27,8 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16" if is_native else "fp32"
     return "bf16" if bf16_speedup() >= WORTHWHILE else "fp32"
 
 
