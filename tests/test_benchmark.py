@@ -89,6 +89,12 @@ def test_benchmark__a_wrong_row_is_refused_before_any_run(lesions, tmp_path):
     assert not list(tmp_path.rglob("log.csv"))
 
 
+def test_benchmark__says_where_it_runs(lesions, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "wait4")
+    with pytest.raises(ValueError, match="needs Linux or macOS"):
+        run_grid(Grid(("supervised",)), lesions, tmp_path, BASE)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
 def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
     lesions, tmp_path, one_thread, kind

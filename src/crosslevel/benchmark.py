@@ -153,8 +153,8 @@ def run_grid(
         One line for each cell that failed; the others are finished.
 
     Raises:
-        InputError: If the grid is empty, or a cell's configuration is wrong or not that of the run
-            in its folder, before any is run.
+        InputError: If the system is Windows, the grid is empty, or a cell's configuration is wrong
+            or not that of the run in its folder, before any is run.
         DataError: If the data cannot be listed.
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
@@ -186,6 +186,8 @@ def run_grid(
 
 
 def _check(cells: Sequence[Cell], jobs: int, base: TrainConfig) -> None:
+    if not hasattr(os, "wait4"):
+        raise InputError("A bench needs Linux or macOS: on Windows run it in WSL.")
     if not cells or jobs < 1:
         raise InputError("A bench needs at least one row, one draw, one seed and one job.")
     if len({cell.folder for cell in cells}) < len(cells):
