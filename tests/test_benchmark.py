@@ -95,6 +95,29 @@ def test_benchmark__says_where_it_runs(lesions, tmp_path, monkeypatch):
         run_grid(Grid(("supervised",)), lesions, tmp_path, BASE)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "num_gpus", "seen"),
+    [(None, 0, {None}), (None, 1, {"0"}), (None, 8, {"0", "1"}), ("3,GPU-5", 2, {"3", "GPU-5"})],
+)
+def test_benchmark__jobs_side_by_side_have_a_gpu_each(
+    lesions, tmp_path, monkeypatch, allowed, num_gpus, seen
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if allowed:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: num_gpus)
+    start, given = subprocess.Popen, []
+
+    def note(words, env, **others):
+        given.append(env.get("CUDA_VISIBLE_DEVICES"))
+        return start([sys.executable, "-c", "import time; time.sleep(0.5)"], env=env, **others)
+
+    monkeypatch.setattr(subprocess, "Popen", note)
+    run_grid(Grid(("supervised",), range(4)), lesions, tmp_path, BASE, jobs=2)
+    assert len(given) == 4
+    assert set(given) == seen
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
 def test_benchmark__killed_and_repeated_recomputes_nothing_finished(
     lesions, tmp_path, one_thread, kind

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import cycle, islice, product
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 import pandas as pd
@@ -230,7 +231,8 @@ def write_results(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFra
 class Workers:
     """Processes that train and score cells, at most `jobs` at a time.
 
-    They end with this process, however it ends: each saves where it was.
+    They end with this process, however it ends: each saves where it was. Where there are several
+    GPUs, processes that run side by side see one each, or share them evenly.
 
     Args:
         jobs: Processes at a time.
@@ -238,6 +240,9 @@ class Workers:
 
     def __init__(self, jobs: int) -> None:
         self._pool = ThreadPoolExecutor(jobs)
+        self._places: SimpleQueue[dict[str, str]] = SimpleQueue()
+        for place in islice(cycle(_gpus()), jobs):
+            self._places.put(place)
         self._running: set[subprocess.Popen[bytes]] = set()
         self._is_stopping = False
 
@@ -271,8 +276,10 @@ class Workers:
         return f"{cell.name}: see {cell.log_file} (exit code {exit_code})" if exit_code else None
 
     def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
+        place = self._places.get()
         process = subprocess.Popen(
             [sys.executable, "-m", "crosslevel", *words],
+            env=os.environ | place,
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -282,9 +289,17 @@ class Workers:
         self._running.add(process)
         _, status, usage = os.wait4(process.pid, 0)
         self._running.discard(process)
+        self._places.put(place)
         process.returncode = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == "darwin" else 1024
         return process.returncode, usage.ru_maxrss * unit
+
+
+def _gpus() -> list[dict[str, str]]:
+    """Environments of processes that see one GPU each, of those this process may use."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = given.split(",") if given else map(str, range(torch.cuda.device_count()))
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
 
 
 def _end_with_parent() -> None:

@@ -30,7 +30,9 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
     parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
+    )
     parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
     add_config_arguments(parser)
 
