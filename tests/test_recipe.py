@@ -9,7 +9,7 @@ import torch
 from crosslevel.budget import epochs_within
 from crosslevel.config import TrainConfig
 from crosslevel.errors import InputError
-from crosslevel.recipe import NUM_STEPS, settle
+from crosslevel.recipe import NUM_STEPS, describe, settle
 from crosslevel.training import build_method, train
 from crosslevel.types import Batch
 from tiny import tiny_config
@@ -34,6 +34,34 @@ def test_settle__the_method_depends_on_unlabelled_images(num_unlabelled, method)
 def test_settle__leaves_what_was_asked_for():
     config = tiny_config()
     assert settle(config, 4, 4) == config
+
+
+@pytest.mark.parametrize(
+    ("num_unlabelled", "budget", "line"),
+    [
+        (
+            9,
+            None,
+            "fixmatch (some images have no mask), efficientnet_lite0, 256 px, "
+            "1250 steps (the recipe's length), fp32 (faster here than bf16)",
+        ),
+        (
+            0,
+            900.0,
+            "supervised (every image has a mask), efficientnet_lite0, 256 px, "
+            "1250 steps (what fits in 15 min 0 s), fp32 (faster here than bf16)",
+        ),
+    ],
+)
+def test_describe__says_why(num_unlabelled, budget, line):
+    asked = TrainConfig()
+    settled = settle(replace(asked, precision="fp32"), 10, num_unlabelled)
+    assert describe(settled, asked, 1250, budget) == line
+
+
+def test_describe__gives_no_reason_for_what_was_asked_for():
+    config = tiny_config("clcc", size=160)
+    assert describe(config, config, 6, None) == "clcc, unet, 160 px, 6 steps, fp32"
 
 
 def test_train__auto_is_written_down_and_resumed(lesions, tmp_path, monkeypatch):

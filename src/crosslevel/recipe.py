@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from crosslevel.config import TrainConfig
+from crosslevel.console import duration
 from crosslevel.data.datamodule import steps_per_epoch
 
 NUM_STEPS = 1250
@@ -45,8 +46,25 @@ def settle(
     return config
 
 
-def describe(config: TrainConfig, num_steps: int) -> str:
-    """What will be trained, in one line for a person."""
+def describe(config: TrainConfig, asked: TrainConfig, num_steps: int, budget: float | None) -> str:
+    """What will be trained, in one line for a person, with the reason where it was not told.
+
+    Args:
+        config: Without any "auto".
+        asked: The same as asked for.
+        num_steps: Of the training.
+        budget: Seconds it may take, if that was said.
+    """
     model = config.model
     network = f"{model.architecture} on {model.encoder}" if model.name == "smp" else model.name
-    return f"{config.method}, {network}, {config.size} px, {num_steps} steps, {config.precision}"
+    is_supervised = config.method == WITHOUT[0]
+    masks = "every image has a mask" if is_supervised else "some images have no mask"
+    length = "the recipe's length" if budget is None else f"what fits in {duration(budget)}"
+    other = "bf16" if config.precision == "fp32" else "fp32"
+    parts = [
+        (config.method, masks, asked.method),
+        (f"{network}, {config.size} px", "", None),
+        (f"{num_steps} steps", length, asked.epochs),
+        (config.precision, f"faster here than {other}", asked.precision),
+    ]
+    return ", ".join(f"{x} ({why})" if given == "auto" else x for x, why, given in parts)

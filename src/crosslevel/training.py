@@ -78,12 +78,13 @@ def train(
     with lock(run):
         if run.config_file.is_file():
             config = as_started(config, run.config())
+        asked = config
         config = replace(config, precision=resolve_precision(config.precision, pick_device()))
         build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
         config, datamodule = _open_data(Path(data), config, run, reporter, budget)
         return_freed_memory()
         num_steps = config.num_epochs * datamodule.steps_per_epoch
-        reporter.say(f"Training {describe(config, num_steps)}")
+        reporter.say(f"Training {describe(config, asked, num_steps, budget)}")
         Trainer(_on_device(config), datamodule, config, run, reporter).fit()
     return run
 
