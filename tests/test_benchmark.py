@@ -200,3 +200,5 @@ def test_paired_difference__knows_a_clear_gain_from_noise():
     assert noise.low < 0 < noise.high
     assert noise.p > 0.05
     assert paired_difference(base, base).p == 1.0
+    single = paired_difference(base[:1] + 0.05, base[:1])
+    assert (single.low, single.high, single.p) == (-np.inf, np.inf, 1.0)

@@ -7,11 +7,13 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 
 from crosslevel.cli import COMMANDS, main
 from crosslevel.config import from_yaml
 from crosslevel.data.sources import find_source
 from crosslevel.data.synthetic import write_synthetic
+from crosslevel.training import Trainer
 from rights import rights_of_an_owner
 
 TINY = [
@@ -110,6 +112,9 @@ def test_config__a_preset_and_an_override(lesions, tmp_path):
     [
         (["--size", "34"], "divisible by 4"),
         (["--budget", "soon"], "15min"),
+        (["--budget", "1.2.3h"], "15min"),
+        (["--budget", ".h"], "15min"),
+        (["--classes.background", "0", "--classes.polyp", "1"], "leave it out"),
         (["--budget", "1min", "--epochs", "3"], "leave --epochs out"),
         (["--labelled", "500"], "500"),
         (["--method", "clc"], "Did you mean 'clcc'"),
@@ -164,6 +169,24 @@ def test_commands__wrong_input_exits_with_2(tmp_path, monkeypatch, capsys, words
     said = capsys.readouterr().err
     assert expected in said
     assert "Traceback" not in said
+
+
+def test_train__a_gpu_that_is_too_small_is_one_error(lesions, tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Trainer, "_step", fail)
+    assert main(train_words(lesions, tmp_path / "run")) == 1
+    said = capsys.readouterr().err
+    assert "CUDA out of memory" in said
+    assert "lower --size" in said
+
+
+def test_benchmark__paper_is_checked_before_any_run(lesions, tmp_path, capsys):
+    words = ["benchmark", "--data", str(lesions), "--out", str(tmp_path / "b"), "--paper", "kvasir"]
+    assert main(words) == 2
+    assert "kvasir-seg" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
 
 
 def test_config__a_wrong_key_names_the_file_and_the_nearest_key(lesions, tmp_path, capsys):

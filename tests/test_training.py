@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from crosslevel.checkpoints import save_checkpoint
 from crosslevel.console import Reporter
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, Interrupted, RunError
@@ -94,6 +95,24 @@ def test_train__stopped_after_any_step_equals_uninterrupted(
         with pytest.raises(Interrupted, match=message):
             train(lesions, tmp_path / "stopped", tiny_config())
     assert_equal_runs(whole, train(lesions, tmp_path / "stopped", tiny_config()))
+
+
+def test_train__saves_at_checks_and_by_the_clock_not_every_short_epoch(
+    lesions, tmp_path, monkeypatch
+):
+    saved, save = [], save_checkpoint
+
+    def note(path, progress, *args, **options):
+        saved.append((path.name, progress.step))
+        save(path, progress, *args, **options)
+
+    monkeypatch.setattr("crosslevel.training.save_checkpoint", note)
+    train(lesions, tmp_path / "rare", tiny_config(epochs=6, check_every=4))
+    assert [step for name, step in saved if name == "last.ckpt"] == [8, 12]
+    saved.clear()
+    monkeypatch.setattr("crosslevel.training.SAVE_EVERY", 0.0)
+    train(lesions, tmp_path / "often", tiny_config(epochs=6, check_every=4))
+    assert [step for name, step in saved if name == "last.ckpt"] == [2, 4, 6, 8, 10, 12]
 
 
 def test_train__finished_run_is_left_alone(lesions, tmp_path, monkeypatch):

@@ -35,6 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
 
+TOO_LARGE = (
+    "The GPU has too little memory: lower --size, --batch_labelled or --batch_unlabelled, or use "
+    "the CPU (CUDA_VISIBLE_DEVICES= before the command)."
+)
 WRONG_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
@@ -94,6 +98,10 @@ def _run(name: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
+            raise
+        return _fail(f"{error}\n{TOO_LARGE}", 1)
     except OSError as error:
         where = error.filename or "a file"
         remedy = "Check the path, its permissions and the free space, then repeat the command."

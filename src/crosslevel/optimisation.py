@@ -71,7 +71,7 @@ class Optimisation:
             try:
                 return accumulate_gradients(self.method, batch, clock, precision)
             except NotFiniteError as error:
-                failure = error
+                failure = error.with_traceback(None)  # it would keep the graph in memory
                 self.optimizer.zero_grad()
                 for buffer, value in zip(self.method.buffers(), before, strict=True):
                     buffer.copy_(value)

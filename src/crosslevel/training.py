@@ -43,6 +43,9 @@ from crosslevel.recipe import describe, settle
 from crosslevel.run_folder import RunFolder, lock, open_run, write_start
 from crosslevel.types import Batch
 
+SAVE_EVERY = 60.0
+"""Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps."""
+
 
 def train(
     data: Path | str,
@@ -196,6 +199,7 @@ class Trainer:
         self.progress = Progress()
         assert config.check_every != "auto", "the recipe decides it before it is used"
         self._check_every = config.check_every
+        self._saved_at = time.monotonic()
 
     def fit(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -214,8 +218,9 @@ class Trainer:
             requested_stop() as is_stop_requested,
             self.reporter.task(label, self.num_steps, self.progress.step) as advance,
         ):
+            batches = self._batches()
             while self.progress.step < self.num_steps:
-                if self._epoch(advance, is_stop_requested):
+                if self._epoch(batches, advance, is_stop_requested):
                     for name, value in self.progress.rows[-1].items():
                         board.add_scalar(name, value, len(self.progress.rows))
                 if is_stop_requested() and self.progress.step < self.num_steps:
@@ -236,7 +241,18 @@ class Trainer:
                 self.reporter.say(f"{damage} Going on from the one before.")
             self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
 
-    def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
+    def _batches(self) -> Iterator[Batch]:
+        """Those of all steps to come.
+
+        On a CPU one after the other: whoever prepares the next takes its cores from the step.
+        """
+        steps = range(self.progress.step, self.num_steps)
+        is_cpu = self.device.type == "cpu"
+        return map(self.data.batch, steps) if is_cpu else one_ahead(self.data.batch, steps)
+
+    def _epoch(
+        self, batches: Iterator[Batch], advance: Advance, is_stop_requested: Callable[[], bool]
+    ) -> bool:
         """The rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
@@ -246,9 +262,8 @@ class Trainer:
         epoch = self.progress.step // self.data.steps_per_epoch
         end = (epoch + 1) * self.data.steps_per_epoch
         self.method.train()
-        steps = range(self.progress.step, end)
-        for step, batch in zip(steps, self._batches(steps), strict=True):
-            losses = self._step(step, batch)
+        for step in range(self.progress.step, end):
+            losses = self._step(step, next(batches))
             for name, value in losses.items():
                 self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
             self.progress.step = step + 1
@@ -259,11 +274,6 @@ class Trainer:
                 return False
         self._finish_epoch(epoch, start)
         return True
-
-    def _batches(self, steps: range) -> Iterator[Batch]:
-        """On a CPU one after the other: whoever prepares the next takes its cores from the step."""
-        is_cpu = self.device.type == "cpu"
-        return map(self.data.batch, steps) if is_cpu else one_ahead(self.data.batch, steps)
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
@@ -288,7 +298,9 @@ class Trainer:
             self._save(self.run.best_checkpoint)
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
         # the last, so that a kill before it repeats the epoch
-        self._save(self.run.last_checkpoint, keep_predecessor=True)
+        if is_due or time.monotonic() - self._saved_at >= SAVE_EVERY:
+            self._save(self.run.last_checkpoint, keep_predecessor=True)
+            self._saved_at = time.monotonic()
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         try:

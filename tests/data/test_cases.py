@@ -121,6 +121,14 @@ def test_isic_2018__folders_in_folders_of_their_name(tmp_path: Path) -> None:
     assert masks(index_cases(tmp_path)) == {"ISIC_1": "ISIC_1_segmentation.png"}
 
 
+def test_isic_2018__no_image_at_all(tmp_path: Path) -> None:
+    isic(tmp_path, "Training", 1, 2)
+    for image in tmp_path.rglob("*.jpg"):
+        image.unlink()
+    with pytest.raises(DataError, match="Training_Input: holds no image"):
+        index_cases(tmp_path)
+
+
 def test_isic_2018__masks_without_images(tmp_path: Path) -> None:
     isic(tmp_path, "Training", 1)
     touch(tmp_path, "ISIC2018_Task1_Test_GroundTruth/ISIC_9_segmentation.png")

@@ -186,6 +186,17 @@ def test_make_split__too_few_masks() -> None:
         make_split(masked(2) + unmasked(50), labelled=1, draw=0, seed=0)
 
 
+def test_make_split__images_of_a_drawn_validation_group_are_left_out() -> None:
+    groups = [f"p{number}" for number in range(6)]
+    train = [c for g in groups for c in masked(1, g, group=g, part="train")]
+    others = [c for g in groups for c in unmasked(2, f"u{g}", group=g, part="train")]
+    cases = [*train, *others, *masked(2, "t", part="test")]
+    split = make_split(cases, labelled=1.0, draw=0, seed=0)
+    assert split.val
+    assert {case_id[1:3] for case_id in split.left_out} == {case_id[:2] for case_id in split.val}
+    assert len(split.left_out) == 2 * len(split.val)
+
+
 def test_make_split__too_few_groups() -> None:
     cases = masked(9, "a", group="p1") + masked(9, "b", group="p2")
     with pytest.raises(DataError, match=r"2 masked images or groups .*at least 3 are needed"):

@@ -44,7 +44,10 @@ def run(arguments: Namespace) -> int:
     check_source(arguments.data)
     from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_results
     from crosslevel.console import Reporter
+    from crosslevel.report.bench import check_paper
     from crosslevel.report.tables import to_text
+
+    check_paper(arguments.paper)
 
     reporter = Reporter()
     grid = Grid(tuple(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds))

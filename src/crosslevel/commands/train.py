@@ -13,6 +13,7 @@ from crosslevel.config import TrainConfig, config_path, from_yaml, preset_names
 from crosslevel.errors import InputError
 from crosslevel.methods import METHODS
 
+NUMBER = r"\d+(?:\.\d+)?"
 EXAMPLE = f"""\
 examples:
   crosslevel train --data polyps --out runs/first
@@ -89,7 +90,7 @@ def seconds(text: str) -> float:
         >>> seconds("1h30min")
         5400.0
     """
-    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)min)?(?:([\d.]+)s)?", text)
+    found = re.fullmatch(rf"(?:({NUMBER})h)?(?:({NUMBER})min)?(?:({NUMBER})s)?", text)
     if not text or found is None:
         raise InputError(f"{text!r} is no time: write it like 90s, 15min or 1h30min.")
     hours, minutes, rest = (float(number or 0) for number in found.groups())

@@ -296,7 +296,9 @@ def _pair(images: Folder, masks: Folder) -> Found:
             path, first = masks.path / name, mask_of[owner]
             line = f"{path}: second mask of image {image_of[owner]}, beside {first}. Keep one."
             found.bad_files.append(BadFile(path, line, owner))
-    if mask_of or len(strays) == 1:
+    if not images.images:
+        found.faults.append(f"{images.path}: holds no image, but {masks.path} holds masks.")
+    elif mask_of or len(strays) == 1:
         found.bad_files.extend(_describe_strays(strays, masks, images))
     elif strays:
         found.faults.append(_no_stem_fits(strays, masks, images))

@@ -169,8 +169,9 @@ def make_split(
     units = _units(cases, hashes, alike)
     part_of = _divide(cases, units, fractions, seed)
     held_out = {units[case_id] for case_id, part in part_of.items() if part != "train"}
+    drawn = {units[c.id] for c in cases if c.mask and part_of[c.id] not in ("train", c.part)}
     unmasked = [case for case in cases if not case.mask]
-    left_out = {case.id for case in unmasked if _is_left_out(case, units, held_out)}
+    left_out = {case.id for case in unmasked if _is_left_out(case, units, held_out, drawn)}
 
     train = [case_id for case_id, part in part_of.items() if part == "train"]
     chosen = set(_draw_labelled(train, labelled, seed, draw))
@@ -315,9 +316,20 @@ def _draw_parts(
     return part_of
 
 
-def _is_left_out(case: Case, units: Mapping[str, str], held_out: Collection[str]) -> bool:
-    """Whether an image without a mask can be neither scored nor trained on."""
-    return units[case.id] in held_out if case.part is None else case.part != "train"
+def _is_left_out(
+    case: Case, units: Mapping[str, str], held_out: Collection[str], drawn: Collection[str]
+) -> bool:
+    """Whether an image without a mask can be neither scored nor trained on.
+
+    Args:
+        case: The image.
+        units: What must stay together, by case id.
+        held_out: Units that are validated or tested on.
+        drawn: Those of them that no folder put there.
+    """
+    if case.part is None:
+        return units[case.id] in held_out
+    return case.part != "train" or units[case.id] in drawn
 
 
 def _draw_labelled(train: Sequence[str], labelled: float | int, seed: int, draw: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -66,8 +67,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
     Raises:
         InputError: If `paper` is unknown, or rows were not scored on the same images.
     """
-    if paper and paper not in PAPER:
-        raise InputError(f"No numbers of a paper on {paper!r}: choose from {sorted(PAPER)}.")
+    check_paper(paper)
     rows: dict[str, list[FinishedRun]] = {}
     for run in runs:
         rows.setdefault(run.name, []).append(run)
@@ -95,6 +95,12 @@ def references(rows: Iterable[str]) -> list[str]:
     return [name for name in REFERENCES if name in names] or names[:1]
 
 
+def check_paper(paper: str | None) -> None:
+    """Raise an InputError unless it is a key of `PAPER`, or None."""
+    if paper and paper not in PAPER:
+        raise InputError(f"No numbers of a paper on {paper!r}: choose from {sorted(PAPER)}.")
+
+
 def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -> Difference:
     """Compare two rows by the Dice of each image.
 
@@ -103,11 +109,14 @@ def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -
         worse: The same images, in the same order, of the row compared with.
 
     Returns:
-        The difference `better` - `worse`; its interval is the percentile bootstrap over images.
+        The difference `better` - `worse`; its interval is the percentile bootstrap over images,
+        which is unbounded for a single one.
     """
     gains = 100 * (better - worse)
     if not gains.any():
         return Difference(0.0, 0.0, 0.0, 1.0)
+    if len(gains) == 1:
+        return Difference(float(gains[0]), -math.inf, math.inf, 1.0)
     interval = bootstrap(
         (gains,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
