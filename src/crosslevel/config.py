@@ -135,6 +135,9 @@ class TrainConfig:
             raise InputError(
                 "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
             )
+        for name in self.classes:
+            if name.casefold() in ("background", "bg"):
+                raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
         if self.method == "auto" and self.args:
             raise InputError("args belong to a method: name it with --method.")
 

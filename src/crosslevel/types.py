@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosslevel.errors import InputError
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -46,16 +44,6 @@ class Classes:
     """
 
     values: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse a class that every image would be scored well on.
-
-        Raises:
-            InputError: If a class is called background, which is what no class names.
-        """
-        for name in self.values:
-            if name.casefold() in ("background", "bg"):
-                raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
 
     @property
     def names(self) -> list[str]:
