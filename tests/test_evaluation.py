@@ -107,6 +107,30 @@ def test_evaluate__several_classes_have_a_column_each(lesions, tmp_path):
     assert {"dice_lesion", "dice_tool"} <= set(evaluate(run.path).per_image.columns)
 
 
+def test_evaluate__says_that_validation_images_chose_the_epoch(run, lesions, tmp_path, capsys):
+    data = tmp_path / "data"
+    for folder in ("images", "masks"):
+        (data / folder).mkdir(parents=True)
+        for file in (lesions / folder).iterdir():
+            if file.stem in (*Split.load(run.split_file).val, *Split.load(run.split_file).test):
+                shutil.copy(file, data / folder / f"other_{file.name}")
+    result = evaluate(run.path, data, subset="all", out=tmp_path / "all", reporter=Reporter())
+    assert (result.summary["num_cases"], result.summary["num_validated_on"]) == (10, 5)
+    assert "warning: 5 images (the first is other_" in capsys.readouterr().err
+    result = evaluate(run.path, subset="val", out=tmp_path / "val", reporter=Reporter())
+    assert result.summary["num_validated_on"] == 5
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_evaluate__a_class_that_is_nowhere_has_no_mean(run, lesions, tmp_path):
+    config = tiny_config("supervised", epochs=1, classes={"lesion": 255, "tool": 128})
+    done = train(lesions, tmp_path / "run", config)
+    result = evaluate(done.path)
+    nowhere = result.per_image["dice_tool"].isna().all()
+    assert ("dice_tool" in result.summary["mean"]) != nowhere
+    assert "NaN" not in done.summary_file.read_text()
+
+
 def test_evaluate__says_that_masks_are_not_those_of_the_start(run, lesions, tmp_path, capsys):
     data = shutil.copytree(lesions, tmp_path / "data")
     first, second = Split.load(run.split_file).test[:2]

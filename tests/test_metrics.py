@@ -1,4 +1,5 @@
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -99,6 +100,34 @@ def test_several_classes__are_scored_one_by_one():
     assert second.dice == pytest.approx(2 / 3)
     assert first.precision == 0.5
     assert second.precision == 1.0
+
+
+def one_hot(classes):
+    return np.eye(4)[np.asarray(classes)].transpose(2, 0, 1)
+
+
+def test_several_classes__what_is_in_neither_has_no_score():
+    truth = np.array([[0, 1, 1, 0]], np.uint8)
+    found, absent, false = score_case(one_hot([[0, 1, 0, 3]]), truth)
+    assert found.dice == pytest.approx(2 / 3)
+    assert all(math.isnan(value) for value in asdict(absent).values())
+    assert false.dice == 0.0
+    assert CaseScore.mean([found, absent, false]).dice == pytest.approx(1 / 3)
+
+
+def test_several_classes__an_empty_image_left_empty_is_perfect():
+    scores = score_case(one_hot([[0, 0]]), np.zeros((1, 2), np.uint8))
+    assert scores == [CaseScore(1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0)] * 3
+
+
+def test_several_classes__nothing_is_gained_by_predicting_nothing():
+    truth = np.array([[0, 1, 1, 0]], np.uint8)
+    missed, good = (
+        CaseScore.mean(score_case(one_hot([row]), truth)).dice
+        for row in ([0, 0, 0, 0], [0, 1, 0, 0])
+    )
+    assert missed == 0.0
+    assert good == pytest.approx(2 / 3)
 
 
 def test_mean__is_field_by_field():

@@ -158,6 +158,28 @@ def test_train__a_split_without_validation_images_is_refused(lesions, tmp_path):
         train(lesions, tmp_path / "other", tiny_config(split=tmp_path / "split.json"))
 
 
+def test_train__a_run_to_be_scored_needs_test_images(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
+    replace(Split.load(run.split_file), test=()).save(tmp_path / "split.json")
+    config = tiny_config("supervised", epochs=1, split=tmp_path / "split.json")
+    with pytest.raises(InputError, match="no test images to score"):
+        train(lesions, tmp_path / "other", config, needs_test=True)
+    assert not (tmp_path / "other").exists()
+    train(lesions, tmp_path / "other", config)
+
+
+def test_train__notices_that_the_file_of_a_method_is_another(lesions, tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("from crosslevel.methods.supervised import Supervised as Mine\n")
+    config = tiny_config(f"{file}:Mine", epochs=1)
+    for _ in range(2):
+        train(lesions, tmp_path / "run", config, reporter=Reporter())
+    assert "warning" not in capsys.readouterr().err
+    file.write_text(file.read_text() + "# changed\n")
+    train(lesions, tmp_path / "run", config, reporter=Reporter())
+    assert "mine.py:Mine is not the one this run was started with" in capsys.readouterr().err
+
+
 def test_train__a_damaged_checkpoint_costs_an_epoch_and_nothing_else(lesions, tmp_path, capsys):
     whole = train(lesions, tmp_path / "whole", tiny_config())
     run = train(lesions, tmp_path / "run", tiny_config())
@@ -180,6 +202,7 @@ def test_train__a_loss_that_is_not_finite_stops_and_its_images_are_kept(
         train(lesions, tmp_path / "run", tiny_config())
     folder = tmp_path / "run" / "not-finite" / "step-0"
     assert str(folder) in str(failed.value)
+    assert "autocast" not in str(failed.value)
     kinds = [f"{kind}-{i}.png" for kind in ("labelled", "mask", "unlabelled") for i in range(2)]
     assert sorted(p.name for p in folder.iterdir()) == kinds
     assert Image.open(folder / "labelled-0.png").size == (32, 32)

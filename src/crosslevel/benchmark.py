@@ -271,9 +271,13 @@ class Workers:
         words = ["train", "--data", str(data), "--out", str(cell.folder), "--evaluate"]
         words += ["--config", str(cell.config_file), "--threads", str(threads)]
         with cell.log_file.open("ab") as log:
+            start = log.tell()
             exit_code, peak_bytes = self._run_command(words, log)
         cell.remember_memory(peak_bytes)
-        return f"{cell.name}: see {cell.log_file} (exit code {exit_code})" if exit_code else None
+        if not exit_code:
+            return None
+        reason = _reason(cell.log_file.read_bytes()[start:].decode(errors="replace"))
+        return f"{cell.name}: {reason} (exit code {exit_code}, see {cell.log_file})"
 
     def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
         place = self._places.get()
@@ -293,6 +297,13 @@ class Workers:
         process.returncode = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == "darwin" else 1024
         return process.returncode, usage.ru_maxrss * unit
+
+
+def _reason(said: str) -> str:
+    """The line in which a command said why it failed, else its last one."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    own = [line for line in lines if line.startswith("crosslevel: ")]
+    return (own or lines)[-1].removeprefix("crosslevel: ")
 
 
 def _gpus() -> list[dict[str, str]]:

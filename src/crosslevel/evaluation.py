@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -122,12 +122,20 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     data = Path(data) if data else own_data(folder)
     split = Split.load(folder.split_file)
     cases = _choose(data, split, subset, skip_bad=config.skip_bad)
-    seen = _trained_on(cases, split)
+    digests = {case.id: _digest(case) for case in cases}
+    seen = _among(digests, split, (*split.train_labelled, *split.train_unlabelled))
     if seen and not allow_overlap:
         raise InputError(
             f"{len(seen)} images of {data} were trained on (the first is {seen[0]!r}): a score on "
             "them would mislead. Use --subset test, give other images, or insist with "
             "--allow_overlap."
+        )
+    validated = _among(digests, split, split.val)
+    if validated and subset != "val":
+        reporter.say(
+            f"warning: {len(validated)} images (the first is {validated[0]}) are those by which "
+            "the run chose its best epoch: their scores are somewhat too good. --subset test has "
+            "none of them."
         )
     other_masks = [] if subset == "all" else changed_masks(split.mask_hashes, cases)
     if other_masks:
@@ -155,6 +163,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         "subset": subset,
         "num_cases": len(cases),
         "num_trained_on": len(seen),
+        "num_validated_on": len(validated),
         "num_masks_changed": len(other_masks),
         "num_epochs_done": folder.num_epochs_done,
         "mean": _means(per_image),
@@ -183,11 +192,10 @@ def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) ->
     )
 
 
-def _trained_on(cases: Sequence[Case], split: Split) -> list[str]:
-    """Ids of the cases whose image the run has learned from, by content."""
-    names = (*split.train_labelled, *split.train_unlabelled)
-    learned = {split.hashes[name] for name in names if name in split.hashes}
-    return [case.id for case in cases if _digest(case) in learned]
+def _among(digests: Mapping[str, str], split: Split, names: Iterable[str]) -> list[str]:
+    """Ids of the cases whose image is one of these of the split, by content."""
+    known = {split.hashes[name] for name in names if name in split.hashes}
+    return [case_id for case_id, digest in digests.items() if digest in known]
 
 
 def _digest(case: Case) -> str:
@@ -281,7 +289,8 @@ def _score(
 
 
 def _means(per_image: pd.DataFrame) -> dict[str, float]:
-    numbers = per_image.drop(columns=NOT_SCORES).mean()
+    """Those there are: a class that is in no image, found or true, has none."""
+    numbers = per_image.drop(columns=NOT_SCORES).mean().dropna()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()

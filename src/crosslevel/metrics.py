@@ -2,7 +2,9 @@
 
 Conventions: an empty prediction of an empty mask is perfect (Dice = IoU = precision = recall = 1,
 distances 0); if only one of the two is empty, overlaps are 0 and distances are the image's
-diagonal, so that a missed lesion is never left out of a mean.
+diagonal, so that a missed lesion is never left out of a mean. With several classes, one that is in
+neither prediction nor mask has no scores (NaN) where another class is: to leave out what is not
+there would else pay more than to find what is.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from crosslevel.errors import InputError
@@ -43,12 +46,14 @@ class CaseScore:
     assd_px: float = math.nan
 
     @staticmethod
-    def mean(scores: list[CaseScore]) -> CaseScore:
-        """Field by field."""
-        fields = [f.name for f in dataclasses.fields(CaseScore)]
-        return CaseScore(*(float(np.mean([getattr(s, name) for s in scores])) for name in fields))
+    def mean(scores: Sequence[CaseScore]) -> CaseScore:
+        """Field by field, of the scores there are; NaN where there is none."""
+        table = pd.DataFrame(scores, columns=[f.name for f in dataclasses.fields(CaseScore)])
+        return CaseScore(*table.mean().tolist())
 
 
+NO_SCORE = CaseScore(*[math.nan] * len(dataclasses.fields(CaseScore)))
+"""Of a class that is not there."""
 THRESHOLDS = np.linspace(0.1, 0.9, 17)
 TOLERANCE = 0.002
 
@@ -99,7 +104,8 @@ def score_case(
         with_distances: Also hd95_px and assd_px (slower); NaN otherwise.
 
     Returns:
-        One score for each foreground class, in order of its index.
+        One score for each foreground class, in order of its index. Of several classes, those in
+        neither prediction nor mask are `NO_SCORE`, unless all are.
 
     Raises:
         InputError: If the shapes differ.
@@ -114,10 +120,15 @@ def score_case(
         raise InputError(f"Prediction {probabilities.shape[1:]} and mask {truth.shape} differ.")
     prediction = to_classes(probabilities, threshold)
     foreground = probabilities if len(probabilities) == 1 else probabilities[1:]
-    return [
-        _score_class(probability, prediction == index, truth == index, with_distances)
-        for index, probability in enumerate(foreground, start=1)
-    ]
+    is_empty = not (prediction.any() or truth.any())
+    scores = []
+    for index, probability in enumerate(foreground, start=1):
+        predicted, actual = prediction == index, truth == index
+        has_score = is_empty or predicted.any() or actual.any()
+        scores.append(
+            _score_class(probability, predicted, actual, with_distances) if has_score else NO_SCORE
+        )
+    return scores
 
 
 def to_classes(

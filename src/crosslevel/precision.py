@@ -22,6 +22,11 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def describe_device(device: torch.device) -> str:
+    """The name of a GPU, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
     """The faster of fp32 and bf16 on this device for "auto"; anything else stays."""
     if precision != "auto":

@@ -241,13 +241,17 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    here = Path(__file__).parent
+    """That of a source checkout; an installed copy may lie in a repository of something else."""
+    if not _git("ls-files", __file__):
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(*words: str) -> str | None:
+    here = str(Path(__file__).parent)
     try:
         found = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            check=False,
+            ["git", "-C", here, *words], capture_output=True, text=True, check=False
         )
     except OSError:  # no git on this machine
         return None

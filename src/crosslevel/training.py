@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pandas as pd
 import torch
@@ -33,12 +34,12 @@ from crosslevel.gradients import NotFiniteError
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.losses.probability import to_probabilities
 from crosslevel.memory import return_freed_memory
-from crosslevel.methods import find_method
+from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method, Task
 from crosslevel.metrics import CaseScore, best_threshold, score_case
 from crosslevel.model_folder import ModelCard, save_model
 from crosslevel.optimisation import Optimisation
-from crosslevel.precision import autocast, pick_device, resolve_precision
+from crosslevel.precision import autocast, describe_device, pick_device, resolve_precision
 from crosslevel.recipe import describe, settle
 from crosslevel.run_folder import RunFolder, lock, open_run, write_start
 from crosslevel.types import Batch
@@ -53,6 +54,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     budget: float | None = None,
+    needs_test: bool = False,
     reporter: Reporter | None = None,
 ) -> RunFolder:
     """Train a segmenter on a folder of images and a few masks, or go on where it was stopped.
@@ -62,6 +64,7 @@ def train(
         out: The run folder; if it holds this run already, it is resumed.
         config: What to train; the recipe for any data if left out.
         budget: Seconds; decides `epochs`, which must be "auto". About, since it is planned.
+        needs_test: Refuse data without test images, since the run is to be scored on them.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -84,7 +87,7 @@ def train(
         asked = config
         config = replace(config, precision=resolve_precision(config.precision, pick_device()))
         build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
-        config, datamodule = _open_data(Path(data), config, run, reporter, budget)
+        config, datamodule = _open_data(Path(data), config, run, reporter, budget, needs_test)
         return_freed_memory()
         num_steps = config.num_epochs * datamodule.steps_per_epoch
         reporter.say(f"Training {describe(config, asked, num_steps, budget)}")
@@ -93,7 +96,12 @@ def train(
 
 
 def _open_data(
-    folder: Path, config: TrainConfig, run: RunFolder, reporter: Reporter, budget: float | None
+    folder: Path,
+    config: TrainConfig,
+    run: RunFolder,
+    reporter: Reporter,
+    budget: float | None,
+    needs_test: bool,
 ) -> tuple[TrainConfig, DataModule]:
     """What is trained, decided and written down, and where its batches come from.
 
@@ -101,15 +109,38 @@ def _open_data(
     """
     is_resumed = run.config_file.is_file()
     prepared = prepare(folder, config, reporter, run.split_file if is_resumed else None)
+    if needs_test and not prepared.parts["test"]:
+        raise InputError(
+            f"The split of {folder} has no test images to score the run on: give some masked "
+            "images the part test, or leave --evaluate out and score the run with "
+            "`crosslevel evaluate RUN --subset val`."
+        )
     config, datamodule = _decide(config, prepared, budget)
-    if not is_resumed:
-        facts = {"data": str(folder.resolve()), "threads": torch.get_num_threads()}
+    facts = {
+        "data": str(folder.resolve()),
+        "threads": torch.get_num_threads(),
+        "device": describe_device(pick_device()),
+        "method_source": source_hash(config.method),
+    }
+    if is_resumed:
+        _report_resumed(run, config, facts, reporter)
+    else:
         if config.skip_bad:
             write_text(run.set_aside_file, to_text(prepared.set_aside))
         write_start(run, config, prepared.split.to_json(), facts)
-    elif config.skip_bad:
-        reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
     return config, datamodule
+
+
+def _report_resumed(
+    run: RunFolder, config: TrainConfig, facts: dict[str, Any], reporter: Reporter
+) -> None:
+    if facts["method_source"] != run.environment().get("method_source", facts["method_source"]):
+        reporter.say(
+            f"warning: the file of {config.method} is not the one this run was started with: its "
+            "scores are of neither. Use another --out to train with the new one from the start."
+        )
+    if config.skip_bad:
+        reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
 
 
 def _decide(
@@ -308,9 +339,10 @@ class Trainer:
         except NotFiniteError as error:
             folder = self.run.not_finite_folder(step)
             write_batch(error.batch, folder)
+            again = "" if self.config.precision == "fp32" else ", without autocast too"
             raise RunError(
-                f"At step {step} {error}, without autocast too. The images of that step are in "
-                f"{folder}. Start again with another --out and a lower --learning_rate."
+                f"At step {step} {error}{again}. The images of that step are in {folder}. "
+                "Start again with another --out and a lower --learning_rate."
             ) from error
 
     @torch.no_grad()

@@ -288,6 +288,19 @@ def test_csv__repeated_stems_carry_their_folder(tmp_path: Path) -> None:
     assert ids(index_cases(write_csv(tmp_path / "lists", text))) == ["2", "p1/1", "p2/1"]
 
 
+def test_csv__repeated_stems_on_another_drive_carry_their_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def relpath(path: Path, start: Path) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    touch(tmp_path, "p1/1.png", "p2/1.png")
+    monkeypatch.setattr("os.path.relpath", relpath)
+    found = ids(index_cases(write_csv(tmp_path, "image,mask\np1/1.png,\np2/1.png,\n")))
+    plain = tmp_path.relative_to(tmp_path.anchor).as_posix()
+    assert found == [f"{plain}/p1/1", f"{plain}/p2/1"]
+
+
 def test_csv__problems_of_all_rows_together(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "b.png")
     text = "image,mask,part\na.png,gone.png,\n,b.png,\nb.png,,tset\n"

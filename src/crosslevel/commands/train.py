@@ -111,6 +111,7 @@ def run(arguments: Namespace) -> None:
         arguments.out,
         to_config(arguments),
         budget=arguments.budget and seconds(arguments.budget),
+        needs_test=arguments.evaluate,
         reporter=reporter,
     )
     if arguments.evaluate:

@@ -200,5 +200,9 @@ def _with_longer_ids(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 
 def _relative_id(image: Path, folder: Path) -> str:
-    relative = Path(os.path.relpath(image.with_suffix(""), folder))
+    plain = image.with_suffix("")
+    try:
+        relative = Path(os.path.relpath(plain, folder))
+    except ValueError:  # on another drive of Windows
+        relative = plain.relative_to(plain.anchor)
     return "/".join(name for name in relative.parts if name != os.pardir)

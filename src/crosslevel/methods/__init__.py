@@ -54,6 +54,12 @@ def find_method(name: str) -> type[Method]:
     return found
 
 
+def source_hash(name: str) -> str | None:
+    """SHA-256 of the file of one's own method; None for others, whose version or commit tells."""
+    path, _, _ = name.rpartition(":")
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None
+
+
 def _import(path: str) -> ModuleType:
     if not path.endswith(".py"):
         try:

@@ -22,6 +22,7 @@ FACTS = {
     "python": "Python",
     "packages": "Packages",
     "processor": "Processor",
+    "device": "Device",
     "machine": "Machine",
     "cores": "Cores",
     "threads": "Threads",
