@@ -90,11 +90,19 @@ def test_export__then_predict_and_evaluate(run, lesions, tmp_path, capsys, forma
 
 def test_export__torchscript_computes_the_same_in_plain_pytorch(run, lesions, capsys):
     assert main(["export", str(run), "--format", "torchscript"]) == 0
-    module = torch.jit.load(str(run / "model" / "exported" / "model-fp32.pt"))
+    file = str(run / "model" / "exported" / "model-fp32.pt")
+    module = torch.jit.load(file)
     image = np.asarray(Image.open(next((lesions / "images").iterdir())).convert("RGB"))
     found = module(torch.from_numpy(image.copy())[None])[0].detach().numpy()
     expected = Segmenter.load(run, runtime="torch").probabilities(image)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_export__torchscript_computes_on_another_device(run):
+    file = exporting.export(run, "torchscript").file
+    elsewhere = torch.jit.load(str(file), map_location="meta")
+    found = elsewhere(torch.empty(1, 32, 32, 3, dtype=torch.uint8, device="meta"))
+    assert (found.device.type, found.shape) == ("meta", (1, 1, 32, 32))
 
 
 @needs_packages

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crosslevel.data.preprocess import normalise
+from crosslevel.data.preprocess import Normalise
 from crosslevel.errors import InputError
 from crosslevel.exported import exported_folder, faithful_exports
 from crosslevel.losses.probability import to_probabilities
@@ -54,11 +54,11 @@ class ImagesToProbabilities(nn.Module):
 
     def __init__(self, net: SegmentationNet) -> None:
         super().__init__()
-        self.net = net
+        self.normalise, self.net = Normalise(), net
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, H, W, 3) uint8 RGB → (B, C, H, W) in [0, 1]."""
-        return to_probabilities(self.net(normalise(images)))
+        return to_probabilities(self.net(self.normalise(images)))
 
 
 class TorchRuntime:

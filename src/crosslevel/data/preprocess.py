@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -33,6 +33,20 @@ def denormalise(images: Tensor) -> Tensor:
 
 def normalise(images: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in channels-last order, ImageNet mean and std."""
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device) * 255
-    std = torch.tensor(IMAGENET_STD, device=images.device) * 255
-    return ((images.float() - mean) / std).permute(0, 3, 1, 2)
+    return Normalise().to(images.device)(images)  # type: ignore[no-any-return]
+
+
+class Normalise(nn.Module):
+    """`normalise` for a network that is traced: its constants move with it to another device."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN) * 255)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, H, W, 3) uint8 → (B, 3, H, W) float32."""
+        return ((images.float() - self.mean) / self.std).permute(0, 3, 1, 2)
