@@ -276,7 +276,8 @@ class Workers:
         cell.remember_memory(peak_bytes)
         if not exit_code:
             return None
-        reason = _reason(cell.log_file.read_bytes()[start:].decode(errors="replace"))
+        said = cell.log_file.read_bytes()[start:].decode(errors="replace")
+        reason = _reason(said) if exit_code > 0 else f"killed by {signal.Signals(-exit_code).name}"
         return f"{cell.name}: {reason} (exit code {exit_code}, see {cell.log_file})"
 
     def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
