@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy.stats import spearmanr
 
@@ -12,6 +13,7 @@ from crosslevel.data.split import Split
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.evaluation import evaluate
 from crosslevel.inference import Segmenter
+from crosslevel.model_folder import load_model, save_model
 from crosslevel.run_folder import RunFolder
 from crosslevel.training import train
 from tiny import tiny_config
@@ -122,13 +124,20 @@ def test_evaluate__says_that_validation_images_chose_the_epoch(run, lesions, tmp
     assert "warning" not in capsys.readouterr().err
 
 
-def test_evaluate__a_class_that_is_nowhere_has_no_mean(run, lesions, tmp_path):
+def test_evaluate__a_class_that_is_nowhere_has_no_mean(lesions, tmp_path):
     config = tiny_config("supervised", epochs=1, classes={"lesion": 255, "tool": 128})
-    done = train(lesions, tmp_path / "run", config)
-    result = evaluate(done.path)
-    nowhere = result.per_image["dice_tool"].isna().all()
-    assert ("dice_tool" in result.summary["mean"]) != nowhere
-    assert "NaN" not in done.summary_file.read_text()
+    run = train(lesions, tmp_path / "run", config)
+    net, card = load_model(run.model_folder)
+    assert net.h.bias is not None
+    with torch.no_grad():
+        net.h.bias[2] = -1e4  # never a tool, and no mask has one
+    save_model(run.model_folder, net, card)
+    result = evaluate(run.path)
+    assert result.per_image["dice_tool"].isna().all()
+    assert result.per_image["dice"].equals(result.per_image["dice_lesion"])
+    assert "dice_lesion" in result.summary["mean"]
+    assert "dice_tool" not in result.summary["mean"]
+    assert "NaN" not in run.summary_file.read_text()
 
 
 def test_evaluate__says_that_masks_are_not_those_of_the_start(run, lesions, tmp_path, capsys):
