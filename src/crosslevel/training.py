@@ -112,7 +112,7 @@ def _open_data(
     if needs_test and not prepared.parts["test"]:
         raise InputError(
             f"The split of {folder} has no test images to score the run on: give some masked "
-            "images the part test, or leave --evaluate out and score the run with "
+            "images the part test, or train without --evaluate and score the run with "
             "`crosslevel evaluate RUN --subset val`."
         )
     config, datamodule = _decide(config, prepared, budget)
@@ -136,8 +136,8 @@ def _report_resumed(
 ) -> None:
     if facts["method_source"] != run.environment().get("method_source", facts["method_source"]):
         reporter.say(
-            f"warning: the file of {config.method} is not the one this run was started with: its "
-            "scores are of neither. Use another --out to train with the new one from the start."
+            f"warning: the file of {config.method} is not the one this run was started with: steps "
+            "from here on are the new one's. Use another --out to train with it from the start."
         )
     if config.skip_bad:
         reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
