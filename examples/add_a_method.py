@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from crosslevel import Batch, Clock, Method
@@ -35,7 +34,7 @@ class Mine(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The losses by name, already weighted; their sum is minimised."""
         num_labelled = len(batch.images)
-        logits = self.net(torch.cat([batch.images, batch.unlabelled]))
+        logits = self.predict(batch.images, batch.unlabelled)
         losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if len(batch.unlabelled) and clock.progress >= 0.5:
             log_p = to_log_class_probabilities(logits[num_labelled:])

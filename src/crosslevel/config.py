@@ -21,6 +21,7 @@ from crosslevel.types import Classes
 T = TypeVar("T")
 Precision = Literal["auto", "fp32", "bf16"]
 Auto = Literal["auto"]
+BatchNormBatch = Literal["joint", "apart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,8 @@ class TrainConfig:
             is a number of steps that suits the recipe, or what fits in --budget.
         batch_labelled: Labelled images in a step.
         batch_unlabelled: Unlabelled images in a step, where a method uses them.
+        batchnorm: What BatchNorm normalises in one batch while training: labelled and unlabelled
+            images "joint", or each "apart", so that the supervised loss learns as if alone.
         warp: Also turn, scale and move training images by any amount, besides the flips and
             quarter turns of the paper.
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
@@ -99,6 +102,7 @@ class TrainConfig:
     epochs: int | Auto = "auto"
     batch_labelled: int = 4
     batch_unlabelled: int = 4
+    batchnorm: BatchNormBatch = "joint"
     warp: bool = True
     supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
     learning_rate: float = 1e-3

@@ -198,6 +198,7 @@ def build_method(config: TrainConfig) -> Method:
         num_channels=config.mask_classes.num_channels,
         model=config.model,
         supervised_loss=SUPERVISED_LOSSES[config.supervised_loss],
+        batchnorm=config.batchnorm,
     )
     torch.manual_seed(config.seed)
     return method_class(args, task)

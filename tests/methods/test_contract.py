@@ -79,6 +79,47 @@ def test_labelled_loss__falls_on_eight_images(method):
     assert seen[-1] < 0.7 * seen[0]
 
 
+def with_batchnorm(name, how):
+    return build_method(tiny_config(name, batchnorm=how)).train()
+
+
+def supervised_loss(method, clock, *, unlabelled):
+    torch.manual_seed(7)
+    images = random_batch()
+    batch = Batch(images.images, images.masks, images.unlabelled[:unlabelled])
+    return method.training_step(batch, clock)["supervised"]
+
+
+@pytest.mark.parametrize("clock", CLOCKS, ids=lambda c: f"step{c.step}")
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_batchnorm_apart__labelled_images_learn_as_if_there_were_no_others(name, clock):
+    gradients = []
+    for unlabelled in (0, 2):
+        method = with_batchnorm(name, "apart")
+        loss = supervised_loss(method, clock, unlabelled=unlabelled)
+        loss.backward()
+        gradients.append([loss, *(p.grad for p in method.net.parameters())])
+    for alone, beside_others in zip(*gradients, strict=True):
+        torch.testing.assert_close(alone, beside_others)
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"supervised"}))
+def test_batchnorm_joint__labelled_images_are_normalised_with_the_others(name):
+    clock = CLOCKS[-1]
+    method = with_batchnorm(name, "joint")
+    losses = [supervised_loss(method, clock, unlabelled=n).item() for n in (0, 2)]
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"supervised"}))
+def test_batchnorm_apart__running_statistics_are_moved_by_unlabelled_images_too(name):
+    method, clock = with_batchnorm(name, "apart"), CLOCKS[-1]
+    before = {k: v.clone() for k, v in method.net.state_dict().items() if "num_batches" in k}
+    method.training_step(random_batch(), clock)
+    after = method.net.state_dict()
+    assert all(after[name] == value + 2 for name, value in before.items())
+
+
 def test_step__depends_on_the_seed_only(method):
     def losses():
         torch.manual_seed(7)

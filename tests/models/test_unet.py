@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crosslevel.models.unet import UNet
+from crosslevel.models.unet import Doubling, UNet
 
 
 def num_parameters(net):
@@ -50,3 +50,18 @@ def test_unet__images_of_a_batch_do_not_meet_in_evaluation():
     with torch.no_grad():
         one_by_one = torch.cat([net(image.unsqueeze(0)) for image in images])
         torch.testing.assert_close(net(images), one_by_one)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_doubling__is_the_transposed_convolution_in_values_and_gradients(memory_format):
+    net = Doubling(6, 4).double()
+    x = torch.randn(2, 6, 3, 5, dtype=torch.float64).contiguous(memory_format=memory_format)
+    weights = torch.randn(2, 4, 6, 10, dtype=torch.float64)
+    results = []
+    for is_training in (True, False):
+        asked = x.clone().requires_grad_(True)
+        y = net.train(is_training)(asked)
+        inputs = [asked, *net.parameters()]
+        results.append((y, *torch.autograd.grad((y * weights).sum(), inputs)))
+    for ours, general in zip(*results, strict=True):
+        torch.testing.assert_close(ours, general)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from crosslevel.config import ModelConfig
+from crosslevel.config import BatchNormBatch, ModelConfig
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.types import Batch
 
@@ -39,12 +40,28 @@ class Task:
         num_channels: Logit channels C.
         model: The shared backbone.
         supervised_loss: (logits (B, C, H, W), class indices (B, H, W)) → scalar.
+        batchnorm: Whether labelled and other images share a batch of BatchNorm.
     """
 
     size: int
     num_channels: int
     model: ModelConfig
     supervised_loss: Callable[[Tensor, Tensor], Tensor]
+    batchnorm: BatchNormBatch = "joint"
+
+    def batches(self, labelled: Tensor, others: Tensor) -> list[Tensor]:
+        """What a network sees in one pass each: all images, or the labelled ones first, apart.
+
+        Args:
+            labelled: (L, 3, H, W).
+            others: (U, 3, H, W), U ≥ 0.
+
+        Returns:
+            One or two batches, none of them empty, which are `labelled` and `others` in order.
+        """
+        if not len(others):
+            return [labelled]
+        return [labelled, others] if self.batchnorm == "apart" else [torch.cat([labelled, others])]
 
 
 class Method(nn.Module, ABC):
@@ -75,6 +92,10 @@ class Method(nn.Module, ABC):
         self.task = task
         self.net: SegmentationNet = build_segmentation_net(task.model, task.num_channels)
         self.net.check_size(task.size, tiles)
+
+    def predict(self, labelled: Tensor, others: Tensor) -> Tensor:
+        """Logits (L + U, C, H, W) of labelled (L, 3, H, W), then of other images (U, 3, H, W)."""
+        return torch.cat([self.net(images) for images in self.task.batches(labelled, others)])
 
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

@@ -98,10 +98,9 @@ class CLCC(Method):
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
         """The tiles come last, alone where Eq. 2 lets no gradient into the full image."""
         stage = stage_at(self.args.stages, clock)
-        images = batch.images
-        if stage.alpha or stage.beta:
-            images = torch.cat([batch.images, batch.unlabelled])
-        features = self.net.f(images)  # Z: (B, F, H, W)
+        others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
+        images = torch.cat([batch.images, others])
+        features = self._full_features(batch.images, others, stage)  # Z: (B, F, H, W)
         num_labelled = len(batch.images)
         seen = features if stage.beta else features[:num_labelled]
         logits = self.net.h(seen)
@@ -116,6 +115,14 @@ class CLCC(Method):
                 losses = {}
             losses["consistency"] = stage.beta * self._consistency(images, logits)
         yield losses
+
+    def _full_features(self, labelled: Tensor, others: Tensor, stage: Stage) -> Tensor:
+        first, *rest = self.task.batches(labelled, others)
+        features = [self.net.f(first)]
+        has_gradient = stage.alpha > 0 or not self.args.detach_global
+        with torch.set_grad_enabled(has_gradient):  # `rest` are unlabelled images alone
+            features += [self.net.f(images) for images in rest]
+        return torch.cat(features)
 
     def _contrast(self, images: Tensor, features: Tensor) -> Tensor:
         with torch.set_grad_enabled(not self.args.detach_local):

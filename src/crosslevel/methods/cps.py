@@ -48,7 +48,8 @@ class CPS(Method):
         nets = (self.net, self.other)
         mixed, labels = self._mixed_targets(batch.unlabelled)
         num_labelled = len(batch.images)
-        logits = [net(torch.cat([batch.images, mixed])) for net in nets]
+        batches = self.task.batches(batch.images, mixed)
+        logits = [torch.cat([net(images) for images in batches]) for net in nets]
         supervised = [self.task.supervised_loss(x[:num_labelled], batch.masks) for x in logits]
         losses = {"supervised": torch.stack(supervised).sum()}
         if len(mixed):

@@ -52,7 +52,7 @@ class FixMatch(TaughtMethod):
             return {"supervised": self.task.supervised_loss(logits, batch.masks)}
         strong, labels, keep = self.strong_targets(batch.unlabelled, *self.label(batch.unlabelled))
         num_labelled = len(batch.images)
-        logits = self.net(torch.cat([batch.images, strong]))
+        logits = self.predict(batch.images, strong)
         pseudo = pseudo_label_loss(logits[num_labelled:], labels, keep)
         return {
             "supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks),

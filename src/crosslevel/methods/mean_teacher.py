@@ -38,7 +38,7 @@ class MeanTeacher(TaughtMethod):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, with unlabelled images, "consistency"."""
         num_labelled = len(batch.images)
-        logits = self.net(torch.cat([batch.images, batch.unlabelled]))
+        logits = self.predict(batch.images, batch.unlabelled)
         losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if len(batch.unlabelled):
             student = to_log_class_probabilities(logits[num_labelled:]).exp()

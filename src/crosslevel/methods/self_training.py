@@ -54,11 +54,9 @@ class SelfTraining(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, once there is a teacher, with unlabelled images "pseudo"."""
         has_pseudo = self._round(clock.step, clock) > 0 and len(batch.unlabelled) > 0
-        images = batch.images
-        if has_pseudo:
-            images = torch.cat([batch.images, strong_view(batch.unlabelled)])
+        others = strong_view(batch.unlabelled) if has_pseudo else batch.unlabelled[:0]
         num_labelled = len(batch.images)
-        logits = self.net(images)
+        logits = self.predict(batch.images, others)
         losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if has_pseudo:
             labels, confidence = self._label(batch.unlabelled)

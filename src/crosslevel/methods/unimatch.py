@@ -47,9 +47,11 @@ class UniMatch(FixMatch):
         labels, confidence = self.label(batch.unlabelled)
         views = [self.strong_targets(batch.unlabelled, labels, confidence) for _ in range(2)]
         strong = [view for view, _, _ in views]
-        images = torch.cat([batch.images, *strong, batch.unlabelled])
+        others = torch.cat([*strong, batch.unlabelled])
+        *clean, last = self.task.batches(batch.images, others)
+        logits = torch.cat([*map(self.net, clean), self._perturb(last, len(batch.unlabelled))])
         sizes = [len(batch.images), *map(len, strong), len(batch.unlabelled)]
-        supervised, first, second, perturbed = self._predict(images, sizes)
+        supervised, first, second, perturbed = torch.split(logits, sizes)
         weight = self.weight(clock)
         strong_losses = [
             pseudo_label_loss(logits, targets, keep)
@@ -62,12 +64,12 @@ class UniMatch(FixMatch):
             "feature": weight * FEATURE_SHARE * feature,
         }
 
-    def _predict(self, images: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-        """Logits of each part of the batch, the last with perturbed encoder features."""
-        clean = sum(sizes[:-1])
+    def _perturb(self, images: Tensor, count: int) -> Tensor:
+        """Logits of a batch, the last `count` images with perturbed encoder features."""
+        clean = len(images) - count
         features = [
             torch.cat([level[:clean], dropout2d(level[clean:], self.args.dropout)])
             for level in self.net.f.encode(images)
         ]
         logits: Tensor = self.net.h(self.net.f.decode(features))
-        return torch.split(logits, sizes)
+        return logits

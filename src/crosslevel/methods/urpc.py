@@ -54,7 +54,8 @@ class URPC(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised", the mean over scales, and with unlabelled images "consistency"."""
         num_labelled = len(batch.images)
-        scales = self._predict_scales(torch.cat([batch.images, batch.unlabelled]))
+        batches = self.task.batches(batch.images, batch.unlabelled)
+        scales = [torch.cat(s) for s in zip(*map(self._predict_scales, batches), strict=True)]
         supervised = [self.task.supervised_loss(s[:num_labelled], batch.masks) for s in scales]
         losses = {"supervised": torch.stack(supervised).mean()}
         if len(batch.unlabelled):

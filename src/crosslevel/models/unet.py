@@ -39,7 +39,7 @@ class UNet(Backbone):
         self.stride = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList(conv_block(i, o) for i, o in pairwise((in_channels, *widths)))
         deep_to_shallow = list(pairwise(reversed(widths)))
-        self.upsample = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, 2) for i, o in deep_to_shallow)
+        self.upsample = nn.ModuleList(Doubling(i, o) for i, o in deep_to_shallow)
         self.decoder = nn.ModuleList(conv_block(2 * o, o) for _, o in deep_to_shallow)
 
     def encode(self, x: Tensor) -> list[Tensor]:
@@ -60,6 +60,29 @@ class UNet(Backbone):
         for skip, upsample, block in zip(skips, self.upsample, self.decoder, strict=True):
             decoded.append(block(torch.cat([skip, upsample(decoded[-1])], dim=1)))
         return decoded[::-1]
+
+
+class Doubling(nn.ConvTranspose2d):
+    """A 2×2 transposed convolution of stride 2: (B, in, H, W) → (B, out, 2H, 2W).
+
+    In training it is computed as what it is, one product of matrices whose results do not overlap:
+    the same values, and gradients in less than half the time of the general ones on a CPU.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=2, stride=2)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """(B, in, H, W) → (B, out, 2H, 2W)."""
+        if not self.training:
+            return super().forward(x, output_size)
+        assert self.bias is not None, "built with one"
+        batch, channels, height, width = x.shape
+        weight = self.weight.permute(2, 3, 1, 0).reshape(-1, channels)  # (2·2·out, in)
+        pixels = nn.functional.linear(x.permute(0, 2, 3, 1), weight, self.bias.repeat(4))
+        blocks = pixels.view(batch, height, width, 2, 2, self.out_channels)
+        enlarged = blocks.transpose(2, 3).reshape(batch, 2 * height, 2 * width, -1)
+        return enlarged.permute(0, 3, 1, 2)
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
