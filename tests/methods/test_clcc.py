@@ -48,6 +48,27 @@ def test_first_stage__is_equation_3_with_the_contrast_alone(batch):
     torch.testing.assert_close(losses["supervised"], supervised)
 
 
+@pytest.mark.parametrize("detach_local", [False, True])
+def test_both_losses_at_once__share_one_pass_of_the_tiles(batch, detach_local):
+    alone = [{"epochs": 1, "alpha": 0.5, "beta": 0.0}], [{"epochs": 1, "alpha": 0.0, "beta": 2.0}]
+    both = clcc(stages=[{"epochs": 1, "alpha": 0.5, "beta": 2.0}], detach_local=detach_local)
+    backbone = count_calls(both.net.f)
+    losses = both.training_step(batch, FIRST)
+    assert len(backbone) == 2
+    sum(losses.values()).backward()
+    gradient = both.net.f.encoder[0][0].weight.grad
+    for stages in alone:
+        method = clcc(stages=stages, detach_local=detach_local)
+        one = method.training_step(batch, FIRST)
+        name = "contrast" if stages[0]["alpha"] else "consistency"
+        torch.testing.assert_close(losses[name], one[name])
+        one[name].backward()
+        gradient = gradient - method.net.f.encoder[0][0].weight.grad
+    method = clcc(stages=[{"epochs": 1, "alpha": 0.5, "beta": 0.0}])
+    method.training_step(batch, FIRST)["supervised"].backward()
+    torch.testing.assert_close(gradient, method.net.f.encoder[0][0].weight.grad)
+
+
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_second_stage__is_equation_3_with_the_consistency_alone(batch, reduction):
     method = clcc(reduction=reduction)

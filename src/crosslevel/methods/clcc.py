@@ -96,7 +96,7 @@ class CLCC(Method):
         return {name: loss for part in parts for name, loss in part.items()}
 
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
-        """The tiles come last, alone where Eq. 2 lets no gradient into the full image."""
+        """The tiles come last; alone if only Eq. 2 needs them, with no gradient to full images."""
         stage = stage_at(self.args.stages, clock)
         others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
         images = torch.cat([batch.images, others])
@@ -106,14 +106,18 @@ class CLCC(Method):
         logits = self.net.h(seen)
         losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if stage.alpha:
-            losses["contrast"] = stage.alpha * self._contrast(images, features)
-        if stage.beta:
+            with torch.set_grad_enabled(stage.beta > 0 or not self.args.detach_local):
+                tile_features = self._tile_features(images)
+            losses["contrast"] = stage.alpha * self._contrast(features, tile_features)
+        elif stage.beta:
             if self.args.detach_global:
                 logits = logits.detach()
                 del features, seen
                 yield losses
                 losses = {}
-            losses["consistency"] = stage.beta * self._consistency(images, logits)
+            tile_features = self._tile_features(images)
+        if stage.beta:
+            losses["consistency"] = stage.beta * self._consistency(logits, tile_features)
         yield losses
 
     def _full_features(self, labelled: Tensor, others: Tensor, stage: Stage) -> Tensor:
@@ -124,9 +128,9 @@ class CLCC(Method):
             features += [self.net.f(images) for images in rest]
         return torch.cat(features)
 
-    def _contrast(self, images: Tensor, features: Tensor) -> Tensor:
+    def _contrast(self, features: Tensor, tile_features: Tensor) -> Tensor:
         with torch.set_grad_enabled(not self.args.detach_local):
-            tile_vectors = self.p(self._tile_features(images))  # p(z): (B·n², D, 1, 1)
+            tile_vectors = self.p(tile_features)  # p(z): (B·n², D, 1, 1)
         return cross_level_contrastive_loss(
             self.p(features),
             from_tiles(tile_vectors, self.args.tiles),
@@ -136,10 +140,10 @@ class CLCC(Method):
             detach_local=self.args.detach_local,
         )
 
-    def _consistency(self, images: Tensor, logits: Tensor) -> Tensor:
+    def _consistency(self, logits: Tensor, tile_features: Tensor) -> Tensor:
         return cross_level_consistency_loss(
             logits,
-            self.net.h(self._tile_features(images)),
+            self.net.h(tile_features),
             self.args.tiles,
             reduction=self.args.reduction,
             detach_global=self.args.detach_global,
