@@ -38,7 +38,10 @@ def every_branch(method, batch, alpha, beta):
     whole = method.net.f(images)
     with frozen_running_statistics(method.net.f):
         tiles = method.net.f(to_tiles(images, 2))
-    contrast = cross_level_contrastive_loss(method.p(whole), from_tiles(method.p(tiles), 2))
+    vectors = from_tiles(method.p(tiles), 2)
+    contrast = cross_level_contrastive_loss(
+        method.p(whole), vectors, temperature=method.args.temperature
+    )
     consistency = cross_level_consistency_loss(
         method.net.h(whole),
         method.net.h(tiles),

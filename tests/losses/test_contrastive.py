@@ -69,9 +69,9 @@ def test_contrastive__equals_explicit_loops(seed, temperature, normalize, negati
     assert float(loss) == pytest.approx(slow, abs=1e-6)
 
 
-def test_contrastive__compares_by_default_as_the_method_does():
+def test_contrastive__by_default_has_the_temperature_of_the_authors():
     whole, tiles = maps()
-    expected = slow_loss(whole, tiles, 0.5, "l2", "global")
+    expected = slow_loss(whole, tiles, 0.07, "l2", "global")
     assert float(cross_level_contrastive_loss(whole, tiles)) == pytest.approx(expected, abs=1e-6)
 
 

@@ -19,7 +19,7 @@ def cross_level_contrastive_loss(
     global_map: Tensor,
     local_map: Tensor,
     *,
-    temperature: float = 0.5,
+    temperature: float = 0.07,
     normalize: Normalisation = "l2",
     negatives: Negatives = "global",
     detach_local: bool = False,
@@ -33,7 +33,7 @@ def cross_level_contrastive_loss(
     Args:
         global_map: p(Z), (B, D, n, n): one vector a tile, seen in the full image.
         local_map: p(z), (B, D, n, n): one vector a tile, seen alone.
-        temperature: τ > 0.
+        temperature: τ > 0; the paper does not give it, 0.07 is its authors'.
         normalize: Norm to which every vector is scaled, or "none".
         negatives: Where the other positions n ≠ i of the same image are taken from: the global
             map (the paper), the local map (its authors' code), or both.

@@ -39,16 +39,17 @@ class CLCC(Method):
     """The full image and its n×n tiles are seen by one network, and must agree.
 
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
-    semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: the vectors of
-    Eq. 1 are L2-normalised and their loss weighs a tenth, Eq. 2 is averaged over the tiles and
-    weighs three times as much, and by default the tile pass does not move BatchNorm's running
-    statistics, which are those of full images when the network is evaluated. The presets `kvasir`
-    and `isic2018` have the paper's weights and its sum.
+    semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: the first stage
+    learns from masks alone and the second has both losses, where the paper has contrast alone and
+    then consistency alone; the vectors of Eq. 1 are L2-normalised and their loss weighs a tenth,
+    Eq. 2 is averaged over the tiles and weighs three times as much, and the tile pass does not move
+    BatchNorm's running statistics, which are those of full images when the network is evaluated.
+    The presets `kvasir` and `isic2018` have the paper's stages, weights and sum.
     """
 
     @dataclass(frozen=True, kw_only=True)
     class Args:
-        """Options of CLCC; weights, temperature and reduction were chosen on validation images.
+        """Options of CLCC; stages, temperature and reduction were chosen on validation images.
 
         Attributes:
             tiles: n, tiles along each axis.
@@ -67,8 +68,8 @@ class CLCC(Method):
 
         tiles: int = 5
         stages: tuple[Stage, ...] = (
-            Stage(epochs=100, alpha=0.1, beta=0.0),
-            Stage(epochs=200, alpha=0.0, beta=3.0),
+            Stage(epochs=100, alpha=0.0, beta=0.0),
+            Stage(epochs=200, alpha=0.1, beta=3.0),
         )
         temperature: float = 0.5
         normalize: Normalisation = "l2"
