@@ -95,6 +95,7 @@ def test_find_method__a_broken_file_is_named(tmp_path):
         ({"method": "..:x"}, "cannot be imported"),
         ({"model": ModelConfig(widths=(4,)), "args": {"temperature": 0.0}}, "greater than 0"),
         ({"args": {"stages": [{"epochs": -1, "alpha": 1, "beta": 0}]}}, "epochs ≥ 1"),
+        ({"args": {"stages": [{"epochs": 1, "alpha": 0, "beta": -1}]}}, "negative alpha or beta"),
         ({"method": "uamt", "args": {"num_passes": 0}}, "at least 1"),
         ({"method": "no_such_module:M"}, "cannot be imported"),
         ({"method": "crosslevel.tiles:to_tiles"}, "no class 'to_tiles'"),

@@ -23,8 +23,9 @@ STAGES = [
 ]
 
 
-def clcc(**args):
-    return build_method(tiny_config("clcc", args={"tiles": 2, "stages": STAGES, **args})).train()
+def clcc(batchnorm="joint", **args):
+    args = {"tiles": 2, "stages": STAGES, **args}
+    return build_method(tiny_config("clcc", batchnorm=batchnorm, args=args)).train()
 
 
 @pytest.fixture
@@ -35,12 +36,16 @@ def batch():
 def every_branch(method, batch, alpha, beta):
     """Eq. 3 with both passes, both heads and both losses in one graph, weights of 0 or not."""
     images = torch.cat([batch.images, batch.unlabelled])
-    whole = method.net.f(images)
+    is_apart = method.task.batchnorm == "apart"
+    parts = [batch.images, batch.unlabelled] if is_apart else [images]
+    whole = torch.cat([method.net.f(part) for part in parts])
     with frozen_running_statistics(method.net.f):
         tiles = method.net.f(to_tiles(images, 2))
     vectors = from_tiles(method.p(tiles), 2)
     contrast = cross_level_contrastive_loss(
-        method.p(whole), vectors, temperature=method.args.temperature
+        method.p(whole),
+        vectors.detach() if method.args.detach_local else vectors,
+        temperature=method.args.temperature,
     )
     consistency = cross_level_consistency_loss(
         method.net.h(whole),
@@ -57,10 +62,15 @@ def every_branch(method, batch, alpha, beta):
     }
 
 
+@pytest.mark.parametrize("batchnorm", ["joint", "apart"])
+@pytest.mark.parametrize("detach_local", [True, False])
 @pytest.mark.parametrize("detach_global", [True, False])
 @pytest.mark.parametrize(("stage", "clock"), list(enumerate(CLOCKS.values())), ids=list(CLOCKS))
-def test_accumulate_gradients__equals_one_graph_of_every_branch(batch, stage, clock, detach_global):
-    plain, ours = clcc(detach_global=detach_global), clcc(detach_global=detach_global)
+def test_accumulate_gradients__equals_one_graph_of_every_branch(
+    batch, stage, clock, detach_global, detach_local, batchnorm
+):
+    options = {"detach_global": detach_global, "detach_local": detach_local}
+    plain, ours = (clcc(batchnorm, **options) for _ in range(2))
     weights = STAGES[stage]["alpha"], STAGES[stage]["beta"]
     expected = every_branch(plain, batch, *weights)
     torch.stack(list(expected.values())).sum().backward()

@@ -73,8 +73,9 @@ class TrainConfig:
             is a number of steps that suits the recipe, or what fits in --budget.
         batch_labelled: Labelled images in a step.
         batch_unlabelled: Unlabelled images in a step, where a method uses them.
-        batchnorm: What BatchNorm normalises in one batch while training: labelled and unlabelled
-            images "joint", or each "apart", so that the supervised loss learns as if alone.
+        batchnorm: Whether training normalises labelled and unlabelled images in one batch of
+            BatchNorm ("joint"), or each in their own ("apart"), so that the supervised loss learns
+            as if alone. Tiles share a batch; running statistics follow both.
         warp: Also turn, scale and move training images by any amount, besides the flips and
             quarter turns of the paper.
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.

@@ -38,8 +38,14 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
-    """The context in which a forward pass runs in that precision, once it is resolved."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """The context in which a forward pass runs in that precision, once it is resolved.
+
+    Weights that were cast are not kept for the next pass: until the end of 2025 torch kept those of
+    a pass without gradients, too, and later passes had none.
+    """
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False
+    )
 
 
 def bf16_speedup(side: int = 768, repeats: int = 20) -> float:

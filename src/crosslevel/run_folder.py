@@ -171,7 +171,8 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
             raise InputError(
                 f"{path} holds a run with another configuration:\n  "
                 + "\n  ".join(changed)
-                + "\nRepeat the command that started it to resume, or choose another --out."
+                + "\nTo resume, repeat the command that started it, with the old values if they "
+                "were the defaults of an older version; or choose another --out."
             )
     elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
         raise InputError(f"{path} exists and is no run folder: choose another --out.")

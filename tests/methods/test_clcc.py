@@ -7,6 +7,7 @@ from crosslevel.losses import (
     dice_ce_loss,
 )
 from crosslevel.methods.base import Clock
+from crosslevel.methods.clcc import Stage
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.training import build_method
 from crosslevel.types import Batch
@@ -16,8 +17,9 @@ STAGES = [{"epochs": 1, "alpha": 0.5, "beta": 0.0}, {"epochs": 2, "alpha": 0.0, 
 FIRST, SECOND = Clock(0, 30), Clock(10, 30)
 
 
-def clcc(**args):
-    return build_method(tiny_config("clcc", args={"tiles": 2, "stages": STAGES, **args})).train()
+def clcc(batchnorm="joint", **args):
+    args = {"tiles": 2, "stages": STAGES, **args}
+    return build_method(tiny_config("clcc", batchnorm=batchnorm, args=args)).train()
 
 
 @pytest.fixture
@@ -50,6 +52,21 @@ def test_first_stage__is_equation_3_with_the_contrast_alone(batch):
     torch.testing.assert_close(losses["supervised"], supervised)
 
 
+def test_default_stages__masks_alone_for_a_third_then_both_losses(batch):
+    method = build_method(tiny_config("clcc", args={"tiles": 2})).train()
+    everything = {"supervised", "contrast", "consistency"}
+    names = [set(method.training_step(batch, Clock(step, 30))) for step in (0, 9, 10, 29)]
+    assert names == [{"supervised"}, {"supervised"}, everything, everything]
+    assert method.args.stages[1] == Stage(epochs=200, alpha=0.1, beta=3.0)
+
+
+def test_detach_local__alone_sees_tiles_without_a_graph(batch):
+    method, has_graph = clcc(detach_local=True), []
+    method.net.f.register_forward_hook(lambda m, i, output: has_graph.append(output.requires_grad))
+    method.training_step(batch, FIRST)
+    assert has_graph == [True, False]
+
+
 def test_both_losses_at_once__share_one_pass_of_the_tiles(batch):
     method = clcc(stages=[{"epochs": 1, "alpha": 0.5, "beta": 2.0}])
     backbone = count_calls(method.net.f)
@@ -58,9 +75,7 @@ def test_both_losses_at_once__share_one_pass_of_the_tiles(batch):
 
 
 def test_batchnorm_apart__unlabelled_images_have_a_graph_only_where_a_loss_needs_it(batch):
-    method = build_method(
-        tiny_config("clcc", batchnorm="apart", args={"tiles": 2, "stages": STAGES})
-    ).train()
+    method = clcc(batchnorm="apart")
     has_graph = []
     method.net.f.register_forward_hook(lambda m, i, output: has_graph.append(output.requires_grad))
     for clock in (FIRST, SECOND):
@@ -128,7 +143,7 @@ def test_batchnorm__is_as_before_after_an_error_in_the_tile_pass(batch):
     method = clcc()
     method.net.f.forward = lambda x: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        method._tile_features(batch.images)
+        method._tile_features(batch.images, batch.unlabelled)
     norms = [m for m in method.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert all(norm.track_running_stats for norm in norms)
 

@@ -40,7 +40,8 @@ class Task:
         num_channels: Logit channels C.
         model: The shared backbone.
         supervised_loss: (logits (B, C, H, W), class indices (B, H, W)) → scalar.
-        batchnorm: Whether labelled and other images share a batch of BatchNorm.
+        batchnorm: Whether labelled and other images share a batch of BatchNorm; methods keep to it
+            by `Method.predict` or `batches`.
     """
 
     size: int

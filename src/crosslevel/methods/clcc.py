@@ -86,6 +86,8 @@ class CLCC(Method):
         super().__init__(args, task, tiles=args.tiles)
         if not args.stages or min(stage.epochs for stage in args.stages) < 1:
             raise InputError("args.stages needs at least one stage, each with epochs ≥ 1.")
+        if min(min(stage.alpha, stage.beta) for stage in args.stages) < 0:
+            raise InputError("args.stages has a negative alpha or beta; 0 leaves a loss out.")
         if args.temperature <= 0 or args.projection_dim < 1:
             raise InputError("args.temperature and args.projection_dim must be greater than 0.")
         tile_side = task.size // args.tiles // self.net.f.reduction
@@ -100,7 +102,6 @@ class CLCC(Method):
         """The tiles come last; alone if only Eq. 2 needs them, with no gradient to full images."""
         stage = stage_at(self.args.stages, clock)
         others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
-        images = torch.cat([batch.images, others])
         features = self._full_features(batch.images, others, stage)  # Z: (B, F, H, W)
         num_labelled = len(batch.images)
         seen = features if stage.beta else features[:num_labelled]
@@ -108,7 +109,7 @@ class CLCC(Method):
         losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if stage.alpha:
             with torch.set_grad_enabled(stage.beta > 0 or not self.args.detach_local):
-                tile_features = self._tile_features(images)
+                tile_features = self._tile_features(batch.images, others)
             losses["contrast"] = stage.alpha * self._contrast(features, tile_features)
         elif stage.beta:
             if self.args.detach_global:
@@ -116,7 +117,7 @@ class CLCC(Method):
                 del features, seen
                 yield losses
                 losses = {}
-            tile_features = self._tile_features(images)
+            tile_features = self._tile_features(batch.images, others)
         if stage.beta:
             losses["consistency"] = stage.beta * self._consistency(logits, tile_features)
         yield losses
@@ -127,13 +128,14 @@ class CLCC(Method):
         has_gradient = stage.alpha > 0 or not self.args.detach_global
         with torch.set_grad_enabled(has_gradient):  # `rest` are unlabelled images alone
             features += [self.net.f(images) for images in rest]
-        return torch.cat(features)
+        return torch.cat(features) if rest else features[0]
 
     def _contrast(self, features: Tensor, tile_features: Tensor) -> Tensor:
+        vectors = self.p(features)  # p(Z): (B, D, n, n)
         with torch.set_grad_enabled(not self.args.detach_local):
             tile_vectors = self.p(tile_features)  # p(z): (B·n², D, 1, 1)
         return cross_level_contrastive_loss(
-            self.p(features),
+            vectors,
             from_tiles(tile_vectors, self.args.tiles),
             temperature=self.args.temperature,
             normalize=self.args.normalize,
@@ -150,8 +152,8 @@ class CLCC(Method):
             detach_global=self.args.detach_global,
         )
 
-    def _tile_features(self, images: Tensor) -> Tensor:
-        tiles = to_tiles(images, self.args.tiles)
+    def _tile_features(self, labelled: Tensor, others: Tensor) -> Tensor:
+        tiles = to_tiles(torch.cat([labelled, others]), self.args.tiles)
         is_frozen = self.args.tile_batchnorm == "frozen"
         with frozen_running_statistics(self.net.f) if is_frozen else nullcontext():
             features: Tensor = self.net.f(tiles)  # z: (B·n², F, H/n, W/n)
