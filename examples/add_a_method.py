@@ -11,6 +11,7 @@ from torch import Tensor
 
 from crosslevel import Batch, Clock, Method
 from crosslevel.losses.probability import to_log_class_probabilities
+from crosslevel.methods.options import Weight
 
 
 class Mine(Method):
@@ -27,7 +28,7 @@ class Mine(Method):
             weight: Of the entropy, from the middle of the training on.
         """
 
-        weight: float = 0.1
+        weight: Weight = 0.1
 
     args: Args
 

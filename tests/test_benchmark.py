@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,11 @@ import pandas as pd
 import pytest
 
 from crosslevel.benchmark import ABLATIONS, Grid, configure_cell, run_grid, write_results
+from crosslevel.cli import main
 from crosslevel.config import ModelConfig, to_yaml
-from crosslevel.report.bench import paired_difference
+from crosslevel.console import Reporter
+from crosslevel.report.bench import bench_notes, paired_difference
+from crosslevel.report.collect import collect
 from tiny import tiny_config
 
 BASE = tiny_config(
@@ -183,6 +187,7 @@ def test_benchmark__a_cell_of_another_configuration_is_refused(lesions, tmp_path
         (Grid(("supervised", "supervised")), {}, "give each row once"),
         (Grid(("supervised",), range(2)), {"split": Path("s.json")}, "use --draws 1"),
         (Grid(()), {}, "at least one row"),
+        (Grid(("supervised",)), {"draw": 1, "seed": 2}, "draw is 1 and seed 2.*use --draws"),
     ],
 )
 def test_benchmark__a_grid_that_makes_no_sense_is_refused(
@@ -191,6 +196,74 @@ def test_benchmark__a_grid_that_makes_no_sense_is_refused(
     base = replace(BASE, args={}, method="supervised", **changes)
     with pytest.raises(ValueError, match=message):
         run_grid(grid, lesions, tmp_path, base)
+
+
+def test_benchmark__other_images_than_those_of_runs_already_begun_are_refused(
+    lesions, tmp_path, one_thread
+):
+    data, out = tmp_path / "data", tmp_path / "bench"
+    shutil.copytree(lesions, data)
+    base = replace(BASE, args={}, method="supervised")
+    assert run_grid(Grid(("supervised",)), data, out, base) == []
+    extra = next((data / "images").iterdir())
+    shutil.copy(extra, extra.with_stem("another"))
+    with pytest.raises(ValueError, match=r"supervised-draw0-seed0 .*other images \(1 are new, 0"):
+        run_grid(Grid(("supervised", "urpc")), data, out, base)
+    assert not (out / "runs" / "urpc-draw0-seed0").exists()
+
+
+def test_benchmark__says_when_the_file_of_a_method_changed(lesions, tmp_path, one_thread, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text((Path(__file__).parents[1] / "examples" / "add_a_method.py").read_text())
+    row, out = f"{file}:Mine", tmp_path / "bench"
+    base = replace(BASE, args={}, method="supervised")
+    assert run_grid(Grid((row,)), lesions, out, base) == []
+    with file.open("a") as source:
+        source.write("\nX = 1\n")
+    assert run_grid(Grid((row,), range(2)), lesions, out, base, reporter=Reporter()) == []
+    assert f"the file of {row} has changed since" in capsys.readouterr().err
+    assert "The file of Mine changed between its runs" in " ".join(
+        bench_notes(collect([out]).runs, paper=None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--methods", "supervised", "fixmatch", "--args.tiles", "4"], "args tiles are of clcc"),
+        (
+            ["--methods", "clcc", "fixmatch", "--method", "fixmatch", "--args.threshold", "0.8"],
+            "would leave out the args that --config has for the row clcc",
+        ),
+    ],
+)
+def test_benchmark__options_that_no_row_would_get_are_refused(
+    lesions, tmp_path, capsys, words, message
+):
+    places = ["--data", str(lesions), "--out", str(tmp_path / "bench"), "--config", "kvasir"]
+    assert main(["benchmark", *places, *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_benchmark__of_failed_runs_alone_says_so(lesions, tmp_path, one_thread, capsys):
+    (tmp_path / "runs" / "supervised-draw0-seed0").mkdir(parents=True)
+    (tmp_path / "runs" / "supervised-draw0-seed0" / "other.txt").touch()
+    words = ["benchmark", "--data", str(lesions), "--out", str(tmp_path), "--config", "small"]
+    assert main([*words, "--methods", "supervised", "--draws", "1"]) == 1
+    assert "No run was finished, so there is no table: 1 failed." in capsys.readouterr().err
+
+
+def test_paired_difference__of_runs_that_disagree_is_no_verdict():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.3, 0.6, (3, 200))
+    shifts = np.array([[-0.03], [0.01], [0.06]]) + rng.normal(0, 0.01, (3, 200))
+    gain = paired_difference(base + shifts, base)
+    assert gain.low > 0
+    assert gain.of_runs == pytest.approx((-3, 1, 6), abs=0.3)
+    assert gain.verdict == "runs disagree"
+    assert str(gain).endswith(" 2/3")
+    assert paired_difference(base + np.abs(shifts), base).verdict == "better"
+    assert paired_difference(base - np.abs(shifts), base).verdict == "worse"
 
 
 def test_paired_difference__knows_a_clear_gain_from_noise():

@@ -109,3 +109,12 @@ def test_save_checkpoint__a_full_disk_loses_neither_file(saved, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             saved.save(3)
     assert saved.load()[0].step == 2
+
+
+def test_mean_losses__are_over_the_steps_that_had_them():
+    progress = Progress()
+    for losses in ({"supervised": 1.0}, {"supervised": 3.0, "contrast": 5.0}):
+        for name, value in losses.items():
+            progress.add_loss(name, value)
+    assert progress.take_mean_losses() == {"supervised": 2.0, "contrast": 5.0}
+    assert progress.take_mean_losses() == {}

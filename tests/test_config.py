@@ -86,6 +86,13 @@ def test_find_method__a_broken_file_is_named(tmp_path):
             find_method(f"{file}:Mine")
 
 
+def test_find_method__a_broken_module_is_named(tmp_path, monkeypatch):
+    (tmp_path / "broken_module.py").write_text("def mine(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="'broken_module' cannot be imported: SyntaxError"):
+        find_method("broken_module:Mine")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -94,9 +101,14 @@ def test_find_method__a_broken_file_is_named(tmp_path):
         ({"method": ":"}, "Unknown method"),
         ({"method": "..:x"}, "cannot be imported"),
         ({"model": ModelConfig(widths=(4,)), "args": {"temperature": 0.0}}, "greater than 0"),
-        ({"args": {"stages": [{"epochs": -1, "alpha": 1, "beta": 0}]}}, "epochs ≥ 1"),
-        ({"args": {"stages": [{"epochs": 1, "alpha": 0, "beta": -1}]}}, "negative alpha or beta"),
+        (
+            {"args": {"stages": [{"epochs": -1, "alpha": 1, "beta": 0}]}},
+            r"stages\[0\].epochs is -1;",
+        ),
+        ({"args": {"stages": [{"epochs": 1, "alpha": 0, "beta": -1}]}}, r"beta is -1.0;"),
         ({"method": "uamt", "args": {"num_passes": 0}}, "at least 1"),
+        ({"method": "fixmatch", "args": {"threshold": 95}}, "threshold is 95.0.*between 0 and 1"),
+        ({"method": "mean_teacher", "args": {"weight": -1}}, "weight is -1.0.*at least 0"),
         ({"method": "no_such_module:M"}, "cannot be imported"),
         ({"method": "crosslevel.tiles:to_tiles"}, "no class 'to_tiles'"),
         ({"args": {"tile": 5}}, "args of clcc: unknown key 'tile'.*Did you mean 'tiles'"),

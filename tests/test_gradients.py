@@ -98,3 +98,11 @@ def test_accumulate_gradients__a_loss_that_is_not_finite_is_refused(batch):
     torch.nn.init.constant_(method.net.h.bias, float("nan"))
     with pytest.raises(NotFiniteError, match="'supervised' became nan"):
         accumulate_gradients(method, batch, CLOCKS["consistency"], "fp32")
+
+
+@pytest.mark.parametrize("losses", [None, {}])
+def test_gradients__a_method_without_a_loss_is_refused(batch, losses, monkeypatch):
+    method = build_method(tiny_config("supervised")).train()
+    monkeypatch.setattr(type(method), "training_step", lambda *_: losses)
+    with pytest.raises(ValueError, match="Supervised gave no loss"):
+        accumulate_gradients(method, batch, CLOCKS["both"], "fp32")

@@ -77,7 +77,8 @@ def test_train__killed_and_repeated_equals_uninterrupted(
 def test_train__stopped_after_any_step_equals_uninterrupted(
     lesions, tmp_path, monkeypatch, num_steps
 ):
-    whole = train(lesions, tmp_path / "whole", tiny_config())
+    config = tiny_config(check_every=3)  # no check, and so no checkpoint, before the end
+    whole = train(lesions, tmp_path / "whole", config)
     original, done = Trainer._step, []
 
     def count(self, step, batch):
@@ -88,13 +89,14 @@ def test_train__stopped_after_any_step_equals_uninterrupted(
     def stop_after_steps():
         yield lambda: len(done) >= num_steps
 
+    monkeypatch.setattr(Trainer, "_step", count)
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_step", count)
         patch.setattr("crosslevel.training.requested_stop", stop_after_steps)
         message = rf"Stopped after step {num_steps} of 6;.*Repeat the same command"
         with pytest.raises(Interrupted, match=message):
-            train(lesions, tmp_path / "stopped", tiny_config())
-    assert_equal_runs(whole, train(lesions, tmp_path / "stopped", tiny_config()))
+            train(lesions, tmp_path / "stopped", config)
+    assert_equal_runs(whole, train(lesions, tmp_path / "stopped", config))
+    assert done == list(range(6))  # none was lost
 
 
 def test_train__saves_at_checks_and_by_the_clock_not_every_short_epoch(

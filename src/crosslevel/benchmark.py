@@ -25,8 +25,10 @@ import torch
 from crosslevel.config import Precision, TrainConfig, to_yaml
 from crosslevel.console import Reporter
 from crosslevel.data.cases import usable_cases
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError, Interrupted
 from crosslevel.files import write_text
+from crosslevel.methods import source_hash
 from crosslevel.precision import pick_device, resolve_precision
 from crosslevel.report.bench import bench_notes, bench_table, to_markdown
 from crosslevel.report.collect import Collection, collect
@@ -114,12 +116,17 @@ def _plain(row: str) -> str:
     return row.rpartition(":")[2]
 
 
+def method_of(row: str) -> str:
+    """The method that a row trains."""
+    return {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(row, row)
+
+
 def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
     """The configuration of a cell: the base with the row's method, draw and seed.
 
     The base's own `args` are kept for rows of its method, ablations among them.
     """
-    method = {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(cell.row, cell.row)
+    method = method_of(cell.row)
     args = base.args if method == base.method else {}
     config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
     if cell.row == AVERAGED:
@@ -154,21 +161,25 @@ def run_grid(
         One line for each cell that failed; the others are finished.
 
     Raises:
-        InputError: If the system is Windows, the grid is empty, or a cell's configuration is wrong
-            or not that of the run in its folder, before any is run.
+        InputError: If the system is Windows, the grid is empty, a cell's configuration is wrong
+            or not that of the run in its folder, or the images are not those of runs already
+            begun, before any is run.
         DataError: If the data cannot be listed.
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
     reporter = reporter or Reporter(quiet=True)
     cells = grid.cells(out)
     _check(cells, jobs, base)
-    usable_cases(data, skip_bad=base.skip_bad)
+    cases = usable_cases(data, skip_bad=base.skip_bad)
     base = replace(base, precision=_one_precision(cells, base.precision))
     configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
     for cell, config in configs.items():
         build_method(config)
         if RunFolder(cell.folder).config_file.is_file():
             open_run(cell.folder, config)  # refuses a cell of another configuration
+            _warn_of_another_source(cell, config, reporter)
+    if not (base.split or base.skip_bad):
+        _check_images(cells, {case.id for case in cases})
     for cell, config in configs.items():
         write_text(cell.config_file, to_yaml(config))
     open_cells = [cell for cell in cells if not cell.is_finished]
@@ -195,6 +206,34 @@ def _check(cells: Sequence[Cell], jobs: int, base: TrainConfig) -> None:
         raise InputError("Two rows of the bench have one name: give each row once.")
     if base.split and len({cell.draw for cell in cells}) > 1:
         raise InputError("A given split fixes the labelled images: use --draws 1 with --split.")
+    if base.draw or base.seed:
+        raise InputError(
+            f"draw is {base.draw} and seed {base.seed}, but a bench counts both from 0: leave them "
+            "out and use --draws and --seeds."
+        )
+
+
+def _check_images(cells: Sequence[Cell], now: set[str]) -> None:
+    """Refuse to go on with other images than before: another split would be drawn from them."""
+    for run in (RunFolder(cell.folder) for cell in cells):
+        if not run.config_file.is_file() or not run.split_file.is_file():
+            continue
+        before = Split.load(run.split_file).case_ids
+        if before != now:
+            raise InputError(
+                f"{run.path} was trained when the data had other images ({len(now - before)} are "
+                f"new, {len(before - now)} gone), so no other run can be compared with it: restore "
+                "the images, or choose another --out."
+            )
+
+
+def _warn_of_another_source(cell: Cell, config: TrainConfig, reporter: Reporter) -> None:
+    now = source_hash(config.method)
+    if now != RunFolder(cell.folder).environment().get("method_source", now):
+        reporter.say(
+            f"warning: the file of {config.method} has changed since {cell.name} was begun; its "
+            "runs will not be of one method. Use another --out to train them all anew."
+        )
 
 
 def _one_precision(cells: Sequence[Cell], precision: Precision) -> Precision:

@@ -30,7 +30,8 @@ def epochs_within(
 
     Args:
         seconds: The budget.
-        config: Its precision is not "auto"; its `epochs` are not looked at.
+        config: Its precision is not "auto"; its `check_every` may be, and its `epochs` are not
+            looked at.
         data: Where batches come from.
         build: Makes the method afresh, on its device; what is timed is thrown away.
     """
@@ -44,9 +45,13 @@ def epochs_within(
     step_seconds = (time.perf_counter() - start) / len(MOMENTS)
     start = time.perf_counter()
     _validation_batch(method, data, config)
-    checks = NUM_CHECKS * (time.perf_counter() - start) * data.num_validation_batches
-    left = max(RESERVE * seconds - checks, 0.0)
-    return max(1, int(left / (step_seconds * data.steps_per_epoch)))
+    check_seconds = (time.perf_counter() - start) * data.num_validation_batches
+    left, epoch_seconds = RESERVE * seconds, step_seconds * data.steps_per_epoch
+    if config.check_every == "auto":
+        left -= NUM_CHECKS * check_seconds
+    else:
+        epoch_seconds += check_seconds / config.check_every
+    return max(1, int(left / epoch_seconds))
 
 
 def _step(optimisation: Optimisation, data: DataModule, moment: int) -> None:

@@ -27,6 +27,7 @@ class Progress:
         step: Steps done.
         rows: One dict for each finished epoch, the rows of `log.csv`.
         sums: Sums of the losses by name over the steps of the epoch under way.
+        counts: Of those steps, how many had the loss.
         best_dice: Best validation Dice so far, -1 before the first check.
         seconds: Time spent training, over all restarts.
     """
@@ -34,8 +35,20 @@ class Progress:
     step: int = 0
     rows: list[dict[str, float]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     best_dice: float = -1.0
     seconds: float = 0.0
+
+    def add_loss(self, name: str, value: float) -> None:
+        """Count a loss of the step just done."""
+        self.sums[name] = self.sums.get(name, 0.0) + value
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def take_mean_losses(self) -> dict[str, float]:
+        """Each loss's mean over the steps of this epoch that had it; the next epoch starts anew."""
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means
 
 
 class DamagedCheckpointError(InputError):

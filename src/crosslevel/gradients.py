@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from crosslevel.config import Precision
+from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock, Method
 from crosslevel.precision import autocast
 from crosslevel.types import Batch
@@ -43,7 +44,8 @@ def accumulate_gradients(
         The losses by name.
 
     Raises:
-        NotFiniteError: If a loss is; gradients of earlier parts may have been added.
+        NotFiniteError: If a loss is not; gradients of earlier parts may have been added.
+        InputError: If the method gives no loss, as one that forgets `return` does.
     """
     values: dict[str, float] = {}
     parts = method.training_parts(batch, clock)
@@ -54,11 +56,16 @@ def accumulate_gradients(
                 raise NotFiniteError(name, values[name], batch)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         del losses, loss  # the next part may need the memory of their graph
+    if not values:
+        raise InputError(
+            f"{type(method).__name__} gave no loss: its training_step must return at least one, "
+            "by name."
+        )
     return values
 
 
 def _next(
     parts: Iterator[dict[str, Tensor]], precision: Precision, device: torch.device
-) -> dict[str, Tensor]:
+) -> dict[str, Tensor] | None:
     with autocast(precision, device):
-        return next(parts, {})
+        return next(parts, None)

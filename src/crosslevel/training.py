@@ -79,7 +79,10 @@ def train(
     reporter = reporter or Reporter(quiet=True)
     config = with_all_args(config or TrainConfig())
     if budget is not None and config.epochs != "auto":
-        raise InputError("A budget decides the number of epochs: leave --epochs out.")
+        raise InputError(
+            "A budget decides the number of epochs: leave --epochs out, or, with a preset, give "
+            "--epochs auto."
+        )
     run = open_run(Path(out), config)
     with lock(run):
         if run.config_file.is_file():
@@ -160,7 +163,8 @@ def _decide(
         prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
     )
     if config.epochs == "auto" and budget is not None:
-        epochs = epochs_within(budget, settled, datamodule, lambda: _on_device(settled))
+        planned = replace(settled, check_every=config.check_every)
+        epochs = epochs_within(budget, planned, datamodule, lambda: _on_device(settled))
         settled = with_all_args(settle(config, *counts, epochs=epochs))
     return settled, datamodule
 
@@ -256,6 +260,7 @@ class Trainer:
                     for name, value in self.progress.rows[-1].items():
                         board.add_scalar(name, value, len(self.progress.rows))
                 if is_stop_requested() and self.progress.step < self.num_steps:
+                    self._save(self.run.last_checkpoint, keep_predecessor=True)
                     raise Interrupted(
                         f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
                         f"is saved in {self.run.path}. Repeat the same command to go on."
@@ -288,7 +293,7 @@ class Trainer:
         """The rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
-            False if a stop was requested before its last step, and only a checkpoint was written.
+            False if a stop was requested before its last step.
         """
         start = time.monotonic()
         epoch = self.progress.step // self.data.steps_per_epoch
@@ -297,19 +302,18 @@ class Trainer:
         for step in range(self.progress.step, end):
             losses = self._step(step, next(batches))
             for name, value in losses.items():
-                self.progress.sums[name] = self.progress.sums.get(name, 0.0) + value
+                self.progress.add_loss(name, value)
             self.progress.step = step + 1
             advance(1, self._note(epoch, losses))
             if is_stop_requested() and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
-                self._save(self.run.last_checkpoint, keep_predecessor=True)
                 return False
         self._finish_epoch(epoch, start)
         return True
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
-        means = {f"loss/{n}": s / self.data.steps_per_epoch for n, s in progress.sums.items()}
+        means = {f"loss/{name}": value for name, value in progress.take_mean_losses().items()}
         row = {
             "epoch": epoch + 1,
             "step": progress.step,
@@ -322,7 +326,6 @@ class Trainer:
             row |= {"val/dice": score.dice, "val/iou": score.iou, "val/mae": score.mae}
         progress.seconds += time.monotonic() - start
         progress.rows.append({**row, **means, "seconds": round(progress.seconds, 1)})
-        progress.sums = {}
         is_best = score is not None and score.dice > progress.best_dice
         if score and is_best:
             progress.best_dice = score.dice

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from crosslevel.cli import main
+from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.collect import collect
 from crosslevel.report.comparison import verdict, write_report
 
@@ -44,6 +45,22 @@ def test_verdict__of_single_trainings_does_not_speak_of_methods(published):
     text = verdict(collect(published))
     assert "Dice against small-supervised" in text
     assert text.endswith("the intervals tell these trainings apart, not the methods.")
+
+
+def test_verdict__of_one_pair_of_trainings_says_so_whatever_other_runs_there_are(bench, tmp_path):
+    copy = tmp_path / "bench"
+    shutil.copytree(bench, copy)
+    shutil.rmtree(copy / "runs" / "supervised-draw1-seed0")
+    assert verdict(collect([copy])).endswith("these trainings apart, not the methods.")
+
+
+def test_table__rows_of_other_images_are_not_compared_and_it_says_so(published):
+    file = published[1] / "per_image.csv"
+    pd.read_csv(file).iloc[1:].to_csv(file, index=False)
+    runs = collect(published).runs
+    assert not any("Dice against" in column for column in bench_table(runs))
+    said = "small-mean_teacher is not compared with small-supervised: not scored on the same images"
+    assert said in " ".join(bench_notes(runs, paper=None))
 
 
 def test_verdict__of_a_row_that_gains_on_every_image_is_better(published):

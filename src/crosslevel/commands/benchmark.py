@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.train import add_config_arguments, to_config
+from crosslevel.commands.train import add_config_arguments, config_files, own_args, to_config
+from crosslevel.config import TrainConfig
+from crosslevel.errors import InputError, RunError
 
 EXAMPLE = """\
 examples:
@@ -42,23 +45,45 @@ def run(arguments: Namespace) -> int:
     from crosslevel.data.cases import check_source
 
     check_source(arguments.data)
-    from crosslevel.benchmark import TABLE_1, Grid, run_grid, write_results
+    from crosslevel.benchmark import TABLE_1, Grid, method_of, run_grid, write_results
     from crosslevel.console import Reporter
     from crosslevel.report.bench import check_paper
     from crosslevel.report.tables import to_text
 
     check_paper(arguments.paper)
-
+    config = to_config(arguments)
     reporter = Reporter()
     grid = Grid(tuple(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds))
+    _refuse_args_of_no_row(arguments, config, map(method_of, grid.rows))
     failures = run_grid(
         grid,
         arguments.data,
         arguments.out,
-        to_config(arguments),
+        config,
         jobs=arguments.jobs,
         reporter=reporter,
     )
+    if not any(cell.is_finished for cell in grid.cells(arguments.out)):
+        raise RunError(f"No run was finished, so there is no table: {len(failures)} failed.")
     print(to_text(write_results(grid, arguments.out, arguments.paper)))  # noqa: T201
     reporter.say(f"Done: {arguments.out / 'report.html'} and table.md")
     return 1 if failures else 0
+
+
+def _refuse_args_of_no_row(
+    arguments: Namespace, config: TrainConfig, methods: Iterable[str]
+) -> None:
+    """Refuse options that would be left out without a word."""
+    rows = set(methods)
+    given = own_args(arguments)
+    if given and config.method not in rows:
+        raise InputError(
+            f"args {', '.join(given)} are of {config.method}, which is no row of this bench: "
+            "name the method they are for with --method."
+        )
+    for file in config_files(arguments):
+        if file.args and file.method != config.method and file.method in rows:
+            raise InputError(
+                f"--method {config.method} would leave out the args that --config has for the row "
+                f"{file.method}: write the args of both methods' rows in benches of their own."
+            )

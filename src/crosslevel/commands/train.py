@@ -69,15 +69,24 @@ def to_config(arguments: Namespace) -> TrainConfig:
     `args` of a `--config` are its method's and do not follow to another `--method`.
     """
     values = {f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)}
-    for file in arguments.config or ():
-        of_file = from_yaml(Path(str(file)))
-        if of_file.method != values["method"]:
-            values["args"] = {
-                name: value
-                for name, value in values["args"].items()
-                if name not in of_file.args or of_file.args[name] != value
-            }
+    if any(file.method != values["method"] for file in config_files(arguments)):
+        values["args"] = own_args(arguments)
     return TrainConfig(**values)
+
+
+def config_files(arguments: Namespace) -> list[TrainConfig]:
+    """What each `--config` holds."""
+    return [from_yaml(Path(str(file))) for file in arguments.config or ()]
+
+
+def own_args(arguments: Namespace) -> dict[str, Any]:
+    """The `args` of the command line that no `--config` has."""
+    of_files = [file.args.items() for file in config_files(arguments)]
+    return {
+        name: value
+        for name, value in arguments.args.items()
+        if not any((name, value) in items for items in of_files)
+    }
 
 
 def seconds(text: str) -> float:

@@ -143,7 +143,7 @@ def _together(error: InputError, folder: Path, problems: Sequence[str]) -> Input
 
 
 def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
-    known = {case_id for ids in (*split.parts().values(), split.left_out) for case_id in ids}
+    known = split.case_ids
     return [case for case in cases if case.id in known]
 
 

@@ -75,6 +75,11 @@ class Split:
         """Case ids by the name of their part, in the order of `PARTS`."""
         return {name: getattr(self, name) for name in PARTS}
 
+    @property
+    def case_ids(self) -> set[str]:
+        """Of all cases it was drawn from."""
+        return {i for ids in (*self.parts().values(), self.left_out) for i in ids}
+
     def without(self, case_ids: Collection[str]) -> Split:
         """The split of the other cases."""
         kept: dict[str, Any] = {

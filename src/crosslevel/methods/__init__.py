@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -56,17 +57,17 @@ def find_method(name: str) -> type[Method]:
 
 def source_hash(name: str) -> str | None:
     """SHA-256 of the file of one's own method; None for others, whose version or commit tells."""
-    path, _, _ = name.rpartition(":")
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path.endswith(".py") else None
+    file = None if name in METHODS else inspect.getsourcefile(find_method(name))
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
 
 
 def _import(path: str) -> ModuleType:
     if not path.endswith(".py"):
         try:
             return importlib.import_module(path)
-        except (ImportError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever the user's own module raises
             raise InputError(
-                f"The method's module {path!r} cannot be imported: {error}."
+                f"The method's module {path!r} cannot be imported: {error!r}."
             ) from error
     if not Path(path).is_file():
         raise InputError(f"The method's file {path!r} does not exist.")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from crosslevel.config import BatchNormBatch, ModelConfig
+from crosslevel.methods.options import check_options
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.types import Batch
 
@@ -77,7 +78,8 @@ class Method(nn.Module, ABC):
         tiles: The networks also see images cut into this many tiles along each axis.
 
     Raises:
-        InputError: If the task does not fit the method (a size that cannot be divided, …).
+        InputError: If an option is outside its range (`crosslevel.methods.options`), or the task
+            does not fit the method (a size that cannot be divided, …).
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ class Method(nn.Module, ABC):
 
     def __init__(self, args: Any, task: Task, *, tiles: int = 1) -> None:
         super().__init__()
+        check_options(args)
         self.args = args
         self.task = task
         self.net: SegmentationNet = build_segmentation_net(task.model, task.num_channels)
@@ -105,8 +108,8 @@ class Method(nn.Module, ABC):
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
         """The losses of `training_step`, in parts that share no graph.
 
-        What is yielded is backpropagated before the next part is computed, so that only one graph
-        is in memory at a time.
+        What is yielded, at least one loss, is backpropagated before the next part is computed, so
+        that only one graph is in memory at a time.
         """
         yield self.training_step(batch, clock)
 

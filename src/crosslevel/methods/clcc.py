@@ -15,6 +15,7 @@ from crosslevel.losses import cross_level_consistency_loss, cross_level_contrast
 from crosslevel.losses.consistency import Reduction
 from crosslevel.losses.contrastive import Negatives, Normalisation
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Count, Positive, Weight
 from crosslevel.models.projector import Projector
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.types import Batch
@@ -30,9 +31,9 @@ class Stage:
         beta: Weight β of the consistency loss.
     """
 
-    epochs: int
-    alpha: float
-    beta: float
+    epochs: Count
+    alpha: Weight
+    beta: Weight
 
 
 class CLCC(Method):
@@ -66,30 +67,26 @@ class CLCC(Method):
                 running statistics alone; "update": it moves them too.
         """
 
-        tiles: int = 5
+        tiles: Count = 5
         stages: tuple[Stage, ...] = (
             Stage(epochs=100, alpha=0.0, beta=0.0),
             Stage(epochs=200, alpha=0.1, beta=3.0),
         )
-        temperature: float = 0.5
+        temperature: Positive = 0.5
         normalize: Normalisation = "l2"
         negatives: Negatives = "global"
         detach_local: bool = False
         reduction: Reduction = "mean"
         detach_global: bool = True
-        projection_dim: int = 128
+        projection_dim: Count = 128
         tile_batchnorm: Literal["frozen", "update"] = "frozen"
 
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task, tiles=args.tiles)
-        if not args.stages or min(stage.epochs for stage in args.stages) < 1:
-            raise InputError("args.stages needs at least one stage, each with epochs ≥ 1.")
-        if min(min(stage.alpha, stage.beta) for stage in args.stages) < 0:
-            raise InputError("args.stages has a negative alpha or beta; 0 leaves a loss out.")
-        if args.temperature <= 0 or args.projection_dim < 1:
-            raise InputError("args.temperature and args.projection_dim must be greater than 0.")
+        if not args.stages:
+            raise InputError("args.stages is empty; it needs at least one stage.")
         tile_side = task.size // args.tiles // self.net.f.reduction
         self.p = Projector(self.net.f.out_channels, tile_side, dim=args.projection_dim)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Share, Weight
 from crosslevel.methods.strong_views import cut_mix, draw_boxes
 from crosslevel.methods.teaching import ramp_up
 from crosslevel.models.segmenter import build_segmentation_net
@@ -34,8 +35,8 @@ class CPS(Method):
             cutmix: Probability of a pasted box, for each image.
         """
 
-        weight: float = 1.0
-        cutmix: float = 0.5
+        weight: Weight = 1.0
+        cutmix: Share = 0.5
 
     args: Args
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock
+from crosslevel.methods.options import Share, Weight
 from crosslevel.methods.strong_views import cut_mix, draw_boxes, strong_view
 from crosslevel.methods.teaching import TaughtMethod
 from crosslevel.types import Batch
@@ -37,10 +38,10 @@ class FixMatch(TaughtMethod):
             evaluated: Which of the two networks is validated and shipped.
         """
 
-        threshold: float = 0.9
-        weight: float = 1.0
-        ramp: float = 0.2
-        cutmix: float = 0.5
+        threshold: Share = 0.9
+        weight: Weight = 1.0
+        ramp: Share = 0.2
+        cutmix: Share = 0.5
         evaluated: Literal["student", "teacher"] = "teacher"
 
     args: Args

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from crosslevel.losses.probability import to_log_class_probabilities
 from crosslevel.methods.base import Clock
+from crosslevel.methods.options import Weight
 from crosslevel.methods.teaching import TaughtMethod, ramp_up, with_noise
 from crosslevel.types import Batch
 
@@ -31,7 +32,7 @@ class MeanTeacher(TaughtMethod):
             evaluated: Which of the two networks is validated and shipped.
         """
 
-        weight: float = 0.1
+        weight: Weight = 0.1
 
     args: Args
 

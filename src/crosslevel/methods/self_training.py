@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crosslevel.errors import InputError
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Count, InnerShare, Share, Weight
 from crosslevel.methods.strong_views import strong_view
 from crosslevel.types import Batch
 
@@ -35,20 +35,15 @@ class SelfTraining(Method):
             weight: Of the loss on pseudo-labels.
         """
 
-        warmup_share: float = 0.4
-        rounds: int = 2
-        threshold: float = 0.9
-        weight: float = 1.0
+        warmup_share: InnerShare = 0.4
+        rounds: Count = 2
+        threshold: Share = 0.9
+        weight: Weight = 1.0
 
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        if args.rounds < 1 or not 0 < args.warmup_share < 1:
-            raise InputError(
-                f"args.rounds is {args.rounds} and args.warmup_share {args.warmup_share}; rounds "
-                "must be at least 1 and the share between 0 and 1, for a first teacher to be made."
-            )
         self.teacher = deepcopy(self.net).requires_grad_(False)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import cast
 from torch import Tensor
 
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Share
 from crosslevel.methods.teaching import mean_teacher_of
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import Batch
@@ -27,7 +28,7 @@ class Supervised(Method):
             decay: Of a moving average of the weights that is evaluated instead; 0 for none.
         """
 
-        decay: float = 0.0
+        decay: Share = 0.0
 
     args: Args
     uses_unlabelled = False

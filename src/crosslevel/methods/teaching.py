@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from crosslevel.data.preprocess import IMAGENET_STD
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Share
 from crosslevel.models.segmenter import SegmentationNet
 
 Tensors = list[Tensor] | tuple[Tensor, ...]
@@ -49,7 +50,7 @@ class TaughtMethod(Method):
             evaluated: Which of the two networks is validated and shipped.
         """
 
-        decay: float = 0.99
+        decay: Share = 0.99
         evaluated: Literal["student", "teacher"] = "student"
 
     args: Args

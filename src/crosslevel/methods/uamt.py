@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crosslevel.errors import InputError
 from crosslevel.losses.uncertainty import (
     certain_consistency_loss,
     entropy,
     uncertainty_threshold,
 )
-from crosslevel.methods.base import Clock, Task
+from crosslevel.methods.base import Clock
 from crosslevel.methods.mean_teacher import MeanTeacher
+from crosslevel.methods.options import Count
 
 
 class UAMT(MeanTeacher):
@@ -34,14 +34,9 @@ class UAMT(MeanTeacher):
             num_passes: T, noisy passes of the teacher from which its uncertainty is told.
         """
 
-        num_passes: int = 8
+        num_passes: Count = 8
 
     args: Args
-
-    def __init__(self, args: Args, task: Task) -> None:
-        super().__init__(args, task)
-        if args.num_passes < 1:
-            raise InputError(f"args.num_passes is {args.num_passes}; it must be at least 1.")
 
     def consistency(self, student: Tensor, images: Tensor, clock: Clock) -> Tensor:
         """Mean-square difference from the teacher over the pixels it is certain of (Eq. 3)."""

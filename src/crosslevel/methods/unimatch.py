@@ -11,6 +11,7 @@ from torch.nn.functional import dropout2d
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.methods.base import Clock
 from crosslevel.methods.fixmatch import FixMatch
+from crosslevel.methods.options import Share
 from crosslevel.types import Batch
 
 STRONG_SHARE, FEATURE_SHARE = 0.25, 0.5
@@ -35,8 +36,8 @@ class UniMatch(FixMatch):
             dropout: Share of the encoder's channels that the feature perturbation drops.
         """
 
-        threshold: float = 0.95
-        dropout: float = 0.5
+        threshold: Share = 0.95
+        dropout: Share = 0.5
 
     args: Args
 

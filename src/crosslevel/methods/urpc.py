@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from crosslevel.errors import InputError
 from crosslevel.losses import pyramid_consistency_loss
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.options import Weight
 from crosslevel.methods.teaching import ramp_up
 from crosslevel.models.unet import UNet
 from crosslevel.types import Batch
@@ -35,7 +36,7 @@ class URPC(Method):
             weight: Of the consistency loss at the end of its ramp.
         """
 
-        weight: float = 0.1
+        weight: Weight = 0.1
 
     args: Args
 

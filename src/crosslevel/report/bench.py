@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,16 +45,29 @@ class Difference:
         low: Lower end of its 95 % bootstrap interval over images.
         high: Upper end.
         p: Of Wilcoxon's signed-rank test over images.
+        of_runs: The mean difference in each pair of runs, of one draw and seed.
     """
 
     mean: float
     low: float
     high: float
     p: float
+    of_runs: tuple[float, ...]
 
     def __str__(self) -> str:
-        """As a table shows it."""
-        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}] p={self.p:.2g}"
+        """As a table shows it; of several pairs of runs also in how many the row is ahead."""
+        shown = f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}] p={self.p:.2g}"
+        num_ahead = sum(gain > 0 for gain in self.of_runs)
+        return shown + (f" {num_ahead}/{len(self.of_runs)}" if len(self.of_runs) > 1 else "")
+
+    @property
+    def verdict(self) -> str:
+        """No more than the images allow, nor than the runs agree on."""
+        if self.low <= 0 <= self.high:
+            return "not told apart"
+        if min(self.of_runs) < 0 < max(self.of_runs):
+            return "runs disagree"
+        return "better" if self.low > 0 else "worse"
 
 
 def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.DataFrame:
@@ -65,12 +78,10 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         paper: A key of `PAPER`, for a column of its numbers.
 
     Raises:
-        InputError: If `paper` is unknown, or rows were not scored on the same images.
+        InputError: If `paper` is unknown.
     """
     check_paper(paper)
-    rows: dict[str, list[FinishedRun]] = {}
-    for run in runs:
-        rows.setdefault(run.name, []).append(run)
+    rows = _by_row(runs)
     table = []
     for row, members in rows.items():
         entry = {"Method": row, "Runs": str(len(members))}
@@ -102,26 +113,28 @@ def check_paper(paper: str | None) -> None:
 
 
 def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -> Difference:
-    """Compare two rows by the Dice of each image.
+    """Compare two rows by the Dice of each image, averaged over the runs.
 
     Args:
-        better: Dice of each image in [0, 1].
-        worse: The same images, in the same order, of the row compared with.
+        better: (runs, images) or (images,), Dice in [0, 1].
+        worse: The same runs and images, in the same order, of the row compared with.
 
     Returns:
         The difference `better` - `worse`; its interval is the percentile bootstrap over images,
         which is unbounded for a single one.
     """
-    gains = 100 * (better - worse)
+    of_runs = 100 * np.atleast_2d(better - worse)
+    means = tuple(of_runs.mean(axis=1).tolist())
+    gains = of_runs.mean(axis=0)
     if not gains.any():
-        return Difference(0.0, 0.0, 0.0, 1.0)
+        return Difference(0.0, 0.0, 0.0, 1.0, means)
     if len(gains) == 1:
-        return Difference(float(gains[0]), -math.inf, math.inf, 1.0)
+        return Difference(float(gains[0]), -math.inf, math.inf, 1.0, means)
     interval = bootstrap(
         (gains,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
     p = float(wilcoxon(gains).pvalue)
-    return Difference(float(gains.mean()), float(interval.low), float(interval.high), p)
+    return Difference(float(gains.mean()), float(interval.low), float(interval.high), p, means)
 
 
 def _spread(members: Sequence[FinishedRun], name: str) -> str:
@@ -134,39 +147,59 @@ def against(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) ->
     """Difference of Dice over the draws and seeds that both rows have finished.
 
     Returns:
-        None for a row against itself, or without a draw and seed in common.
-
-    Raises:
-        InputError: If the rows were not scored on the same images.
+        None for a row against itself, and where `why_not_compared` has a reason.
     """
+    if members[0].name == reference[0].name or why_not_compared(members, reference):
+        return None
+    pairs = zip(*_pairs(members, reference), strict=True)
+    ours, theirs = (pd.concat(scores, axis=1) for scores in pairs)
+    return paired_difference(ours.to_numpy().T, theirs.loc[ours.index].to_numpy().T)
+
+
+def why_not_compared(
+    members: Sequence[FinishedRun], reference: Sequence[FinishedRun]
+) -> str | None:
+    """Why two rows cannot be compared image by image; None if they can."""
+    pairs = _pairs(members, reference)
+    if not pairs:
+        return "no draw and seed in common"
+    images = pairs[0][0].index
+    if any(set(scores.index) != set(images) for pair in pairs for scores in pair):
+        return "not scored on the same images"
+    return None
+
+
+def _pairs(
+    members: Sequence[FinishedRun], reference: Sequence[FinishedRun]
+) -> list[tuple[pd.Series[float], pd.Series[float]]]:
+    """Dice of each image, of the runs of one draw and seed."""
     ours, theirs = (
-        {(m.config.draw, m.config.seed): m.per_image["dice"] for m in row}
+        {(run.config.draw, run.config.seed): run.per_image["dice"] for run in row}
         for row in (members, reference)
     )
-    shared = sorted(ours.keys() & theirs.keys())
-    if not shared or members[0].name == reference[0].name:
-        return None
-    mean = [pd.concat([row[key] for key in shared], axis=1).mean(axis=1) for row in (ours, theirs)]
-    together = pd.concat(mean, axis=1, keys=["ours", "theirs"])
-    if together.isna().any(axis=None):
-        raise InputError(
-            f"{members[0].name} and {reference[0].name} were not scored on the same images: "
-            "score both with `crosslevel evaluate` on one data set."
-        )
-    return paired_difference(together["ours"].to_numpy(), together["theirs"].to_numpy())
+    return [(ours[key], theirs[key]) for key in sorted(ours.keys() & theirs.keys())]
+
+
+def _by_row(runs: Sequence[FinishedRun]) -> dict[str, list[FinishedRun]]:
+    rows: dict[str, list[FinishedRun]] = {}
+    for run in runs:
+        rows.setdefault(run.name, []).append(run)
+    return rows
 
 
 def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     """What the reader of the table has to know."""
     configs, summaries = [run.config for run in runs], [run.summary for run in runs]
     processors = [run.environment.get("processor", "") for run in runs]
+    rows = _by_row(runs)
     scores = (
         "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs."
     )
-    if len({run.name for run in runs}) > 1:
+    if len(rows) > 1:
         scores += (
             " Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
-            "averaged over the draws both rows have."
+            "averaged over the draws both rows have, then in how many of these runs the row is "
+            "ahead. Intervals and p do not hold the luck of another draw or seed."
         )
     notes = [
         scores,
@@ -175,12 +208,29 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
         f"{_each(s['num_cases'] for s in summaries)} test images, scored at their "
         f"{_each(s['metric_size'] for s in summaries)} size; {_each(filter(None, processors))}.",
     ]
+    notes += _warnings(rows)
     if paper:
         notes.append(
             "The paper's numbers (Zhao et al., ISBI 2022) are of its own split, at 320 px after "
             "300 epochs: another protocol, to be compared with care."
         )
     return notes
+
+
+def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:
+    """What is not compared, and rows whose runs are not of one kind."""
+    found = []
+    for reference in references(rows):
+        reasons = {row: why_not_compared(runs, rows[reference]) for row, runs in rows.items()}
+        found += [
+            f"{row} is not compared with {reference}: {reason}."
+            for row, reason in reasons.items()
+            if reason
+        ]
+    for row, runs in rows.items():
+        if len({run.environment.get("method_source") for run in runs}) > 1:
+            found.append(f"The file of {row} changed between its runs, which are averaged here.")
+    return found
 
 
 def _each(values: Iterable[object]) -> str:

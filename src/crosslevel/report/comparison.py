@@ -22,6 +22,7 @@ NO_CONFIDENCE = (
 ONE_TRAINING = (
     " With one training of each row, the intervals tell these trainings apart, not the methods."
 )
+VERDICTS = ("better", "worse", "runs disagree", "not told apart")
 
 
 def write_report(
@@ -45,7 +46,7 @@ def write_report(
 
     Raises:
         DataError: If `data` is given and cannot be listed.
-        InputError: If rows were not scored on the same images.
+        InputError: If `paper` is unknown.
     """
     rows = collection.rows
     first = collection.representatives
@@ -79,22 +80,22 @@ def verdict(collection: Collection) -> str:
     counts += f"{_counted(num_images, 'test image')}."
     reference = references(rows)[0]
     gains = {name: against(runs, rows[reference]) for name, runs in rows.items()}
-    found = _sorted_out({name: gain for name, gain in gains.items() if gain is not None})
-    if not found:
+    known = {name: gain for name, gain in gains.items() if gain is not None}
+    if not known:
         return counts
-    is_single = len(collection.runs) == len(rows)
+    is_single = any(len(gain.of_runs) == 1 for gain in known.values())
     return (
-        f"{counts} Dice against {reference}, image by image, with 95 % intervals: {found}."
-        f"{ONE_TRAINING if is_single else ''}"
+        f"{counts} Dice against {reference}, image by image, with 95 % intervals over images: "
+        f"{_sorted_out(known)}.{ONE_TRAINING if is_single else ''}"
     )
 
 
 def _sorted_out(gains: Mapping[str, Difference]) -> str:
-    """Which rows are better, worse, or neither, by whether the interval excludes zero."""
-    groups: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    """Which rows are better, worse, or neither."""
+    groups: dict[str, list[str]] = {word: [] for word in VERDICTS}
     for name, gain in gains.items():
-        word = "better" if gain.low > 0 else "worse" if gain.high < 0 else "not told apart"
-        groups[word].append(f"{name} ({gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}])")
+        shown = f"{name} ({gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}])"
+        groups[gain.verdict].append(shown)
     return "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
 
 
