@@ -100,9 +100,11 @@ def test_accumulate_gradients__a_loss_that_is_not_finite_is_refused(batch):
         accumulate_gradients(method, batch, CLOCKS["consistency"], "fp32")
 
 
-@pytest.mark.parametrize("losses", [None, {}])
-def test_gradients__a_method_without_a_loss_is_refused(batch, losses, monkeypatch):
+@pytest.mark.parametrize(
+    "parts", [[None], [{}], [{"first": torch.ones((), requires_grad=True)}, {}]]
+)
+def test_gradients__a_part_without_a_loss_is_refused(batch, parts, monkeypatch):
     method = build_method(tiny_config("supervised")).train()
-    monkeypatch.setattr(type(method), "training_step", lambda *_: losses)
+    monkeypatch.setattr(type(method), "training_parts", lambda *_: iter(parts))
     with pytest.raises(ValueError, match="Supervised gave no loss"):
         accumulate_gradients(method, batch, CLOCKS["both"], "fp32")

@@ -1,6 +1,7 @@
 """What a training chooses by itself, and that it is written down and kept."""
 
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -111,6 +112,19 @@ def test_epochs_within__grow_with_the_budget():
     )
     assert few == 1
     assert many > 10
+
+
+def test_epochs_within__count_the_checks_that_are_asked_for(monkeypatch):
+    images = torch.randn(2, 3, 32, 32)
+    data = Data(Batch(images, torch.zeros(2, 32, 32, dtype=torch.int64), images[:0]))
+    ticks = iter(range(100))
+    monkeypatch.setattr("crosslevel.budget.time.perf_counter", lambda: float(next(ticks)))
+    planned = []
+    for check_every in (1, 10, "auto"):
+        config = tiny_config("supervised", check_every=check_every)
+        build = partial(build_method, config)
+        planned.append(epochs_within(100.0, config, data, build))  # type: ignore[arg-type]
+    assert planned == [62, 156, 160]  # a check takes 1 s, an epoch of two steps ½ s
 
 
 def test_train__one_mask_is_enough(lesions, tmp_path):

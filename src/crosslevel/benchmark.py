@@ -130,7 +130,7 @@ def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
     args = base.args if method == base.method else {}
     config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
     if cell.row == AVERAGED:
-        return replace(config, args={**args, "decay": 0.99})
+        return replace(config, args={**args, "decay": args.get("decay") or 0.99})
     if cell.row in ABLATIONS:
         args = with_all_args(config).args
         stages = [{**stage, ABLATIONS[cell.row]: 0.0} for stage in args["stages"]]
@@ -162,8 +162,8 @@ def run_grid(
 
     Raises:
         InputError: If the system is Windows, the grid is empty, a cell's configuration is wrong
-            or not that of the run in its folder, or the images are not those of runs already
-            begun, before any is run.
+            or not that of the run in its folder, or (where nothing is set aside) the images are
+            not those of runs already begun, before any is run.
         DataError: If the data cannot be listed.
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
@@ -179,7 +179,7 @@ def run_grid(
             open_run(cell.folder, config)  # refuses a cell of another configuration
             _warn_of_another_source(cell, config, reporter)
     if not (base.split or base.skip_bad):
-        _check_images(cells, {case.id for case in cases})
+        _check_images(out, {case.id for case in cases})
     for cell, config in configs.items():
         write_text(cell.config_file, to_yaml(config))
     open_cells = [cell for cell in cells if not cell.is_finished]
@@ -208,14 +208,14 @@ def _check(cells: Sequence[Cell], jobs: int, base: TrainConfig) -> None:
         raise InputError("A given split fixes the labelled images: use --draws 1 with --split.")
     if base.draw or base.seed:
         raise InputError(
-            f"draw is {base.draw} and seed {base.seed}, but a bench counts both from 0: leave them "
-            "out and use --draws and --seeds."
+            f"draw is {base.draw} and seed {base.seed}, but a bench counts both from 0: use "
+            "--draws and --seeds, and leave the two out or, with a --config that has them, at 0."
         )
 
 
-def _check_images(cells: Sequence[Cell], now: set[str]) -> None:
+def _check_images(out: Path, now: set[str]) -> None:
     """Refuse to go on with other images than before: another split would be drawn from them."""
-    for run in (RunFolder(cell.folder) for cell in cells):
+    for run in map(RunFolder, sorted((out / "runs").glob("*/"))):
         if not run.config_file.is_file() or not run.split_file.is_file():
             continue
         before = Split.load(run.split_file).case_ids

@@ -50,6 +50,7 @@ def epochs_within(
     if config.check_every == "auto":
         left -= NUM_CHECKS * check_seconds
     else:
+        left -= check_seconds  # the last epoch is always checked
         epoch_seconds += check_seconds / config.check_every
     return max(1, int(left / epoch_seconds))
 

@@ -14,6 +14,9 @@ from crosslevel.methods.base import Clock, Method
 from crosslevel.precision import autocast
 from crosslevel.types import Batch
 
+END: dict[str, Tensor] = {}
+"""Follows the last part of a step's losses."""
+
 
 class NotFiniteError(ArithmeticError):
     """A loss is infinite or not a number.
@@ -49,23 +52,23 @@ def accumulate_gradients(
     """
     values: dict[str, float] = {}
     parts = method.training_parts(batch, clock)
-    while losses := _next(parts, precision, batch.images.device):
+    while (losses := _next(parts, precision, batch.images.device)) is not END:
+        if not losses:
+            raise InputError(
+                f"{type(method).__name__} gave no loss: its training_step must return at least "
+                "one, by name."
+            )
         for name, loss in losses.items():
             values[name] = float(loss.detach())
             if not math.isfinite(values[name]):
                 raise NotFiniteError(name, values[name], batch)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         del losses, loss  # the next part may need the memory of their graph
-    if not values:
-        raise InputError(
-            f"{type(method).__name__} gave no loss: its training_step must return at least one, "
-            "by name."
-        )
     return values
 
 
 def _next(
     parts: Iterator[dict[str, Tensor]], precision: Precision, device: torch.device
-) -> dict[str, Tensor] | None:
+) -> dict[str, Tensor]:
     with autocast(precision, device):
-        return next(parts, None)
+        return next(parts, END)

@@ -235,7 +235,7 @@ class Trainer:
         self.progress = Progress()
         assert config.check_every != "auto", "the recipe decides it before it is used"
         self._check_every = config.check_every
-        self._saved_at = time.monotonic()
+        self._saved_step, self._saved_at = 0, time.monotonic()
 
     def fit(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -260,7 +260,7 @@ class Trainer:
                     for name, value in self.progress.rows[-1].items():
                         board.add_scalar(name, value, len(self.progress.rows))
                 if is_stop_requested() and self.progress.step < self.num_steps:
-                    self._save(self.run.last_checkpoint, keep_predecessor=True)
+                    self._save_last()
                     raise Interrupted(
                         f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
                         f"is saved in {self.run.path}. Repeat the same command to go on."
@@ -334,8 +334,7 @@ class Trainer:
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
         # the last, so that a kill before it repeats the epoch
         if is_due or time.monotonic() - self._saved_at >= SAVE_EVERY:
-            self._save(self.run.last_checkpoint, keep_predecessor=True)
-            self._saved_at = time.monotonic()
+            self._save_last()
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         try:
@@ -366,6 +365,12 @@ class Trainer:
             for p, truth in zip(predicted, truths, strict=True)
         ]
         return CaseScore.mean(scores), threshold
+
+    def _save_last(self) -> None:
+        """Save where the training is, unless that is done already."""
+        if self.progress.step != self._saved_step:
+            self._save(self.run.last_checkpoint, keep_predecessor=True)
+            self._saved_step, self._saved_at = self.progress.step, time.monotonic()
 
     def _save(self, path: Path, *, keep_predecessor: bool = False) -> None:
         optimizer = self.optimisation.optimizer

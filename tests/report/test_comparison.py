@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from crosslevel.cli import main
+from crosslevel.data.split import Split
 from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.collect import collect
 from crosslevel.report.comparison import verdict, write_report
@@ -58,9 +60,37 @@ def test_table__rows_of_other_images_are_not_compared_and_it_says_so(published):
     file = published[1] / "per_image.csv"
     pd.read_csv(file).iloc[1:].to_csv(file, index=False)
     runs = collect(published).runs
-    assert not any("Dice against" in column for column in bench_table(runs))
-    said = "small-mean_teacher is not compared with small-supervised: not scored on the same images"
-    assert said in " ".join(bench_notes(runs, paper=None))
+    assert not any("Dice against" in str(column) for column in bench_table(runs))
+    said = (
+        "small-mean_teacher is not compared with small-supervised: not scored on the same images."
+    )
+    assert [n for n in bench_notes(runs, paper=None) if "not compared" in n] == [said]
+
+
+@pytest.mark.parametrize("column", ["dice", "id"])
+def test_table__a_missing_or_second_score_is_no_verdict(published, column):
+    file = published[1] / "per_image.csv"
+    table = pd.read_csv(file)
+    table.loc[0, column] = {"dice": None, "id": table["id"][1]}[column]
+    table.to_csv(file, index=False)
+    notes = bench_notes(collect(published).runs, paper=None)
+    assert any("an image has no score, or two" in note for note in notes)
+
+
+def test_table__runs_of_another_split_are_not_compared(bench, tmp_path):
+    copy = tmp_path / "bench"
+    shutil.copytree(bench, copy)
+    file = copy / "runs" / "mean_teacher-draw0-seed0" / "split.json"
+    split = Split.load(file)
+    moved, *kept = split.train_unlabelled
+    changed = replace(
+        split, train_unlabelled=tuple(kept), train_labelled=(*split.train_labelled, moved)
+    )
+    changed.save(file)
+    notes = bench_notes(collect([copy]).runs, paper=None)
+    assert (
+        "mean_teacher is not compared with supervised: not of the same split of the data." in notes
+    )
 
 
 def test_verdict__of_a_row_that_gains_on_every_image_is_better(published):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,12 @@ def to_config(arguments: Namespace) -> TrainConfig:
     `args` of a `--config` are its method's and do not follow to another `--method`.
     """
     values = {f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)}
-    if any(file.method != values["method"] for file in config_files(arguments)):
-        values["args"] = own_args(arguments)
+    files = config_files(arguments)
+    values["args"] = {
+        name: value
+        for name, value in arguments.args.items()
+        if {file.method for file in _having(files, name, value)} <= {values["method"]}
+    }
     return TrainConfig(**values)
 
 
@@ -81,12 +86,13 @@ def config_files(arguments: Namespace) -> list[TrainConfig]:
 
 def own_args(arguments: Namespace) -> dict[str, Any]:
     """The `args` of the command line that no `--config` has."""
-    of_files = [file.args.items() for file in config_files(arguments)]
-    return {
-        name: value
-        for name, value in arguments.args.items()
-        if not any((name, value) in items for items in of_files)
-    }
+    files = config_files(arguments)
+    return {n: value for n, value in arguments.args.items() if not _having(files, n, value)}
+
+
+def _having(files: Iterable[TrainConfig], name: str, value: object) -> list[TrainConfig]:
+    """Those of the configurations that have this among their `args`."""
+    return [file for file in files if (name, value) in file.args.items()]
 
 
 def seconds(text: str) -> float:

@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -57,8 +56,11 @@ def find_method(name: str) -> type[Method]:
 
 def source_hash(name: str) -> str | None:
     """SHA-256 of the file of one's own method; None for others, whose version or commit tells."""
-    file = None if name in METHODS else inspect.getsourcefile(find_method(name))
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+    if name in METHODS:
+        return None
+    file = Path(getattr(_import(name.rpartition(":")[0]), "__file__", None) or "")
+    # a class of a notebook has no file
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def _import(path: str) -> ModuleType:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from itertools import cycle
+from typing import Annotated, Any, get_args, get_type_hints
 
 from crosslevel.errors import InputError
 
@@ -31,10 +32,10 @@ class Range:
     is_open: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """False also for what is not a number."""
+        """False also for what is not finite."""
         if self.is_open:
             return self.low < value < self.high
-        return self.low <= value <= self.high
+        return self.low <= value <= self.high and math.isfinite(value)
 
     def __str__(self) -> str:
         """As an error message goes on after "must be"."""
@@ -51,21 +52,29 @@ InnerShare = Annotated[float, Range(0, 1, is_open=True)]
 
 
 def check_options(options: Any, where: str = "args") -> None:
-    """Refuse numbers outside the `Range` that the type of their field is annotated with.
+    """Refuse numbers outside the `Range` that their type is annotated with.
 
     Args:
-        options: A dataclass; fields may be tuples of dataclasses, which are checked, too.
+        options: A dataclass. Ranges may stand anywhere in its fields' types: in unions, tuples and
+            lists, and in dataclasses therein; they are about numbers alone.
         where: What is named in the error, before the field.
 
     Raises:
         InputError: Naming the first such option, its value and its range.
     """
     for name, hint in get_type_hints(type(options), include_extras=True).items():
-        value = getattr(options, name)
-        for allowed in getattr(hint, "__metadata__", ()):
-            if isinstance(allowed, Range) and value not in allowed:
-                raise InputError(f"{where}.{name} is {value}; it must be {allowed}.")
-        if isinstance(value, tuple):
-            for index, item in enumerate(value):
-                if dataclasses.is_dataclass(item):
-                    check_options(item, f"{where}.{name}[{index}]")
+        _check(getattr(options, name), hint, f"{where}.{name}")
+
+
+def _check(value: Any, hint: Any, where: str) -> None:
+    if dataclasses.is_dataclass(value):
+        check_options(value, where)
+    elif isinstance(value, list | tuple):
+        items = cycle([inner for inner in get_args(hint) if inner is not ...] or [Any])
+        for index, (item, inner) in enumerate(zip(value, items, strict=False)):
+            _check(item, inner, f"{where}[{index}]")
+    elif isinstance(value, int | float):
+        for part in get_args(hint):
+            if isinstance(part, Range) and value not in part:
+                raise InputError(f"{where} is {value}; it must be {part}.")
+            _check(value, part, where)

@@ -92,7 +92,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
         peak = max(m.peak_bytes for m in members)
         entry["Memory (GB)"] = f"{peak / 1e9:.2f}" if peak else ""
-        for reference in references(rows)[: len(rows) - 1]:  # of two rows, the first
+        for reference in references(rows):
             gain = against(members, rows[reference])
             entry[f"Dice against {reference}"] = "" if gain is None else str(gain)
         table.append(entry)
@@ -101,9 +101,9 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
 
 
 def references(rows: Iterable[str]) -> list[str]:
-    """Which of these rows all others are compared with; at least one."""
+    """Which of these rows all others are compared with: at least one, and of two rows one."""
     names = list(rows)
-    return [name for name in REFERENCES if name in names] or names[:1]
+    return ([name for name in REFERENCES if name in names] or names)[: max(1, len(names) - 1)]
 
 
 def check_paper(paper: str | None) -> None:
@@ -151,8 +151,8 @@ def against(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) ->
     """
     if members[0].name == reference[0].name or why_not_compared(members, reference):
         return None
-    pairs = zip(*_pairs(members, reference), strict=True)
-    ours, theirs = (pd.concat(scores, axis=1) for scores in pairs)
+    rows = zip(*_pairs(members, reference), strict=True)
+    ours, theirs = (pd.concat([run.dice for run in row], axis=1) for row in rows)
     return paired_difference(ours.to_numpy().T, theirs.loc[ours.index].to_numpy().T)
 
 
@@ -163,19 +163,22 @@ def why_not_compared(
     pairs = _pairs(members, reference)
     if not pairs:
         return "no draw and seed in common"
-    images = pairs[0][0].index
-    if any(set(scores.index) != set(images) for pair in pairs for scores in pair):
+    paired = [run for pair in pairs for run in pair]
+    if any(run.dice.isna().any() or not run.dice.index.is_unique for run in paired):
+        return "an image has no score, or two"
+    if len({frozenset(run.dice.index) for run in paired}) > 1:
         return "not scored on the same images"
+    if any(ours.split and theirs.split and ours.split != theirs.split for ours, theirs in pairs):
+        return "not of the same split of the data"
     return None
 
 
 def _pairs(
     members: Sequence[FinishedRun], reference: Sequence[FinishedRun]
-) -> list[tuple[pd.Series[float], pd.Series[float]]]:
-    """Dice of each image, of the runs of one draw and seed."""
+) -> list[tuple[FinishedRun, FinishedRun]]:
+    """Those of one draw and seed."""
     ours, theirs = (
-        {(run.config.draw, run.config.seed): run.per_image["dice"] for run in row}
-        for row in (members, reference)
+        {(run.config.draw, run.config.seed): run for run in row} for row in (members, reference)
     )
     return [(ours[key], theirs[key]) for key in sorted(ours.keys() & theirs.keys())]
 
@@ -225,7 +228,7 @@ def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:
         found += [
             f"{row} is not compared with {reference}: {reason}."
             for row, reason in reasons.items()
-            if reason
+            if reason and row != reference
         ]
     for row, runs in rows.items():
         if len({run.environment.get("method_source") for run in runs}) > 1:

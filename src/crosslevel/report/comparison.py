@@ -83,7 +83,7 @@ def verdict(collection: Collection) -> str:
     known = {name: gain for name, gain in gains.items() if gain is not None}
     if not known:
         return counts
-    is_single = any(len(gain.of_runs) == 1 for gain in known.values())
+    is_single = all(len(gain.of_runs) == 1 for gain in known.values())
     return (
         f"{counts} Dice against {reference}, image by image, with 95 % intervals over images: "
         f"{_sorted_out(known)}.{ONE_TRAINING if is_single else ''}"

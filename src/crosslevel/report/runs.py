@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from crosslevel.config import TrainConfig
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.run_folder import RunFolder
 
@@ -26,6 +27,7 @@ class FinishedRun:
         per_image: One row for each test case, indexed by its id.
         summary: Means and how they were made.
         environment: Machine, versions and command, as the training wrote them.
+        split: Case ids and image hashes of each part; None where no `split.json` came along.
         predictions: Folder with `<id>.png` for each test case.
         peak_bytes: Peak memory of its training, 0 if it was not measured.
     """
@@ -36,8 +38,14 @@ class FinishedRun:
     per_image: pd.DataFrame
     summary: dict[str, Any]
     environment: dict[str, Any]
+    split: Split | None
     predictions: Path
     peak_bytes: int
+
+    @property
+    def dice(self) -> pd.Series[float]:
+        """Dice of each test case, by its id."""
+        return self.per_image["dice"]
 
     @property
     def label(self) -> str:
@@ -81,9 +89,15 @@ def read_run(path: Path, name: str) -> FinishedRun:
         per_image=per_image,
         summary=summary,
         environment=folder.environment() or summary.get("environment", {}),
+        split=read_split(folder.split_file),
         predictions=folder.predictions_folder,
         peak_bytes=peak_memory(path),
     )
+
+
+def read_split(file: Path) -> Split | None:
+    """The parts of a run's split, without what differs by what a method opens."""
+    return replace(Split.load(file), mask_hashes={}) if file.is_file() else None
 
 
 def memory_file(run: Path) -> Path:
