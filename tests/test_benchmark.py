@@ -250,7 +250,10 @@ def test_benchmark__of_failed_runs_alone_says_so(lesions, tmp_path, one_thread, 
     (tmp_path / "runs" / "supervised-draw0-seed0" / "other.txt").touch()
     words = ["benchmark", "--data", str(lesions), "--out", str(tmp_path), "--config", "small"]
     assert main([*words, "--methods", "supervised", "--draws", "1"]) == 1
-    assert "No run was finished, so there is no table: 1 failed." in capsys.readouterr().err
+    assert (
+        "None of these runs was finished, so no table was written: 1 failed"
+        in capsys.readouterr().err
+    )
 
 
 def test_paired_difference__of_runs_that_disagree_is_no_verdict():

@@ -64,7 +64,10 @@ def run(arguments: Namespace) -> int:
         reporter=reporter,
     )
     if not any(cell.is_finished for cell in grid.cells(arguments.out)):
-        raise RunError(f"No run was finished, so there is no table: {len(failures)} failed.")
+        raise RunError(
+            f"None of these runs was finished, so no table was written: {len(failures)} failed, "
+            f"their logs are in {arguments.out / 'runs'}."
+        )
     print(to_text(write_results(grid, arguments.out, arguments.paper)))  # noqa: T201
     reporter.say(f"Done: {arguments.out / 'report.html'} and table.md")
     return 1 if failures else 0
@@ -85,5 +88,5 @@ def _refuse_args_of_no_row(
         if file.args and file.method != config.method and file.method in rows:
             raise InputError(
                 f"--method {config.method} would leave out the args that --config has for the row "
-                f"{file.method}: write the args of both methods' rows in benches of their own."
+                f"{file.method}: compare the two in benches of their own."
             )
