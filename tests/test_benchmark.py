@@ -230,7 +230,7 @@ def test_benchmark__says_when_the_file_of_a_method_changed(lesions, tmp_path, on
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--methods", "supervised", "fixmatch", "--args.tiles", "4"], "args tiles are of clcc"),
+        (["--methods", "supervised", "fixmatch", "--args.tiles", "4"], "args tiles belong to clcc"),
         (
             ["--methods", "clcc", "fixmatch", "--method", "fixmatch", "--args.threshold", "0.8"],
             "would leave out the args that --config has for the row clcc",

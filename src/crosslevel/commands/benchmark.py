@@ -81,8 +81,8 @@ def _refuse_args_of_no_row(
     given = own_args(arguments)
     if given and config.method not in rows:
         raise InputError(
-            f"args {', '.join(given)} are of {config.method}, which is no row of this bench: "
-            "name the method they are for with --method."
+            f"args {', '.join(given)} belong to {config.method}, which is no row of this bench: "
+            "name the method they are meant for with --method."
         )
     for file in config_files(arguments):
         if file.args and file.method != config.method and file.method in rows:
