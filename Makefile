@@ -42,7 +42,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/fuzz
 	$(BIN)/pip install --quiet --constraint constraints/core.txt atheris
 	for reader in images_and_masks layouts csv split__of_any_text configuration; do \
-		PYTHONPATH=tests:tests/fuzz $(BIN)/python tests/fuzz/guided.py $$reader -max_total_time=300 \
+		PYTHONPATH=tests $(BIN)/python tests/fuzz/guided.py $$reader -max_total_time=300 \
 			|| exit 1; \
 	done
 

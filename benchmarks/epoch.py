@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader
 from benchmarks.contest import Effort, Row, contest
 from benchmarks.plain.data import PlainDataset
 from benchmarks.step import PlainStep, config_of, our_optimisation
-from crosslevel.config import TrainConfig
-from crosslevel.console import Reporter
+from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.memory import keep_freed_memory
+from crosslevel.system.console import Reporter
+from crosslevel.system.memory import keep_freed_memory
 from crosslevel.types import Batch
 
 BATCH = 4

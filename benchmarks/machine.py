@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from crosslevel.run_folder import describe_environment
+from crosslevel.system.environment import describe_environment
 
 NUM_THREADS = 1
 

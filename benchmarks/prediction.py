@@ -15,15 +15,16 @@ from PIL import Image
 from benchmarks.contest import Effort, Row, contest
 from benchmarks.plain.predict import predict_plain
 from benchmarks.step import config_of
-from crosslevel.config import TrainConfig
+from crosslevel.config.train import TrainConfig
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.export import export
-from crosslevel.exported import ExportPrecision
-from crosslevel.memory import keep_freed_memory
-from crosslevel.model_folder import ModelCard, save_model
-from crosslevel.prediction import predict
-from crosslevel.runtimes import RuntimeName
-from crosslevel.training import build_method, train
+from crosslevel.export.write import export
+from crosslevel.inference.exported import ExportPrecision
+from crosslevel.inference.predict import predict
+from crosslevel.inference.runtimes import RuntimeName
+from crosslevel.methods.build import build_method
+from crosslevel.models.folder import ModelCard, save_model
+from crosslevel.system.memory import keep_freed_memory
+from crosslevel.training.train import train
 
 SHARE_RTOL = 1e-3
 """Of the foreground: a few pixels lie so near the threshold that rounding decides."""

@@ -15,11 +15,11 @@ from PIL import Image
 from benchmarks.contest import MIB, Effort, Row, Worker
 from benchmarks.epoch import data_module
 from benchmarks.step import config_of, our_optimisation
-from crosslevel.config import ModelConfig, TrainConfig
-from crosslevel.console import Reporter
+from crosslevel.config.train import ModelConfig, TrainConfig
 from crosslevel.data.prepare import prepare
-from crosslevel.memory import keep_freed_memory, return_freed_memory
-from crosslevel.training import with_all_args
+from crosslevel.methods.build import with_all_args
+from crosslevel.system.console import Reporter
+from crosslevel.system.memory import keep_freed_memory, return_freed_memory
 
 NUM_MASKS = 40
 UNITS = {"index + check": "files / CPU s", "cache": "files / CPU s", "step": "CPU s",

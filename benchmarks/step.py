@@ -11,12 +11,13 @@ from torch import Tensor
 from benchmarks.contest import Effort, Row, contest
 from benchmarks.plain.pseudo_labels import THRESHOLD
 from benchmarks.plain.registry import PLAIN_METHODS
-from crosslevel.config import TrainConfig, preset
-from crosslevel.gradients import accumulate_gradients
-from crosslevel.memory import keep_freed_memory
+from crosslevel.config.files import preset
+from crosslevel.config.train import TrainConfig
 from crosslevel.methods.base import Clock, Method
-from crosslevel.optimisation import Optimisation
-from crosslevel.training import build_method, with_all_args
+from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.system.memory import keep_freed_memory
+from crosslevel.training.gradients import accumulate_gradients
+from crosslevel.training.step import Optimisation
 from crosslevel.types import Batch
 
 _OTHERS = ("supervised", "mean_teacher", "uamt", "urpc")

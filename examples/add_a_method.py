@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from crosslevel import Batch, Clock, Method
-from crosslevel.losses.probability import to_log_class_probabilities
-from crosslevel.methods.options import Weight
+from crosslevel.logits import to_log_class_probabilities
+from crosslevel.methods.parts.options import Weight
 
 
 class Mine(Method):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import settings
 
-from crosslevel.benchmark import Grid
+from crosslevel.bench.grid import Grid
 from crosslevel.cli import main
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.evaluation import evaluate
-from crosslevel.training import train
-from tiny import tiny_config
+from crosslevel.evaluation.evaluate import evaluate
+from crosslevel.training.train import train
+from support.tiny import tiny_config
 
 settings.register_profile("fuzz", max_examples=5000)
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from crosslevel.cli import COMMANDS, main
-from crosslevel.config import from_yaml
-from crosslevel.data.sources import find_source
+from crosslevel.config.files import from_yaml
+from crosslevel.data.public.sources import find_source
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.training import Trainer
-from rights import rights_of_an_owner
+from crosslevel.training.loop import Trainer
+from support.rights import rights_of_an_owner
 
 TINY = [
     *("--size", "32", "--labelled", "4", "--batch_labelled", "2", "--batch_unlabelled", "2"),

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from crosslevel.benchmark import Grid, run_grid, write_results
-from crosslevel.evaluation import evaluate
-from crosslevel.training import train
-from tiny import tiny_config
+from crosslevel.bench.grid import Grid
+from crosslevel.bench.run import run_grid, write_results
+from crosslevel.evaluation.evaluate import evaluate
+from crosslevel.training.train import train
+from support.tiny import tiny_config
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -35,7 +35,7 @@ def predict_plain(run: Path, images: Path, out: Path) -> None:
         net: torch.nn.Module = PlainNet()
         net.load_state_dict(load_file(next((run / "model").glob("*.safetensors"))))
     else:
-        from crosslevel.model_folder import load_model
+        from crosslevel.models.folder import load_model
 
         net = load_model(run / "model")[0]
     net.eval()

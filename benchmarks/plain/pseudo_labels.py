@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmarks.plain.losses import supervised_loss
 from benchmarks.plain.methods import STD, PlainMeanTeacher, PlainMethod
 from benchmarks.plain.unet import PlainNet
-from crosslevel.methods.strong_views import draw_boxes
+from crosslevel.methods.parts.strong_views import draw_boxes
 
 MEAN = (0.485, 0.456, 0.406)
 THRESHOLD = 0.5

@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crosslevel.config import ModelConfig, TrainConfig, preset
+    from crosslevel.config.files import preset
+    from crosslevel.config.train import ModelConfig, TrainConfig
     from crosslevel.data.cases import index_cases
-    from crosslevel.evaluation import evaluate
-    from crosslevel.inference import Segmenter
+    from crosslevel.evaluation.evaluate import evaluate
+    from crosslevel.inference.predict import predict
+    from crosslevel.inference.segmenter import Segmenter
     from crosslevel.methods.base import Clock, Method, Task
-    from crosslevel.prediction import predict
-    from crosslevel.training import train
+    from crosslevel.training.train import train
     from crosslevel.types import Batch, Case
 
 _HOMES = {
@@ -23,15 +24,15 @@ _HOMES = {
     "Case": "types",
     "Clock": "methods.base",
     "Method": "methods.base",
-    "ModelConfig": "config",
-    "Segmenter": "inference",
+    "ModelConfig": "config.train",
+    "Segmenter": "inference.segmenter",
     "Task": "methods.base",
-    "TrainConfig": "config",
-    "evaluate": "evaluation",
+    "TrainConfig": "config.train",
+    "evaluate": "evaluation.evaluate",
     "index_cases": "data.cases",
-    "predict": "prediction",
-    "preset": "config",
-    "train": "training",
+    "predict": "inference.predict",
+    "preset": "config.files",
+    "train": "training.train",
 }
 
 __all__ = [

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from crosslevel.errors import CrosslevelError, InputError
-from crosslevel.memory import keep_freed_memory
+from crosslevel.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser

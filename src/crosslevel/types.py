@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+Auto = Literal["auto"]
+Precision = Literal["auto", "fp32", "bf16"]
+BatchNormBatch = Literal["joint", "apart"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from crosslevel.cli import main
-from damage import REFUSED, SKIPPABLE, USED, WARNED, train
-from rights import rights_of_an_owner
+from support.damage import REFUSED, SKIPPABLE, USED, WARNED, train
+from support.rights import rights_of_an_owner
 
 FEW_MASKS = {"no mask at all", "masks for two images only"}
 """Which are no problem by themselves, only to a training."""

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from crosslevel import TrainConfig, train
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.methods import METHODS
 from crosslevel.models.segmenter import build_segmentation_net
-from tiny import tiny_config
+from support.tiny import tiny_config
 
 FILE = Path(__file__).with_name("golden.json")
 NUM_LOSSES = 10

@@ -3,11 +3,11 @@ import shutil
 import pytest
 from PIL import Image
 
-from crosslevel.console import Reporter
+from crosslevel.data.formats.common import content_hash, read_hashed_image
 from crosslevel.data.prepare import prepare
-from crosslevel.data.reading import content_hash, read_hashed_image
 from crosslevel.errors import DataError
-from tiny import tiny_config
+from crosslevel.system.console import Reporter
+from support.tiny import tiny_config
 
 SILENT = Reporter(quiet=True)
 
@@ -57,7 +57,7 @@ def test_prepare__reads_each_image_once(lesions, monkeypatch):
         read.append(path)
         return read_hashed_image(path)
 
-    monkeypatch.setattr("crosslevel.data.findings.read_hashed_image", count)
+    monkeypatch.setattr("crosslevel.data.quality.findings.read_hashed_image", count)
     monkeypatch.setattr("crosslevel.data.split.content_hash", refuse)
     monkeypatch.setattr("crosslevel.data.prepare.image_hashes", refuse)
     prepared = prepare(lesions, tiny_config(), SILENT)

@@ -21,7 +21,7 @@ def main() -> None:
         sys.exit(f"Name what to read: {', '.join(NAMES)}")
     warnings.simplefilter("ignore")
     with atheris.instrument_imports(include=["crosslevel", "PIL", "yaml"]):
-        import test_readers
+        from fuzz import test_readers
     test: Any = getattr(test_readers, f"test_{sys.argv.pop(1)}")
     atheris.Setup(sys.argv, test.hypothesis.fuzz_one_input)
     atheris.Fuzz()

@@ -15,14 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from crosslevel.config import ModelConfig, from_yaml
+from crosslevel.config.files import from_yaml
+from crosslevel.config.train import ModelConfig
 from crosslevel.data.cases import find_cases
-from crosslevel.data.reading import image_size, read_hashed_image, read_image, read_mask
+from crosslevel.data.formats.common import image_size, read_hashed_image, read_image, read_mask
 from crosslevel.data.split import Split, make_split
-from crosslevel.model_folder import ModelCard, load_model, save_model
+from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Case, Classes
-from damaged import answers, mutated
+from support.damaged import answers, mutated
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # decoders warn of what they then refuse
 

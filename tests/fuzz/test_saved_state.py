@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.checkpoints import Progress, load_newest, save_checkpoint
-from damaged import answers, mutated
+from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
+from support.damaged import answers, mutated
 
 
 def parts():

@@ -7,11 +7,11 @@ from crosslevel.losses import (
     dice_ce_loss,
 )
 from crosslevel.methods.base import Clock
+from crosslevel.methods.build import build_method
 from crosslevel.methods.clcc import Stage
 from crosslevel.tiles import from_tiles, to_tiles
-from crosslevel.training import build_method
 from crosslevel.types import Batch
-from tiny import tiny_batch, tiny_config
+from support.tiny import tiny_batch, tiny_config
 
 STAGES = [{"epochs": 1, "alpha": 0.5, "beta": 0.0}, {"epochs": 2, "alpha": 0.0, "beta": 2.0}]
 FIRST, SECOND = Clock(0, 30), Clock(10, 30)

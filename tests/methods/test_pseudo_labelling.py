@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.losses import dice_ce_loss
 from crosslevel.methods import cps, fixmatch, self_training, unimatch
 from crosslevel.methods.base import Clock
+from crosslevel.methods.build import build_method
 from crosslevel.models.segmenter import SegmentationNet
-from crosslevel.training import build_method
 from crosslevel.types import Batch
-from tiny import tiny_config
+from support.tiny import tiny_config
 
 NAMES = ["cps", "fixmatch", "self_training", "unimatch"]
 LATE = Clock(29, 30)

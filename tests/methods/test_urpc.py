@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
+from crosslevel.methods.build import build_method
 from crosslevel.methods.urpc import URPC, feature_dropout, feature_noise
-from crosslevel.training import build_method
-from tiny import tiny_config
+from support.tiny import tiny_config
 
 
 def test_scales__are_four_full_size_predictions_and_the_finest_is_the_network_itself():

@@ -10,16 +10,16 @@ from efficientnet_lite_pytorch import EfficientNet
 from matplotlib import cbook
 from PIL import Image
 
-from crosslevel.config import ModelConfig
-from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, normalise
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
+from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD, normalise
 from crosslevel.methods.base import Clock
+from crosslevel.methods.build import build_method
 from crosslevel.models.backbone import Renormalise
 from crosslevel.models.efficientnet_lite import merge_symmetric_padding
 from crosslevel.models.segmenter import build_segmentation_net
-from crosslevel.training import build_method
 from crosslevel.types import Batch
-from tiny import tiny_config
+from support.tiny import tiny_config
 
 LITE0 = ModelConfig(name="efficientnet_lite0")
 MILITARY_UNIFORM, SUIT = 652, 834
@@ -119,7 +119,7 @@ def test_weights_not_installed__names_the_package(monkeypatch):
 
 BUILD_WITHOUT_MEMORY = """
 import sys, torch
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.models.segmenter import build_segmentation_net
 with torch.device("meta"):
     build_segmentation_net(ModelConfig(name="efficientnet_lite0", weights=None), 1)

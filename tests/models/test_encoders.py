@@ -5,14 +5,14 @@ import importlib
 import pytest
 import torch
 
-from crosslevel.config import ModelConfig
-from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
+from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.methods.base import Clock
+from crosslevel.methods.build import build_method
 from crosslevel.models.segmenter import build_segmentation_net
-from crosslevel.training import build_method
 from crosslevel.types import Batch
-from tiny import tiny_config
+from support.tiny import tiny_config
 
 ENCODERS = ["resnet18", "mobilenet_v2"]
 ARCHITECTURES = ["unet", "fpn"]

@@ -10,8 +10,8 @@ import pytest
 from crosslevel.cli import main
 from crosslevel.data.split import Split
 from crosslevel.report.bench import bench_notes, bench_table
-from crosslevel.report.collect import collect
 from crosslevel.report.comparison import verdict, write_report
+from crosslevel.runs.collect import collect
 
 SECTIONS = (
     *("Scores", "Learning curves", "Per image", "Hard cases", "Worst and best", "Settings"),

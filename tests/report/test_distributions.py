@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from crosslevel.report.collect import collect
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
+from crosslevel.runs.collect import collect
 
 
 def test_charts__say_in_words_what_they_draw(bench):

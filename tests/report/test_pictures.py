@@ -1,9 +1,9 @@
 import re
 import shutil
 
-from crosslevel.report.collect import collect
 from crosslevel.report.figures import most_disputed
 from crosslevel.report.pictures import picture_sections
+from crosslevel.runs.collect import collect
 
 
 def test_pictures__image_truth_and_every_row_of_each_chosen_case(bench):

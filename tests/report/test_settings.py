@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from crosslevel.report.collect import collect
 from crosslevel.report.settings import environment_section, settings_section
+from crosslevel.runs.collect import collect
 
 
 def test_settings__table_holds_what_differs_and_no_more(bench):

@@ -20,8 +20,8 @@ import torch
 
 from crosslevel.cli import main
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.run_folder import RunFolder
-from equal_runs import assert_equal_runs
+from crosslevel.runs.folder import RunFolder
+from support.equal_runs import assert_equal_runs
 
 METHODS = ("clcc", "mean_teacher", "fixmatch", "self_training")
 LONGEST_LIFE = 0.7

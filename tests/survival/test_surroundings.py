@@ -7,13 +7,14 @@ import os
 import pandas as pd
 import pytest
 
-from crosslevel.benchmark import Grid, run_grid
+from crosslevel.bench.grid import Grid
+from crosslevel.bench.run import run_grid
 from crosslevel.cli import main
-from crosslevel.run_folder import RunFolder
-from damage import train
-from equal_runs import assert_equal_runs
-from rights import rights_of_an_owner
-from tiny import tiny_config
+from crosslevel.runs.folder import RunFolder
+from support.damage import train
+from support.equal_runs import assert_equal_runs
+from support.rights import rights_of_an_owner
+from support.tiny import tiny_config
 
 THREE = ("--epochs", "3")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from crosslevel.commands.train import add_config_arguments, config_files, own_args, to_config
-from crosslevel.config import TrainConfig
+from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError, RunError
 
 EXAMPLE = """\
@@ -45,10 +45,11 @@ def run(arguments: Namespace) -> int:
     from crosslevel.data.cases import check_source
 
     check_source(arguments.data)
-    from crosslevel.benchmark import TABLE_1, Grid, method_of, run_grid, write_results
-    from crosslevel.console import Reporter
+    from crosslevel.bench.grid import Grid, method_of
+    from crosslevel.bench.run import TABLE_1, run_grid, write_results
     from crosslevel.report.bench import check_paper
     from crosslevel.report.tables import to_text
+    from crosslevel.system.console import Reporter
 
     check_paper(arguments.paper)
     config = to_config(arguments)

@@ -26,10 +26,10 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the report; problems are an error."""
-    from crosslevel.console import Reporter
     from crosslevel.data.cases import find_cases
-    from crosslevel.data.check import check_cases
+    from crosslevel.data.quality.report import check_cases
     from crosslevel.errors import DataError
+    from crosslevel.system.console import Reporter
     from crosslevel.types import Classes
 
     found = find_cases(arguments.data)

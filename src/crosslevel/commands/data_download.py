@@ -20,9 +20,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Say under which terms the data is, then fetch and unpack it."""
-    from crosslevel.console import Reporter
-    from crosslevel.data.download import download_dataset
-    from crosslevel.data.sources import find_source
+    from crosslevel.data.public.download import download_dataset
+    from crosslevel.data.public.sources import find_source
+    from crosslevel.system.console import Reporter
 
     reporter = Reporter()
     reporter.say(find_source(arguments.name).notice)

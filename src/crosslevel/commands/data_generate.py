@@ -22,8 +22,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Write the images."""
-    from crosslevel.console import Reporter
     from crosslevel.data.synthetic import write_synthetic
+    from crosslevel.system.console import Reporter
 
     folder = write_synthetic(
         arguments.folder,

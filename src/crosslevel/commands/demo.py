@@ -20,8 +20,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Run the demo and print its table."""
-    from crosslevel.console import Reporter
-    from crosslevel.demo import demo
+    from crosslevel.bench.demo import demo
+    from crosslevel.system.console import Reporter
 
     reporter = Reporter()
     result = demo(

@@ -47,14 +47,14 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Evaluate and print the mean scores."""
-    from crosslevel.console import Reporter
     from crosslevel.data.cases import check_source
-    from crosslevel.run_folder import RunFolder
+    from crosslevel.runs.folder import RunFolder
+    from crosslevel.system.console import Reporter
 
     RunFolder(arguments.run).config()
     if arguments.data:
         check_source(arguments.data)
-    from crosslevel.evaluation import evaluate  # after the paths, since it imports torch
+    from crosslevel.evaluation.evaluate import evaluate  # after the paths, since it imports torch
 
     reporter = Reporter()
     result = evaluate(

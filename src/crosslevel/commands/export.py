@@ -35,9 +35,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Export, and say what it costs in Dice."""
-    from crosslevel.console import Reporter
-    from crosslevel.export import export
-    from crosslevel.exported import TOLERANCE
+    from crosslevel.export.write import export
+    from crosslevel.inference.exported import TOLERANCE
+    from crosslevel.system.console import Reporter
 
     reporter = Reporter()
     done = export(

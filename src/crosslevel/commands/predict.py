@@ -45,9 +45,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
-    from crosslevel.console import Reporter
     from crosslevel.errors import one_line
-    from crosslevel.prediction import CONFIDENCE_FILE, Outputs, predict
+    from crosslevel.inference.predict import CONFIDENCE_FILE, Outputs, predict
+    from crosslevel.system.console import Reporter
 
     reporter = Reporter()
     outputs = Outputs(overlay=arguments.overlay, probabilities=arguments.probabilities)

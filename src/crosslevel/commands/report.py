@@ -25,9 +25,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Write the page."""
-    from crosslevel.console import Reporter
-    from crosslevel.report.collect import collect
     from crosslevel.report.comparison import write_report
+    from crosslevel.runs.collect import collect
+    from crosslevel.system.console import Reporter
 
     folders = arguments.folders
     out = arguments.out or folders[0] / "report.html"

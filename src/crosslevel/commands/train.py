@@ -10,7 +10,8 @@ from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
-from crosslevel.config import TrainConfig, config_path, from_yaml, preset_names
+from crosslevel.config.files import config_path, from_yaml, preset_names
+from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
 from crosslevel.methods import METHODS
 
@@ -114,11 +115,11 @@ def seconds(text: str) -> float:
 
 def run(arguments: Namespace) -> None:
     """Train, or resume."""
-    from crosslevel.console import Reporter
     from crosslevel.data.cases import check_source
+    from crosslevel.system.console import Reporter
 
     check_source(arguments.data)
-    from crosslevel.training import train  # after the path, since it imports torch
+    from crosslevel.training.train import train  # after the path, since it imports torch
 
     reporter = Reporter()
     done = train(
@@ -130,7 +131,7 @@ def run(arguments: Namespace) -> None:
         reporter=reporter,
     )
     if arguments.evaluate:
-        from crosslevel.evaluation import evaluate
+        from crosslevel.evaluation.evaluate import evaluate
 
         print(evaluate(done.path, arguments.data, reporter=reporter).to_text())  # noqa: T201
     reporter.say(f"Done: {done.path}")

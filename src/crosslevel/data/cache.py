@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from crosslevel.data.threads import map_files
-from crosslevel.files import atomic_file, remove_leftovers
+from crosslevel.system.files import atomic_file, remove_leftovers
+from crosslevel.system.threads import map_files
 
 FORMAT = 1
 DAY_S = 24 * 3600

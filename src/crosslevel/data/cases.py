@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from crosslevel.data.bad_files import BadFile, without_bad
 from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
+from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.errors import DataError
 from crosslevel.types import Case
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from crosslevel.data.bad_files import BadFile
+from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.types import Case
 
 UNDERSTOOD = (

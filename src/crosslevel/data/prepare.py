@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crosslevel.config import TrainConfig
-from crosslevel.console import Reporter
-from crosslevel.data.bad_files import BadFile
+from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
-from crosslevel.data.check import CheckReport, report
-from crosslevel.data.findings import Findings, examine_images, examine_masks
-from crosslevel.data.fingerprints import changed_masks, image_hashes, mask_hashes
 from crosslevel.data.layouts import Found
-from crosslevel.data.overlap import limited
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
+from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
+from crosslevel.data.quality.overlap import limited
+from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
+from crosslevel.system.console import Reporter
 from crosslevel.types import Case
 
 SKIPPED = "each with the image or mask that belongs to it"

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from crosslevel.data.reading import content_hash
+from crosslevel.data.formats.common import content_hash
 from crosslevel.errors import DataError, InputError
-from crosslevel.files import write_text
+from crosslevel.system.files import write_text
 from crosslevel.types import Case
 
 PARTS = ("train_labelled", "train_unlabelled", "val", "test")

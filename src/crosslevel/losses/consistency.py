@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from crosslevel.errors import InputError
-from crosslevel.losses.probability import to_probabilities
+from crosslevel.logits import to_probabilities
 from crosslevel.tiles import to_tiles
 
 Reduction = Literal["sum", "mean"]

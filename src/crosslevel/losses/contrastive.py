@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name for it
 
 from crosslevel.errors import InputError
-from crosslevel.losses.probability import widen
+from crosslevel.logits import widen
 
 Normalisation = Literal["l2", "l1", "none"]
 Negatives = Literal["global", "local", "both"]

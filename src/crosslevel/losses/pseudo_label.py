@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from crosslevel.losses.probability import to_log_class_probabilities
+from crosslevel.logits import to_log_class_probabilities
 
 
 def pseudo_labels(logits: Tensor) -> tuple[Tensor, Tensor]:

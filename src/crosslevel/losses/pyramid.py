@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from crosslevel.losses.probability import to_log_class_probabilities
+from crosslevel.logits import to_log_class_probabilities
 
 EPSILON = 1e-8
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from crosslevel.errors import InputError
-from crosslevel.losses.probability import to_probabilities, widen
+from crosslevel.logits import to_probabilities, widen
 
 SMOOTH = 1.0
 

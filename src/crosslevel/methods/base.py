@@ -1,6 +1,6 @@
 """What every method is: the networks it owns, one training step, and the network that is evaluated.
 
-Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.training`, once.
+Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.training.train`, once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from crosslevel.config import BatchNormBatch, ModelConfig
-from crosslevel.methods.options import check_options
+from crosslevel.config.train import ModelConfig
+from crosslevel.methods.parts.options import check_options
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
-from crosslevel.types import Batch
+from crosslevel.types import Batch, BatchNormBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ class Method(nn.Module, ABC):
         tiles: The networks also see images cut into this many tiles along each axis.
 
     Raises:
-        InputError: If an option is outside its range (`crosslevel.methods.options`), or the task
-            does not fit the method (a size that cannot be divided, …).
+        InputError: If an option is outside its range (see `crosslevel.methods.parts.options`), or
+            the task does not fit the method (a size that cannot be divided, …).
     """
 
     @dataclass(frozen=True, kw_only=True)

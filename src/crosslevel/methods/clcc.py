@@ -15,7 +15,7 @@ from crosslevel.losses import cross_level_consistency_loss, cross_level_contrast
 from crosslevel.losses.consistency import Reduction
 from crosslevel.losses.contrastive import Negatives, Normalisation
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.options import Count, Positive, Weight
+from crosslevel.methods.parts.options import Count, Positive, Weight
 from crosslevel.models.projector import Projector
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.types import Batch

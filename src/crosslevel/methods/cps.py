@@ -9,9 +9,9 @@ from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.options import Share, Weight
-from crosslevel.methods.strong_views import cut_mix, draw_boxes
-from crosslevel.methods.teaching import ramp_up
+from crosslevel.methods.parts.options import Share, Weight
+from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes
+from crosslevel.methods.parts.teacher import ramp_up
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Batch
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock
-from crosslevel.methods.options import Share, Weight
-from crosslevel.methods.strong_views import cut_mix, draw_boxes, strong_view
-from crosslevel.methods.teaching import TaughtMethod
+from crosslevel.methods.parts.options import Share, Weight
+from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes, strong_view
+from crosslevel.methods.parts.teacher import TaughtMethod
 from crosslevel.types import Batch
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crosslevel.losses.probability import to_log_class_probabilities
+from crosslevel.logits import to_log_class_probabilities
 from crosslevel.methods.base import Clock
-from crosslevel.methods.options import Weight
-from crosslevel.methods.teaching import TaughtMethod, ramp_up, with_noise
+from crosslevel.methods.parts.options import Weight
+from crosslevel.methods.parts.teacher import TaughtMethod, ramp_up, with_noise
 from crosslevel.types import Batch
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.options import Count, InnerShare, Share, Weight
-from crosslevel.methods.strong_views import strong_view
+from crosslevel.methods.parts.options import Count, InnerShare, Share, Weight
+from crosslevel.methods.parts.strong_views import strong_view
 from crosslevel.types import Batch
 
 

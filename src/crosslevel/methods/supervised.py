@@ -8,8 +8,8 @@ from typing import cast
 from torch import Tensor
 
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.options import Share
-from crosslevel.methods.teaching import mean_teacher_of
+from crosslevel.methods.parts.options import Share
+from crosslevel.methods.parts.teacher import mean_teacher_of
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import Batch
 

@@ -14,7 +14,7 @@ from crosslevel.losses.uncertainty import (
 )
 from crosslevel.methods.base import Clock
 from crosslevel.methods.mean_teacher import MeanTeacher
-from crosslevel.methods.options import Count
+from crosslevel.methods.parts.options import Count
 
 
 class UAMT(MeanTeacher):

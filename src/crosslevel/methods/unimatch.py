@@ -11,7 +11,7 @@ from torch.nn.functional import dropout2d
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.methods.base import Clock
 from crosslevel.methods.fixmatch import FixMatch
-from crosslevel.methods.options import Share
+from crosslevel.methods.parts.options import Share
 from crosslevel.types import Batch
 
 STRONG_SHARE, FEATURE_SHARE = 0.25, 0.5

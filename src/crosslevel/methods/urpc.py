@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 from crosslevel.errors import InputError
 from crosslevel.losses import pyramid_consistency_loss
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.options import Weight
-from crosslevel.methods.teaching import ramp_up
+from crosslevel.methods.parts.options import Weight
+from crosslevel.methods.parts.teacher import ramp_up
 from crosslevel.models.unet import UNet
 from crosslevel.types import Batch
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 
 class Backbone(nn.Module, ABC):

@@ -15,7 +15,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone, Renormalise
 from crosslevel.models.unet import conv_block

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from crosslevel.config import ModelConfig
-from crosslevel.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
+from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.models.backbone import Backbone, Renormalise
 
 NUM_FEATURES = 16

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from crosslevel.config import ModelConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
 from crosslevel.models.encoders import build_smp

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from crosslevel.report.bench import Difference, against, bench_notes, bench_table, references
-from crosslevel.report.collect import Collection
+from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.curves import loss_curves, validation_curves
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 from crosslevel.report.drawing import Rows
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
+from crosslevel.runs.collect import Collection
+from crosslevel.runs.compare import Difference, against, references
 
 NO_SIZES = "The runs recorded no sizes of lesions: repeat `crosslevel evaluate RUN` to get them."
 NO_CONFIDENCE = (

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from crosslevel.report.drawing import SMALL_WIDTH, TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import DASHES, Mark, marks
-from crosslevel.report.runs import FinishedRun
+from crosslevel.runs.finished import FinishedRun
 
 SCORE = "val/dice"
 DECADE = 10.0

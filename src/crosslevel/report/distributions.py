@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from crosslevel.report.drawing import TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
-from crosslevel.report.runs import FinishedRun, mean_over_runs
+from crosslevel.runs.finished import FinishedRun, mean_over_runs
 
 NUM_SIZES = 4
 SHARE = "foreground_share"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
-from crosslevel.report.runs import FinishedRun
+from crosslevel.runs.finished import FinishedRun
 
 Rows = Mapping[str, Sequence[FinishedRun]]
 """The finished runs of each row."""

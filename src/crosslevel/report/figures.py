@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crosslevel.data.reading import read_image, read_mask
-from crosslevel.overlay import draw_outlines
-from crosslevel.report.runs import FinishedRun
+from crosslevel.data.formats.common import read_image, read_mask
+from crosslevel.images.overlay import draw_outlines
+from crosslevel.runs.finished import FinishedRun
 from crosslevel.types import Case, Classes
 
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)

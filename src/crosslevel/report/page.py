@@ -11,8 +11,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from crosslevel.files import write_text
 from crosslevel.report.palette import COLOURS, marks
+from crosslevel.system.files import write_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from crosslevel.errors import DataError
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
 from crosslevel.report.page import Section
-from crosslevel.report.runs import FinishedRun
+from crosslevel.runs.finished import FinishedRun
 from crosslevel.types import Case
 
 NUM_DISPUTED = 2

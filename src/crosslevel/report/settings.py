@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from crosslevel.config import flatten, to_dict, to_yaml
+from crosslevel.config.files import flatten, to_dict, to_yaml
 from crosslevel.report.page import Section
-from crosslevel.report.runs import FinishedRun
+from crosslevel.runs.finished import FinishedRun
 
 PER_RUN = ("draw", "seed")
 """Settings in which the runs of one row differ."""

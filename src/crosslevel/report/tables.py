@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crosslevel.report.runs import FinishedRun
+from crosslevel.runs.finished import FinishedRun
 
 COLUMNS = {
     "dice": "Dice",

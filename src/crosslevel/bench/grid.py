@@ -1,0 +1,114 @@
+"""The cells of a bench: rows, labelled draws and seeds, and what each of them trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from crosslevel.config.train import TrainConfig
+from crosslevel.methods.build import with_all_args
+from crosslevel.runs.finished import memory_file, peak_memory
+from crosslevel.runs.folder import RunFolder
+from crosslevel.system.files import write_text
+
+ABLATIONS = {"clcc_without_consistency": "beta", "clcc_without_contrast": "alpha"}
+"""Rows of the paper's table that leave out a term of Eq. 3, and the weight that is 0 in them."""
+
+
+AVERAGED = "supervised_ema"
+"""The supervised network whose moving average is evaluated: the fair opponent of EMA teachers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of the bench.
+
+    Attributes:
+        row: Name of its row: a method, or an ablation, or `AVERAGED`.
+        draw: Which choice of labelled images.
+        seed: Of everything random in training.
+        folder: Its run folder.
+    """
+
+    row: str
+    draw: int
+    seed: int
+    folder: Path
+
+    @property
+    def is_finished(self) -> bool:
+        """True when it is trained and scored."""
+        return RunFolder(self.folder).is_finished
+
+    @property
+    def name(self) -> str:
+        """For a person."""
+        return f"{self.row}, draw {self.draw}, seed {self.seed}"
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration it is started with."""
+        return self._beside(".yaml")
+
+    @property
+    def log_file(self) -> Path:
+        """What its processes said."""
+        return self._beside(".log")
+
+    def remember_memory(self, peak_bytes: int) -> None:
+        """Keep the highest peak over all restarts."""
+        write_text(memory_file(self.folder), f"{max(peak_memory(self.folder), peak_bytes)}\n")
+
+    def _beside(self, ending: str) -> Path:
+        return self.folder.with_name(self.folder.name + ending)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is compared.
+
+    Attributes:
+        rows: Methods (or ablations), one row of the table each.
+        draws: Labelled draws.
+        seeds: Training seeds for each draw.
+    """
+
+    rows: Sequence[str]
+    draws: Sequence[int] = (0,)
+    seeds: Sequence[int] = (0,)
+
+    def cells(self, out: Path) -> list[Cell]:
+        """All cells; every row of one draw comes before the next draw, so a part is of use."""
+        return [
+            Cell(row, draw, seed, out / "runs" / f"{plain_row_name(row)}-draw{draw}-seed{seed}")
+            for seed, draw, row in product(self.seeds, self.draws, self.rows)
+        ]
+
+
+def plain_row_name(row: str) -> str:
+    """A row's name as a folder's: "my/file.py:Mine" becomes "Mine"."""
+    return row.rpartition(":")[2]
+
+
+def method_of(row: str) -> str:
+    """The method that a row trains."""
+    return {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(row, row)
+
+
+def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
+    """The configuration of a cell: the base with the row's method, draw and seed.
+
+    The base's own `args` are kept for rows of its method, ablations among them.
+    """
+    method = method_of(cell.row)
+    args = base.args if method == base.method else {}
+    config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
+    if cell.row == AVERAGED:
+        return replace(config, args={**args, "decay": args.get("decay") or 0.99})
+    if cell.row in ABLATIONS:
+        args = with_all_args(config).args
+        stages = [{**stage, ABLATIONS[cell.row]: 0.0} for stage in args["stages"]]
+        return replace(config, args={**args, "stages": stages})
+    return config

@@ -1,0 +1,111 @@
+"""Processes that train and score the cells of a bench, side by side."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import cycle, islice
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO
+
+import torch
+
+from crosslevel.bench.grid import Cell
+from crosslevel.errors import Interrupted
+
+
+class Workers:
+    """Processes that train and score cells, at most `jobs` at a time.
+
+    They end with this process, however it ends: each saves where it was. Where there are several
+    GPUs, processes that run side by side see one each, or share them evenly.
+
+    Args:
+        jobs: Processes at a time.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._pool = ThreadPoolExecutor(jobs)
+        self._places: SimpleQueue[dict[str, str]] = SimpleQueue()
+        for place in islice(cycle(_gpus()), jobs):
+            self._places.put(place)
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_stopping = False
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._is_stopping = True
+        for process in list(self._running):
+            process.send_signal(signal.SIGINT)
+        self._pool.shutdown(cancel_futures=True)
+        if kind is KeyboardInterrupt:
+            raise Interrupted("Stopped; finished runs are kept. Repeat the command to go on.")
+
+    def run(
+        self, cells: Sequence[Cell], data: Path, threads: int
+    ) -> Iterator[tuple[Cell, str | None]]:
+        """Each cell when it is done, with what went wrong if anything did."""
+        futures = {self._pool.submit(self._run_cell, cell, data, threads): cell for cell in cells}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    def _run_cell(self, cell: Cell, data: Path, threads: int) -> str | None:
+        if self._is_stopping:
+            return None
+        words = ["train", "--data", str(data), "--out", str(cell.folder), "--evaluate"]
+        words += ["--config", str(cell.config_file), "--threads", str(threads)]
+        with cell.log_file.open("ab") as log:
+            start = log.tell()
+            exit_code, peak_bytes = self._run_command(words, log)
+        cell.remember_memory(peak_bytes)
+        if not exit_code:
+            return None
+        said = cell.log_file.read_bytes()[start:].decode(errors="replace")
+        reason = _reason(said) if exit_code > 0 else f"killed by {signal.Signals(-exit_code).name}"
+        return f"{cell.name}: {reason} (exit code {exit_code}, see {cell.log_file})"
+
+    def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
+        place = self._places.get()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crosslevel", *words],
+            env=os.environ | place,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is passed on once, by us
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+        self._running.add(process)
+        _, status, usage = os.wait4(process.pid, 0)
+        self._running.discard(process)
+        self._places.put(place)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        unit = 1 if sys.platform == "darwin" else 1024
+        return process.returncode, usage.ru_maxrss * unit
+
+
+def _reason(said: str) -> str:
+    """The line in which a command said why it failed, else its last one."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    own = [line for line in lines if line.startswith("crosslevel: ")]
+    return (own or lines)[-1].removeprefix("crosslevel: ")
+
+
+def _gpus() -> list[dict[str, str]]:
+    """Environments of processes that see one GPU each, of those this process may use."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = given.split(",") if given else map(str, range(torch.cuda.device_count()))
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
+
+
+def _end_with_parent() -> None:
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT)

@@ -1,0 +1,112 @@
+"""A configuration as YAML and as plain values, what differs between two, and the presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crosslevel.config.reading import from_dict
+from crosslevel.config.train import TrainConfig
+from crosslevel.errors import InputError
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """The complete configuration as YAML, in the order of its fields."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
+
+
+def from_yaml(path: Path) -> TrainConfig:
+    """The configuration a YAML file describes, over the defaults.
+
+    Raises:
+        InputError: If the file is not YAML, or a key or value does not fit; the message names it.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is not a configuration in YAML: {error}") from error
+    return from_dict(TrainConfig, values or {}, where=str(path))
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """The complete configuration as plain lists, dicts, strings and numbers."""
+    plain: dict[str, Any] = _plain(dataclasses.asdict(config))
+    return plain
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+    """One line for each field in which two configurations differ, by its dotted name."""
+    before, after = flatten(to_dict(old)), flatten(to_dict(new))
+    return [
+        f"{key}: {before.get(key)} → {after.get(key)}"
+        for key in sorted(before | after)
+        if repr(before.get(key)) != repr(after.get(key))  # 1 is one image, 1.0 is all
+    ]
+
+
+def preset_names() -> list[str]:
+    """Names of the presets shipped with the package."""
+    folder = resources.files("crosslevel.config") / "presets"
+    return sorted(
+        f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
+    )
+
+
+def preset(name: str) -> TrainConfig:
+    """The configuration of a preset, or of a YAML file.
+
+    Raises:
+        InputError: If there is no such preset or file, or it cannot be used.
+
+    Example:
+        >>> preset("small").size
+        160
+    """
+    return from_yaml(config_path(name))
+
+
+def config_path(name: str) -> Path:
+    """The file a `--config` names: a path, or a preset with or without ".yaml".
+
+    Raises:
+        InputError: If there is neither such a file nor such a preset.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    preset = name.removesuffix(".yaml")
+    if preset in preset_names():
+        return Path(str(resources.files("crosslevel.config") / "presets" / f"{preset}.yaml"))
+    nearest = difflib.get_close_matches(preset, preset_names(), n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise InputError(
+        f"No file {name!r}, and no preset of that name ({', '.join(preset_names())}).{hint}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested names as dotted ones.
+
+    Example:
+        >>> flatten({"size": 64, "model": {"name": "unet"}})
+        {'size': 64, 'model.name': 'unet'}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,65 @@
+"""Plain values become a dataclass: every name and value is checked against its fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast, get_args, get_type_hints
+
+from crosslevel.errors import InputError
+
+T = TypeVar("T")
+
+
+def from_dict(cls: type[T], values: Any, *, where: str) -> T:
+    """An instance of a dataclass from plain values, each checked against its field's type.
+
+    Args:
+        cls: The dataclass; fields may be dataclasses, lists of them, literals, …
+        values: Field names and values; what is left out keeps its default.
+        where: What is named in an error.
+
+    Raises:
+        InputError: If a name is unknown or a value does not fit.
+
+    Example:
+        >>> from crosslevel.config.train import ModelConfig
+        >>> from_dict(ModelConfig, {"widths": [8, 16]}, where="model").widths
+        (8, 16)
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: expected names with values, found {type(values).__name__}.")
+    unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
+    if unknown:
+        valid = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        nearest = difflib.get_close_matches(unknown[0], valid, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(
+            f"{where}: unknown key {unknown[0]!r}; valid are {', '.join(valid)}.{hint}"
+        )
+    for misfit in _misfits(cls, values):
+        raise InputError(f"{where}: {misfit}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(cls)
+    try:
+        parsed = parser.instantiate(parser.parse_object(values))
+    except ArgumentError as error:
+        raise InputError(f"{where}: {error}") from error
+    return cls(**vars(parsed))
+
+
+def _misfits(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
+    """What the parser would let pass or break at: null, or no names, where a field needs them."""
+    for name, hint in get_type_hints(cls).items():
+        value = values.get(name, ...)
+        if value is None and type(None) not in get_args(hint):
+            yield f"{name} has no value. Give it one, or remove the line."
+        elif not dataclasses.is_dataclass(hint) or value is ...:
+            continue
+        elif isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in _misfits(cast("Any", hint), value))
+        else:
+            yield f"{name}: expected names with values, found {type(value).__name__}."

@@ -1,0 +1,157 @@
+"""One configuration is one run: frozen dataclasses whose fields are everything that decides it.
+
+Nothing here imports torch, so `--help` and a wrong option answer at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from crosslevel.errors import InputError
+from crosslevel.types import Auto, BatchNormBatch, Classes, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The backbone `f`, shared by every method.
+
+    Attributes:
+        name: "unet" (from scratch), "efficientnet_lite0" (ImageNet weights from a package, no
+            download), or "smp" for segmentation-models-pytorch.
+        widths: Channels of the U-Net's levels, from full resolution down.
+        architecture: With "smp": the decoder, for instance "unet".
+        encoder: With "smp": the encoder, for instance "resnet34".
+        weights: Not for "unet": pretrained weights by name, or null for random ones.
+    """
+
+    name: str = "unet"
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    architecture: str = "unet"
+    encoder: str = "resnet34"
+    weights: str | None = "imagenet"
+
+    def __post_init__(self) -> None:
+        """Refuse a network without channels.
+
+        Raises:
+            InputError: If a width is missing or not positive.
+        """
+        if not self.widths or min(self.widths) < 1:
+            raise InputError(f"model.widths is {list(self.widths)}; it needs positive numbers.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides the outcome of a run; the defaults are the recipe for anyone's data.
+
+    What is "auto" is chosen when the data is known (see `crosslevel.training.ladder`), and
+    written down.
+
+    Attributes:
+        method: A method's name, the import path of your own ("my_file.py:MyMethod"), or "auto".
+        args: Arguments of the method, as its `Args` define them (`--args.temperature 0.1`).
+        labelled: Share (0.2) or number (120) of training masks that are used; 1.0 is all of them.
+        draw: Which random choice of labelled images.
+        split: A `split.json` to use instead of drawing one.
+        split_seed: Seed of the 60/20/20 split; the same for every draw.
+        skip_bad: Set files aside that cannot be used, and list them in the run folder.
+        classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
+        size: Side in pixels to which images are resized.
+        epochs: Passes over the labelled images; the method's stages scale in proportion. "auto"
+            is a number of steps that suits the recipe, or what fits in --budget.
+        batch_labelled: Labelled images in a step.
+        batch_unlabelled: Unlabelled images in a step, where a method uses them.
+        batchnorm: Whether training normalises labelled and unlabelled images in one batch of
+            BatchNorm ("joint"), or each in their own ("apart"), so that the supervised loss learns
+            as if alone. Tiles share a batch; running statistics follow both.
+        warp: Also turn, scale and move training images by any amount, besides the flips and
+            quarter turns of the paper.
+        supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
+        learning_rate: The highest learning rate of AdamW.
+        encoder_rate: Learning rate of a pretrained encoder, as a share of `learning_rate`.
+        weight_decay: Of AdamW.
+        warmup: Share of the training over which the learning rate rises linearly.
+        decay: After that "cosine" to 0, or "none".
+        check_every: Epochs between two checks on the validation images.
+        calibrate: Binary only: choose the threshold by validation Dice instead of 0.5.
+        seed: Of initial weights, order of images, augmentation and dropout.
+        precision: "auto" uses bf16 autocast where this machine computes faster with it.
+        model: The backbone.
+    """
+
+    method: str = "auto"
+    args: dict[str, Any] = field(default_factory=dict)
+    labelled: int | float = 1.0
+    draw: int = 0
+    split: Path | None = None
+    split_seed: int = 0
+    skip_bad: bool = False
+    classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    size: int = 256
+    epochs: int | Auto = "auto"
+    batch_labelled: int = 4
+    batch_unlabelled: int = 4
+    batchnorm: BatchNormBatch = "joint"
+    warp: bool = True
+    supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
+    learning_rate: float = 1e-3
+    encoder_rate: float = 1.0
+    weight_decay: float = 1e-2
+    warmup: float = 0.1
+    decay: Literal["cosine", "none"] = "cosine"
+    check_every: int | Auto = "auto"
+    calibrate: bool = True
+    seed: int = 0
+    precision: Precision = "auto"
+    model: ModelConfig = field(
+        default_factory=lambda: ModelConfig(name="efficientnet_lite0"),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values no run can use.
+
+        Raises:
+            InputError: Naming the first such field and its range.
+        """
+        at_least_one = ("size", "epochs", "batch_labelled", "check_every")
+        for name in at_least_one:
+            value = getattr(self, name)
+            if value != "auto" and value < 1:
+                raise InputError(f"{name} is {value}; it must be at least 1.")
+        for name in ("batch_unlabelled", "seed", "draw", "split_seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
+        rates = self.learning_rate, self.encoder_rate
+        if not (all(rate > 0 for rate in rates) and self.weight_decay >= 0):
+            raise InputError(
+                "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
+            )
+        for name in self.classes:
+            if name.casefold() in ("background", "bg"):
+                raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
+        if self.method == "auto" and self.args:
+            raise InputError("args belong to a method: name it with --method.")
+
+    @property
+    def num_epochs(self) -> int:
+        """`epochs`, once it is a number."""
+        assert self.epochs != "auto", "the recipe decides it before it is used"
+        return self.epochs
+
+    @property
+    def mask_classes(self) -> Classes:
+        """How this run reads masks."""
+        return Classes(self.classes)
+
+
+def as_started(config: TrainConfig, started: TrainConfig) -> TrainConfig:
+    """`config` with what is "auto" in it as in the run that was started."""
+    autos = [f.name for f in dataclasses.fields(config) if getattr(config, f.name) == "auto"]
+    if config.method == "auto":
+        autos.append("args")
+    return dataclasses.replace(config, **{name: getattr(started, name) for name in autos})

@@ -1,0 +1,1 @@
+"""What decodes the pixels of files."""

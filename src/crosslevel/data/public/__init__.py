@@ -1,0 +1,1 @@
+"""Public data sets: where they are, fetched and unpacked safely."""

@@ -1,0 +1,145 @@
+"""What opening each file gives: one pass over images, one over the masks that may be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosslevel.data.formats.common import inspect_mask, read_hashed_image
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
+from crosslevel.errors import DataError
+from crosslevel.system.threads import map_files
+from crosslevel.types import Case, Classes
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFinding:
+    """Of one readable image: content hash, height and width, and a thumbnail to compare."""
+
+    digest: str
+    size: tuple[int, int]
+    thumbnail: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFinding:
+    """Of one readable mask, shares (0…1) of its pixels.
+
+    Attributes:
+        path: The mask.
+        shares: Of background and of each class.
+        border: Foreground among the outermost pixels.
+        between: Neither dark nor bright.
+    """
+
+    path: Path
+    shares: tuple[float, ...]
+    border: float
+    between: float
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """By case id, what was found; cases whose files cannot be used are in `bad_files`."""
+
+    images: dict[str, ImageFinding] = field(default_factory=dict)
+    masks: dict[str, MaskFinding] = field(default_factory=dict)
+    bad_files: list[BadFile] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for each bad file."""
+        return [bad.problem for bad in self.bad_files]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """By case id, SHA-256 of the image file."""
+        return {case_id: image.digest for case_id, image in self.images.items()}
+
+    def look_alikes(self) -> list[list[str]]:
+        """Sets of ids whose images show the same picture in different bytes (or in equal ones)."""
+        ids = list(self.images)
+        thumbnails = [self.images[case_id].thumbnail for case_id in ids]
+        stack = np.stack([np.zeros((SIDE, SIDE, 3), np.uint8), *thumbnails])[1:]
+        return [[ids[index] for index in indices] for indices in look_alikes(stack)]
+
+
+def examine_images(cases: Sequence[Case], progress: Callable[[], object] | None = None) -> Findings:
+    """Decode every image; `progress` is called after each."""
+    found = Findings()
+    for case, result in zip(cases, map_files(_examine_image, cases), strict=True):
+        if isinstance(result, ImageFinding):
+            found.images[case.id] = result
+        else:
+            found.bad_files.extend(result)
+        if progress:
+            progress()
+    return found
+
+
+def examine_masks(
+    found: Findings,
+    cases: Iterable[Case],
+    classes: Classes,
+    only: Collection[str] | None = None,
+) -> Findings:
+    """As found before, with the masks of these cases.
+
+    Args:
+        found: Of their images.
+        cases: The data set.
+        classes: How masks are read.
+        only: Ids of the cases whose masks may be opened; None for all of them.
+    """
+    allowed = None if only is None else frozenset(only)
+    masked = [c for c in cases if c.mask and (allowed is None or c.id in allowed)]
+    masks, bad_files = dict(found.masks), list(found.bad_files)
+
+    def examine(case: Case) -> MaskFinding | list[BadFile]:
+        return _examine_mask(case, classes, found.images.get(case.id))
+
+    for case, result in zip(masked, map_files(examine, masked), strict=True):
+        if isinstance(result, MaskFinding):
+            masks[case.id] = result
+        else:
+            bad_files.extend(result)
+    return replace(found, masks=masks, bad_files=bad_files)
+
+
+def _examine_image(case: Case) -> ImageFinding | list[BadFile]:
+    try:
+        image, digest = read_hashed_image(case.image)
+    except DataError as error:
+        return [BadFile(case.image, problem, case.id) for problem in error.problems]
+    return ImageFinding(digest, (image.shape[0], image.shape[1]), thumbnail(image))
+
+
+def _examine_mask(
+    case: Case, classes: Classes, image: ImageFinding | None
+) -> MaskFinding | list[BadFile]:
+    assert case.mask is not None, "only masks that exist are examined"
+    try:
+        mask, between = inspect_mask(case.mask, classes)
+    except DataError as error:
+        return [BadFile(case.mask, problem, case.id) for problem in error.problems]
+    if image and mask.shape != image.size:
+        return [BadFile(case.mask, size_mismatch(case, image.size, mask.shape), case.id)]
+    counts = np.bincount(mask.ravel(), minlength=len(classes.names) + 1)
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    shares = tuple((counts / mask.size).tolist())
+    return MaskFinding(case.mask, shares, float((border > 0).mean()), between)
+
+
+def size_mismatch(case: Case, size: Sequence[int], mask_size: Sequence[int]) -> str:
+    """One line on a mask that does not have the size (height, width) of its image."""
+    turned = tuple(size) == tuple(reversed(mask_size))
+    remedy = "Turn the mask by 90 degrees" if turned else "Give the mask the size of its image"
+    return (
+        f"{case.mask}: {mask_size[0]} x {mask_size[1]} (height x width), but its image "
+        f"{case.image} is {size[0]} x {size[1]}. {remedy}, or check that they belong together."
+    )

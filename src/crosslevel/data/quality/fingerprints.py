@@ -1,0 +1,66 @@
+"""Whether files are still the ones a run was started with, by their content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from crosslevel.data.formats.common import content_hash
+from crosslevel.errors import DataError
+from crosslevel.system.threads import map_files
+from crosslevel.types import Case
+
+
+def image_hashes(cases: Iterable[Case]) -> dict[str, str]:
+    """By case id, SHA-256 of the image file.
+
+    Raises:
+        DataError: All files that cannot be read.
+    """
+    return _hashes({case.id: case.image for case in cases})
+
+
+def mask_hashes(cases: Iterable[Case]) -> dict[str, str]:
+    """By case id, SHA-256 of the mask file; cases without a mask are left out.
+
+    Raises:
+        DataError: All files that cannot be read.
+    """
+    return _hashes({case.id: case.mask for case in cases if case.mask})
+
+
+def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path]:
+    """Masks that are not what they were.
+
+    Args:
+        before: By case id, SHA-256 of the mask file; cases without one are not compared.
+        cases: Whose masks are compared, but for those that cannot be read at all.
+    """
+    compared = {case.id: case.mask for case in cases if case.mask and case.id in before}
+    now = map_files(_hash_or_problems, list(compared.values()))
+    return [
+        mask
+        for (case_id, mask), found in zip(compared.items(), now, strict=True)
+        if isinstance(found, str) and found != before[case_id]
+    ]
+
+
+def _hashes(paths: Mapping[str, Path]) -> dict[str, str]:
+    problems: list[str] = []
+    hashes: dict[str, str] = {}
+    found = map_files(_hash_or_problems, list(paths.values()))
+    for case_id, result in zip(paths, found, strict=True):
+        if isinstance(result, str):
+            hashes[case_id] = result
+        else:
+            problems.extend(result)
+    if problems:
+        raise DataError(problems)
+    return hashes
+
+
+def _hash_or_problems(path: Path) -> str | Sequence[str]:
+    try:
+        return content_hash(path)
+    except DataError as error:
+        return error.problems

@@ -1,0 +1,256 @@
+"""Decode every image and mask once and say, in one report, what a training would stumble over.
+
+Nothing is raised for what a file holds: the caller decides what a problem stops.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.findings import Findings, MaskFinding, examine_images, examine_masks
+from crosslevel.data.quality.overlap import find_overlap, limited
+from crosslevel.errors import one_line
+from crosslevel.types import Case, Classes
+
+_BINARY = Classes()
+_MAX_EXAMPLES = 3  # files named in a line about many
+_SMALLEST_SIDE = 4  # pixels; less shows nothing
+_FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
+_LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Smallest, middle, average and largest of some numbers."""
+
+    min: float
+    median: float
+    mean: float
+    max: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Spread | None:
+        """Summarise; None for no numbers."""
+        if not numbers:
+            return None
+        middle, average = statistics.median(numbers), statistics.fmean(numbers)
+        return cls(min(numbers), middle, average, max(numbers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What a data set is made of, and what is wrong with it.
+
+    Attributes:
+        num_cases: All cases.
+        num_labelled: Cases with a mask, opened or not.
+        num_masks_read: Masks that were opened and could be read.
+        num_groups: Distinct groups (patients, sequences); 0 if none are given.
+        parts: Number of cases in each part the folders fix ("train", "val", "test").
+        height: Of the readable images, in pixels; None if there are none.
+        width: Likewise.
+        num_sizes: Number of distinct image sizes.
+        foreground: By class, the share (0…1) of a mask's pixels that it covers.
+        hashes: By case id, SHA-256 of the image file (readable images only).
+        bad_files: Files that stop a training unless they are set aside.
+        faults: What stops a training and no single file is to blame for.
+        warnings: What only deserves a look.
+    """
+
+    num_cases: int
+    num_labelled: int
+    num_masks_read: int = 0
+    num_groups: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+    height: Spread | None = None
+    width: Spread | None = None
+    num_sizes: int = 0
+    foreground: dict[str, Spread] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    bad_files: list[BadFile] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def num_unlabelled(self) -> int:
+        """Cases without a mask."""
+        return self.num_cases - self.num_labelled
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that stops a training, one line each with the file and the remedy."""
+        return [*(bad.problem for bad in self.bad_files), *self.faults]
+
+    def to_text(self) -> str:
+        """The report as plain text, as `crosslevel data check` prints it."""
+        rows = [
+            ("Images", f"{self.num_cases} ({self.num_labelled} with a mask, "
+                       f"{self.num_unlabelled} without)"),
+            ("Parts", ", ".join(f"{n} {part}" for part, n in self.parts.items())
+                      or "not fixed by the folders"),
+            ("Groups", str(self.num_groups or "none given")),
+            ("Height", _pixels(self.height)),
+            ("Width", _pixels(self.width)),
+            ("Sizes", f"{self.num_sizes} different"),
+            *((f"Share of {name}", _percent(share)) for name, share in self.foreground.items()),
+        ]  # fmt: skip
+        width = max(len(name) for name, _ in rows) + 2
+        lines = [f"{name:<{width}}{value}" for name, value in rows]
+        return "\n".join(
+            [*lines, *_listed("Warnings", self.warnings), *_listed("Problems", self.problems)]
+        )
+
+
+def check_cases(
+    cases: Sequence[Case],
+    classes: Classes = _BINARY,
+    *,
+    progress: Callable[[], object] | None = None,
+    read_masks_of: Collection[str] | None = None,
+) -> CheckReport:
+    """Decode every image and mask and report on them.
+
+    Args:
+        cases: The data set.
+        classes: How masks are read.
+        progress: Called after each image.
+        read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
+
+    Returns:
+        The report; nothing is raised for what a file holds.
+    """
+    found = examine_images(cases, progress)
+    found = examine_masks(found, cases, classes, read_masks_of)
+    side_of = {case.id: case.part for case in cases if case.part}
+    return report(cases, classes, found, side_of, found.look_alikes())
+
+
+def report(
+    cases: Sequence[Case],
+    classes: Classes,
+    found: Findings,
+    side_of: Mapping[str, str],
+    alike: Sequence[Sequence[str]],
+) -> CheckReport:
+    """What findings mean for a data set.
+
+    Args:
+        cases: The data set.
+        classes: How masks were read.
+        found: In its files.
+        side_of: By case id, "train", "val" or "test" where that is decided.
+        alike: Sets of ids whose images show the same picture.
+    """
+    overlap = find_overlap(cases, side_of, found, alike)
+    faults, mask_warnings = _about_masks(list(found.masks.values()), classes)
+    columns = list(zip(*(mask.shares for mask in found.masks.values()), strict=True))[1:]
+    sizes = [image.size for image in found.images.values()]
+    return CheckReport(
+        num_cases=len(cases),
+        num_labelled=sum(case.mask is not None for case in cases),
+        num_masks_read=len(found.masks),
+        num_groups=len({case.group for case in cases if case.group}),
+        parts=dict(Counter(case.part for case in cases if case.part)),
+        height=Spread.of([height for height, _ in sizes]),
+        width=Spread.of([width for _, width in sizes]),
+        num_sizes=len(set(sizes)),
+        foreground={
+            name: spread
+            for name, column in zip(classes.names, columns, strict=False)
+            if (spread := Spread.of(column))
+        },
+        hashes=found.hashes,
+        bad_files=[*found.bad_files, *overlap.bad_files],
+        faults=[*faults, *overlap.faults],
+        warnings=[
+            *_about_sizes(cases, found),
+            *_about_copies(cases, found, alike),
+            *overlap.warnings,
+            *mask_warnings,
+        ],
+    )
+
+
+def _about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[str], list[str]]:
+    """Faults and warnings that show only over all the masks."""
+    empty = [mask.path for mask in masks if mask.shares[0] == 1]
+    full = [mask.path for mask in masks if max(mask.shares[1:]) == 1]
+    if masks and len(empty) + len(full) == len(masks):
+        line = (
+            f"{_some([mask.path for mask in masks])}: every mask is all one class ({len(empty)} "
+            f"all background, {len(full)} all foreground). Check that these are the masks; if they "
+            f"are drawn in other values than 0/1 or 0/255, give `classes`."
+        )
+        return [line], []
+    inverted = [m.path for m in masks if 0 < m.shares[0] < 0.5 and m.border >= _FULL_BORDER]
+    grey = [mask.path for mask in masks if mask.between > _LARGEST_BETWEEN]
+    doubts = (
+        (empty, "all background. Check that this is meant."),
+        (full, "all foreground. Check that this is meant."),
+        (inverted, "mostly foreground up to the border. Invert what is drawn the other way round."),
+        (grey, "largely grey, neither background nor foreground. Check that it is a mask."),
+    )
+    warnings = [
+        f"{_some(paths)}: {'the mask is' if len(paths) == 1 else f'{len(paths)} masks are'} {what}"
+        for paths, what in doubts
+        if paths
+    ]
+    for index, (name, value) in enumerate(classes.values.items(), start=1):
+        if masks and not any(mask.shares[index] for mask in masks):
+            warnings.append(f"class {name} ({value}): occurs in no mask. Check its value.")
+    return [], warnings
+
+
+def _about_sizes(cases: Sequence[Case], found: Findings) -> list[str]:
+    sizes = {case.image: found.images[case.id].size for case in cases if case.id in found.images}
+    return limited(
+        f"{path}: {height} x {width} px. Check that it is an image."
+        for path, (height, width) in sizes.items()
+        if min(height, width) < _SMALLEST_SIDE
+    )
+
+
+def _about_copies(
+    cases: Sequence[Case], found: Findings, alike: Sequence[Sequence[str]]
+) -> list[str]:
+    path_of = {case.id: case.image for case in cases}
+    same: dict[str, list[str]] = defaultdict(list)
+    for case_id, digest in found.hashes.items():
+        same[digest].append(case_id)
+    remedy = "Keep one of them; until then a random split keeps them together."
+    sets: list[tuple[Sequence[str], str]] = [
+        (ids, "files with the same content") for ids in same.values() if len(ids) > 1
+    ]
+    sets += [
+        (ids, "files that show nearly the same image")
+        for ids in alike
+        if len({found.hashes[case_id] for case_id in ids}) > 1
+    ]
+    lines = [f"{_some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
+    return limited(f"{line}. {remedy}" for line in lines)
+
+
+def _some(paths: Collection[Path]) -> str:
+    named = ", ".join(str(path) for path in list(paths)[:_MAX_EXAMPLES])
+    return f"{named}, …" if len(paths) > _MAX_EXAMPLES else named
+
+
+def _pixels(spread: Spread | None) -> str:
+    if spread is None:
+        return "no readable image"
+    if spread.min == spread.max:
+        return f"{spread.min:.0f} px"
+    return f"{spread.min:.0f} to {spread.max:.0f} px, median {spread.median:.0f}"
+
+
+def _percent(spread: Spread) -> str:
+    return f"{spread.mean:.1%} of a mask on average, {spread.min:.1%} to {spread.max:.1%}"
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"{title}: {len(lines) or 'none'}", *(f"  {one_line(line)}" for line in lines)]

@@ -1,0 +1,1 @@
+"""A trained segmenter scored on masks."""

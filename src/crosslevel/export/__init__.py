@@ -1,0 +1,1 @@
+"""A trained segmenter in the formats of other runtimes."""

@@ -1,0 +1,280 @@
+"""Export: a trained segmenter becomes one file for ONNX Runtime, OpenVINO or TorchScript.
+
+The file takes (B, S, S, 3) uint8 RGB images and gives probabilities (B, C, S, S); S, the classes
+and the threshold are in the record beside it. It is delivered only after its Dice on the validation
+images was compared.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+
+from crosslevel.data.cases import usable_cases
+from crosslevel.data.formats.common import read_image, read_mask
+from crosslevel.data.split import Split, resolve_split
+from crosslevel.errors import InputError, RunError
+from crosslevel.evaluation.evaluate import own_data
+from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.export.quantisation import quantise
+from crosslevel.images.preprocess import resize_image
+from crosslevel.inference.exported import (
+    ExportPrecision,
+    ExportRecord,
+    Format,
+    export_file,
+    exported_folder,
+    record_file,
+    weights_hash,
+)
+from crosslevel.inference.runtimes import (
+    EXPORTED,
+    Image,
+    ImagesToProbabilities,
+    Runtime,
+    TorchRuntime,
+    require_packages,
+)
+from crosslevel.inference.segmenter import Segmenter
+from crosslevel.models.folder import ModelCard, load_model
+from crosslevel.models.segmenter import SegmentationNet
+from crosslevel.runs.folder import RunFolder
+from crosslevel.system.console import Reporter
+from crosslevel.system.files import atomic_file
+from crosslevel.types import Case, Classes
+
+NUM_CALIBRATION = 96
+"""Training images that tell the ranges of int8."""
+KEPT_SHARES = (0.25, 0.5)
+"""Share of the convolutions that int8 leaves in fp32, tried in this order. On Kvasir-SEG leaving
+none cost 0.4 Dice points, leaving a quarter less than 0.1."""
+PACKAGES: dict[Format, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("onnx", "openvino"),
+    "torchscript": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What a call of `export` wrote.
+
+    Attributes:
+        file: The model; its record is beside it, with `.json` behind its name.
+        record: How it is used, and what it was compared with.
+    """
+
+    file: Path
+    record: ExportRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is exported.
+
+    Attributes:
+        folder: Of the model.
+        net: The network.
+        card: How it is used.
+        classes: How masks are read.
+        parts: Cases of the run by part of the split.
+    """
+
+    folder: Path
+    net: SegmentationNet
+    card: ModelCard
+    classes: Classes
+    parts: Mapping[str, Sequence[Case]]
+
+
+def export(
+    run: Path | str,
+    format: Format = "onnx",
+    precision: ExportPrecision = "fp32",
+    *,
+    out: Path | str | None = None,
+    data: Path | str | None = None,
+    reporter: Reporter | None = None,
+) -> Export:
+    """Write the best model of a run in another format, once its Dice was compared.
+
+    Args:
+        run: The run folder.
+        format: "onnx", "openvino" or "torchscript".
+        precision: "int8" is calibrated on training images; not for "torchscript". If its Dice
+            differs it is written all the same, but `predict` does not use it.
+        out: Folder to write into; `RUN/model/exported`, where `predict` looks, if left out.
+        data: Folder or CSV of images; the one the run was trained on if left out.
+        reporter: Who tells the user; silent if left out.
+
+    Returns:
+        The file and its scores.
+
+    Raises:
+        InputError: If there is no model or no data, or a package is missing.
+        RunError: If an fp32 export scores otherwise than the model; nothing is delivered then.
+    """
+    _check(format, precision)
+    reporter = reporter or Reporter(quiet=True)
+    source = _open(RunFolder(Path(run)), data)
+    target = export_file(Path(out) if out else exported_folder(source.folder), format, precision)
+    original = _dice(TorchRuntime(ImagesToProbabilities(source.net)), source, reporter)
+    with tempfile.TemporaryDirectory() as scratch:
+        for file in _candidates(Path(scratch) / target.name, source, precision):
+            dice = _dice(_runtime(file, format), source, reporter)
+            record = ExportRecord(
+                file=target.name,
+                precision=precision,
+                size=source.card.size,
+                classes=source.card.classes,
+                threshold=source.card.threshold,
+                weights=weights_hash(source.folder),
+                num_images=len(source.parts["val"]),
+                dice_original=original,
+                dice_exported=dice,
+            )
+            if record.is_faithful:
+                break
+        if precision == "fp32" and not record.is_faithful:
+            raise RunError(
+                f"{target} would score a Dice of {dice:.2f} on the validation images, the model "
+                f"scores {original:.2f}: it was not written. Try another --format."
+            )
+        _deliver(file, target, record)
+    return Export(target, record)
+
+
+def _check(format: Format, precision: ExportPrecision) -> None:
+    if format not in get_args(Format) or precision not in get_args(ExportPrecision):
+        raise InputError(
+            f"format is {format!r} and precision {precision!r}; they must be of "
+            f"{get_args(Format)} and {get_args(ExportPrecision)}."
+        )
+    if format == "torchscript" and precision == "int8":
+        raise InputError("TorchScript is written in fp32 only: choose --format onnx or openvino.")
+    for_int8 = ("onnxruntime",) if precision == "int8" else ()
+    require_packages(f"--format {format}", *dict.fromkeys((*PACKAGES[format], *for_int8)))
+
+
+def _open(run: RunFolder, data: Path | str | None) -> _Source:
+    config = run.config()
+    net, card = load_model(run.model_folder)
+    cases = usable_cases(Path(data) if data else own_data(run), skip_bad=config.skip_bad)
+    parts = resolve_split(Split.load(run.split_file), cases)
+    if not parts["val"]:
+        raise InputError(f"The split of {run.path} has no validation images to compare on.")
+    return _Source(run.model_folder, net, card, config.mask_classes, parts)
+
+
+def _candidates(file: Path, source: _Source, precision: ExportPrecision) -> Iterator[Path]:
+    """The export at `file`; in int8 one after another, each more exact than the one before."""
+    if file.suffix == ".pt":
+        _write_torchscript(file, source)
+        yield file
+        return
+    fp32 = file.with_name("fp32.onnx")
+    _write_onnx(fp32, source)
+    if precision == "fp32":
+        yield _from_onnx(fp32, file)
+        return
+    images = _calibration_images(source)
+    int8 = file.with_name("int8.onnx")
+    for share in KEPT_SHARES:
+        quantise(fp32, int8, images, share)
+        yield _from_onnx(int8, file)
+
+
+def _traceable(source: _Source) -> tuple[ImagesToProbabilities, torch.Tensor]:
+    """The module in evaluation mode, and an image to trace it with."""
+    size = source.card.size
+    example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
+    return ImagesToProbabilities(source.net).cpu().eval(), example
+
+
+def _write_torchscript(file: Path, source: _Source) -> None:
+    module, example = _traceable(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of constants, which the size and the classes are
+        traced = torch.jit.trace(module, (example,))  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, str(file))
+
+
+def _write_onnx(file: Path, source: _Source) -> None:
+    """For any number of images at a time."""
+    module, example = _traceable(source)
+    free = {0: "batch"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's newer exporter needs two packages more
+        torch.onnx.export(
+            module,
+            (example,),
+            str(file),
+            dynamo=False,
+            opset_version=17,
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_axes={"images": free, "probabilities": free},
+        )
+
+
+def _from_onnx(onnx: Path, file: Path) -> Path:
+    if file.suffix == onnx.suffix:
+        return Path(shutil.copy(onnx, file))
+    import openvino
+
+    openvino.save_model(openvino.Core().read_model(onnx), file, compress_to_fp16=False)
+    return file
+
+
+def _calibration_images(source: _Source) -> list[Image]:
+    cases = [*source.parts["train_labelled"], *source.parts["train_unlabelled"]]
+    return [
+        resize_image(read_image(case.image), source.card.size) for case in cases[:NUM_CALIBRATION]
+    ]
+
+
+def _runtime(file: Path, format: Format) -> Runtime:
+    if format in EXPORTED:
+        return EXPORTED[format][1](file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return TorchRuntime(torch.jit.load(str(file)))  # type: ignore[no-untyped-call]
+
+
+def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
+    """Mean Dice ×100 on the validation images, at their own size."""
+    cases = source.parts["val"]
+    images = (read_image(case.image) for case in cases)
+    found = []
+    with reporter.task(f"Scoring with {runtime.name}", len(cases)) as advance:
+        stream = Segmenter(runtime, source.card).stream(images)
+        for case, probability in zip(cases, stream, strict=True):
+            assert case.mask is not None, "validation cases have masks"
+            truth = read_mask(case.mask, source.classes)
+            scores = score_case(
+                probability, truth, threshold=source.card.threshold, with_distances=False
+            )
+            found.append(CaseScore.mean(scores).dice)
+            advance()
+    return round(100 * float(np.mean(found)), 4)
+
+
+def _deliver(file: Path, target: Path, record: ExportRecord) -> None:
+    """Copy the export to where it is wanted (OpenVINO's has two files); its record comes last."""
+    record_file(target).unlink(missing_ok=True)
+    for suffix in (".bin", file.suffix):
+        if file.with_suffix(suffix).is_file():
+            with (
+                file.with_suffix(suffix).open("rb") as content,
+                atomic_file(target.with_suffix(suffix)) as written,
+            ):
+                shutil.copyfileobj(content, written)
+    record.save(target.parent)

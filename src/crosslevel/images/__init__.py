@@ -1,0 +1,1 @@
+"""Pixels of single images: preparing, drawing and writing them."""

@@ -1,0 +1,1 @@
+"""A trained segmenter in use: images in, masks out."""

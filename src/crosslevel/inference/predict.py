@@ -1,0 +1,274 @@
+"""Prediction: a trained segmenter and images become masks (and more) on disk.
+
+Threads read ahead and write behind while the network computes; what is in memory is bounded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crosslevel.data.formats.common import read_image
+from crosslevel.errors import DataError
+from crosslevel.images.preprocess import resize_image
+from crosslevel.images.writing import write_mask
+from crosslevel.inference.confidence import MaskConfidence
+from crosslevel.inference.outputs import find_targets
+from crosslevel.inference.runtimes import Probabilities, RuntimeName
+from crosslevel.inference.segmenter import Segmenter, at_size
+from crosslevel.logits import to_classes
+from crosslevel.system.console import Reporter
+from crosslevel.system.files import atomic_file, write_text
+
+CONFIDENCE_FILE = "confidence.csv"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written besides the mask.
+
+    Attributes:
+        overlay: `<name>_overlay.jpg`, the image with the mask's outline.
+        probabilities: `<name>_probability.png`, 16-bit grey, 65 535 = 1: the probability of
+            foreground (of any class, if there are several).
+    """
+
+    overlay: bool = False
+    probabilities: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a call of `predict` did.
+
+    Attributes:
+        confidence: That of the mask of each image, in [0, 1], the lowest first (see
+            `MaskConfidence`).
+        problems: One line for each image that could not be read.
+    """
+
+    confidence: dict[Path, float]
+    problems: list[str]
+
+    @property
+    def num_written(self) -> int:
+        """Masks written."""
+        return len(self.confidence)
+
+
+def predict(  # noqa: PLR0913 - the options of the command
+    run: Path | str,
+    images: str | Path | Sequence[str | Path],
+    out: Path | str,
+    *,
+    outputs: Outputs | None = None,
+    flips: bool = False,
+    sliding_window: bool = False,
+    runtime: RuntimeName = "auto",
+    reporter: Reporter | None = None,
+) -> Prediction:
+    """Write one mask for each image, as `<name>.png` at the image's own size.
+
+    A folder's sub-folders are kept. Binary masks are 0 and 255, others class indices.
+    `confidence.csv` beside them lists all of this call, the lowest confidence first.
+
+    Args:
+        run: A run folder, or a model folder.
+        images: Files, folders, or glob patterns.
+        out: Folder to write into.
+        outputs: What else to write.
+        flips: Average each prediction over the image's mirror images.
+        sliding_window: Look at each image at its own scale, window by window, instead of resizing
+            it; for segmenters that were trained on crops.
+        runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
+        reporter: Who tells the user; silent if left out.
+
+    Returns:
+        The confidence of each mask, and which images could not be read.
+
+    Raises:
+        InputError: If there is no model, no image, two images would get one name, or the runtime
+            cannot be used.
+    """
+    reporter = reporter or Reporter(quiet=True)
+    segmenter = Segmenter.load(run, flips=flips, sliding_window=sliding_window, runtime=runtime)
+    targets = find_targets([images] if isinstance(images, str | Path) else images, Path(out))
+    for warning in targets.warnings:
+        reporter.say(f"warning: {warning}")
+    reporter.say(f"Computing with {segmenter.runtime.name}")
+    work = _Work(segmenter, outputs or Outputs(), targets.masks)
+    ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
+    problems: list[str] = []
+    confidence: dict[Path, float] = {}
+    with (
+        _listed_by_confidence(Path(out), confidence, targets.masks),
+        ThreadPoolExecutor(ahead) as readers,
+        ThreadPoolExecutor(ahead) as writers,
+        reporter.task("Predicting", len(targets.masks)) as advance,
+    ):
+        loading = _ahead(readers, work.load, targets.masks, ahead)
+        drawn = work.draw_all(_readable(loading, problems))
+        for written in _ahead(writers, work.write, drawn, ahead):
+            image, sure = written.result()
+            confidence[image] = sure
+            advance()
+        advance(len(problems))
+    return Prediction(_sorted(confidence), problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An image that was read.
+
+    Attributes:
+        path: Its file.
+        size: Height and width.
+        small: (S, S, 3), None with a sliding window.
+        whole: (H, W, 3), only kept if a window slides over it or it is drawn on.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    small: NDArray[np.uint8] | None
+    whole: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What is written for an image.
+
+    Attributes:
+        image: Its file.
+        mask: (H, W) class indices.
+        confidence: That of the mask, in [0, 1].
+        foreground: (H, W) probability, 65 535 = 1, if asked for.
+        beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
+    """
+
+    image: Path
+    mask: NDArray[np.uint8]
+    confidence: float
+    foreground: NDArray[np.uint16] | None
+    beneath: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The three parts of the work on an image: `load`, `draw_all` and `write`."""
+
+    segmenter: Segmenter
+    outputs: Outputs
+    masks: dict[Path, Path]
+
+    def load(self, path: Path) -> _Loaded:
+        image = read_image(path)
+        height, width, _ = image.shape
+        slides = self.segmenter.sliding_window
+        small = None if slides else resize_image(image, self.segmenter.card.size)
+        whole = image if slides or self.outputs.overlay else None
+        return _Loaded(path, (height, width), small, whole)
+
+    def draw_all(self, images: Iterator[_Loaded]) -> Iterator[_Drawn]:
+        if self.segmenter.sliding_window:
+            for image in images:
+                assert image.whole is not None, "a window slides over the whole image"
+                yield self._draw(image, self.segmenter.bands(image.whole))
+            return
+        while batch := list(islice(images, self.segmenter.runtime.batch_size)):
+            small = self.segmenter.forward([i.small for i in batch if i.small is not None])
+            for image, probability in zip(batch, small, strict=True):
+                yield self._draw(image, [at_size(probability, image.size)])
+
+    def _draw(self, image: _Loaded, bands: Iterable[Probabilities]) -> _Drawn:
+        masks, foregrounds, confidence = [], [], MaskConfidence()
+        for probability in bands:
+            masks.append(to_classes(probability, self.segmenter.card.threshold))
+            confidence.update(probability, masks[-1])
+            if self.outputs.probabilities:
+                foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
+                foregrounds.append((foreground * 65535).round().astype(np.uint16))
+        return _Drawn(
+            image.path,
+            np.concatenate(masks),
+            confidence.compute(),
+            np.concatenate(foregrounds) if foregrounds else None,
+            image.whole if self.outputs.overlay else None,
+        )
+
+    def write(self, drawn: _Drawn) -> tuple[Path, float]:
+        """The image and the confidence of its mask, once all is on disk."""
+        target = self.masks[drawn.image]
+        write_mask(target, drawn.mask, self.segmenter.card.num_channels)
+        if drawn.beneath is not None:
+            from crosslevel.images.overlay import draw_outlines  # SciPy takes its time to load
+
+            picture = Image.fromarray(draw_outlines(drawn.beneath, drawn.mask))
+            _save(target.with_name(f"{target.stem}_overlay.jpg"), picture, "JPEG")
+        if drawn.foreground is not None:
+            grey = Image.fromarray(drawn.foreground)
+            _save(target.with_name(f"{target.stem}_probability.png"), grey, "PNG")
+        return drawn.image, drawn.confidence
+
+
+def _readable(loading: Iterable[Future[_Loaded]], problems: list[str]) -> Iterator[_Loaded]:
+    for image in loading:
+        try:
+            yield image.result()
+        except DataError as error:
+            problems.append(str(error))
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
+) -> Iterator[Future[R]]:
+    """The work on each item in order, at most so many of them begun and not yet taken."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        if len(begun) == most:
+            yield begun.popleft()
+        begun.append(pool.submit(work, item))
+    while begun:
+        yield begun.popleft()
+
+
+@contextmanager
+def _listed_by_confidence(
+    out: Path, confidence: dict[Path, float], masks: dict[Path, Path]
+) -> Iterator[None]:
+    """Lists, however the block ends, the masks written in it; images by their absolute paths."""
+    file = out / CONFIDENCE_FILE
+    file.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        if confidence:
+            text = io.StringIO(newline="")
+            table = csv.writer(text)
+            table.writerow(["image", "mask", "confidence"])
+            for image, value in _sorted(confidence).items():
+                table.writerow([image.absolute(), masks[image].relative_to(out), f"{value:.4f}"])
+            write_text(file, text.getvalue().encode(errors="backslashreplace").decode())
+
+
+def _sorted(confidence: dict[Path, float]) -> dict[Path, float]:
+    return dict(sorted(confidence.items(), key=lambda item: item[1]))
+
+
+def _save(path: Path, picture: Image.Image, kind: str) -> None:
+    with atomic_file(path) as file:
+        picture.save(file, format=kind)

@@ -1,0 +1,149 @@
+"""The trained segmenter as its users hold it: images in, masks of the same size out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from crosslevel.data.formats.common import read_image
+from crosslevel.images.preprocess import resize_image
+from crosslevel.inference.runtimes import Image, Probabilities, Runtime, RuntimeName, load_runtime
+from crosslevel.inference.windows import window_bands
+from crosslevel.logits import to_classes
+from crosslevel.models.folder import ModelCard, load_card
+from crosslevel.runs.folder import RunFolder
+
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
+"""Axes of (…, H, W) along which the four test-time views are flipped; the first is the image."""
+
+
+class Segmenter:
+    """A trained network with all it takes to use it.
+
+    Args:
+        runtime: What computes probabilities.
+        card: How images are prepared and classes are told.
+        flips: Average over the image and its mirror images, four passes instead of one.
+        sliding_window: Look at the image at its own scale, window by window, instead of resizing
+            it to the network's size.
+
+    Example:
+        >>> from crosslevel.config.train import ModelConfig
+        >>> from crosslevel.models.segmenter import build_segmentation_net
+        >>> from crosslevel.inference.runtimes import ImagesToProbabilities, TorchRuntime
+        >>> model = ModelConfig(widths=(4, 8))
+        >>> card = ModelCard(method="supervised", model=model, classes=["lesion"],
+        ...                  num_channels=1, size=32)
+        >>> module = ImagesToProbabilities(build_segmentation_net(model, 1))
+        >>> segmenter = Segmenter(TorchRuntime(module), card)
+        >>> segmenter.predict(np.zeros((50, 70, 3), np.uint8)).shape
+        (50, 70)
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        card: ModelCard,
+        *,
+        flips: bool = False,
+        sliding_window: bool = False,
+    ) -> None:
+        self.runtime = runtime
+        self.card = card
+        self.flips = flips
+        self.sliding_window = sliding_window
+
+    @classmethod
+    def load(
+        cls,
+        run: str | Path,
+        *,
+        flips: bool = False,
+        sliding_window: bool = False,
+        runtime: RuntimeName = "auto",
+    ) -> Segmenter:
+        """The best segmenter of a run folder (or a model folder by itself).
+
+        Args:
+            run: The folder.
+            flips: As of the class.
+            sliding_window: As of the class.
+            runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
+
+        Raises:
+            InputError: If there is no model, it cannot be read, or the runtime cannot be used.
+        """
+        folder = model_folder(run)
+        loaded = load_runtime(folder, runtime)
+        return cls(loaded, load_card(folder), flips=flips, sliding_window=sliding_window)
+
+    def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
+        """Class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
+
+        Args:
+            image: A path, or an (H, W, 3) uint8 RGB array.
+        """
+        return to_classes(self.probabilities(image), self.card.threshold)
+
+    def probabilities(self, image: str | Path | Image) -> Probabilities:
+        """Probabilities (C, H, W) of one image, at its own size; C = 1 for a binary task."""
+        array = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        return next(self.stream([array]))
+
+    def stream(self, images: Iterable[Image]) -> Iterator[Probabilities]:
+        """Probabilities (C, H, W) of many images of any sizes, at most a batch in memory."""
+        if self.sliding_window:
+            yield from (np.concatenate(list(self.bands(image)), axis=1) for image in images)
+            return
+        for batch in _batches(images, self.runtime.batch_size):
+            small = [resize_image(image, self.card.size) for image in batch]
+            for image, probability in zip(batch, self.forward(small), strict=True):
+                yield at_size(probability, image.shape[:2])
+
+    def stream_small(self, images: Iterable[Image]) -> Iterator[Probabilities]:
+        """As `stream`, but (C, size, size): what the network itself puts out."""
+        for batch in _batches(images, self.runtime.batch_size):
+            yield from self.forward([resize_image(image, self.card.size) for image in batch])
+
+    def bands(self, image: Image) -> Iterator[Probabilities]:
+        """Probabilities (C, rows, W) of one image by a sliding window, from the top."""
+        return window_bands(image, self.card.size, self.forward, self.runtime.batch_size)
+
+    def forward(self, images: Sequence[Image]) -> Probabilities:
+        """Probabilities (B, C, size, size) of B images that are (size, size, 3) already."""
+        batch = np.stack(images)
+        axes = MIRRORS if self.flips else MIRRORS[:1]
+        views = [np.flip(self.runtime(_flip_images(batch, a)), a) for a in axes]
+        mean: Probabilities = views[0] if len(views) == 1 else np.mean(views, axis=0)
+        return mean
+
+
+def model_folder(run: str | Path) -> Path:
+    """The folder of the model itself, of a run folder or given as such."""
+    folder = Path(run)
+    return folder if (folder / "model.json").is_file() else RunFolder(folder).model_folder
+
+
+def at_size(probability: Probabilities, size: tuple[Any, ...]) -> Probabilities:
+    """(C, S, S) → (C, H, W), bilinear."""
+    enlarged = interpolate(torch.from_numpy(probability)[None], size=size, mode="bilinear")
+    array: Probabilities = enlarged[0].numpy()
+    return array
+
+
+def _batches(images: Iterable[Image], size: int) -> Iterator[list[Image]]:
+    remaining = iter(images)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _flip_images(batch: Image, axes: tuple[int, ...]) -> Image:
+    """(B, H, W, 3) flipped along the axes that (…, H, W) would be."""
+    return np.ascontiguousarray(np.flip(batch, tuple(axis - 1 for axis in axes)))

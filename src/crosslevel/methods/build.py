@@ -1,0 +1,47 @@
+"""From a configuration to the method it names."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import torch
+
+from crosslevel.config.reading import from_dict
+from crosslevel.config.train import TrainConfig
+from crosslevel.losses import SUPERVISED_LOSSES
+from crosslevel.methods import find_method
+from crosslevel.methods.base import Method, Task
+
+
+def with_all_args(config: TrainConfig) -> TrainConfig:
+    """The configuration with every argument of its method spelled out, also the defaults.
+
+    A method that is "auto" has none yet.
+
+    Raises:
+        InputError: If the method's name or an argument is wrong.
+    """
+    if config.method == "auto":
+        return config
+    args_class = find_method(config.method).Args
+    args = from_dict(args_class, config.args, where=f"args of {config.method}")
+    return replace(config, args=asdict(args))
+
+
+def build_method(config: TrainConfig) -> Method:
+    """The method a configuration names, its weights initialised from the seed.
+
+    Raises:
+        InputError: If its name or an argument is wrong, or the size does not suit it.
+    """
+    method_class = find_method(config.method)
+    args = from_dict(method_class.Args, config.args, where=f"args of {config.method}")
+    task = Task(
+        size=config.size,
+        num_channels=config.mask_classes.num_channels,
+        model=config.model,
+        supervised_loss=SUPERVISED_LOSSES[config.supervised_loss],
+        batchnorm=config.batchnorm,
+    )
+    torch.manual_seed(config.seed)
+    return method_class(args, task)

@@ -1,0 +1,118 @@
+"""What a page shows of one run, read from its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crosslevel.config.train import TrainConfig
+from crosslevel.data.split import Split
+from crosslevel.errors import InputError
+from crosslevel.runs.folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """One evaluated run.
+
+    Attributes:
+        name: How the page calls it, or the row of a bench it belongs to.
+        config: What was trained.
+        log: One row for each epoch.
+        per_image: One row for each test case, indexed by its id.
+        summary: Means and how they were made.
+        environment: Machine, versions and command, as the training wrote them.
+        split: Case ids and image hashes of each part; None where no `split.json` came along.
+        predictions: Folder with `<id>.png` for each test case.
+        peak_bytes: Peak memory of its training, 0 if it was not measured.
+    """
+
+    name: str
+    config: TrainConfig
+    log: pd.DataFrame
+    per_image: pd.DataFrame
+    summary: dict[str, Any]
+    environment: dict[str, Any]
+    split: Split | None
+    predictions: Path
+    peak_bytes: int
+
+    @property
+    def dice(self) -> pd.Series[float]:
+        """Dice of each test case, by its id."""
+        return self.per_image["dice"]
+
+    @property
+    def label(self) -> str:
+        """Name, draw and seed."""
+        return f"{self.name}, draw {self.config.draw}, seed {self.config.seed}"
+
+    @property
+    def num_steps(self) -> int:
+        """Training steps."""
+        return int(self.log["step"].iloc[-1])
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training."""
+        return float(self.log["seconds"].iloc[-1])
+
+
+def read_run(path: Path, name: str) -> FinishedRun:
+    """Read an evaluated run.
+
+    Raises:
+        InputError: If it was not trained or not evaluated.
+    """
+    folder = RunFolder(path)
+    config = folder.config()
+    for needed, command in ((folder.log_file, "train"), (folder.summary_file, "evaluate")):
+        if not needed.is_file():
+            raise InputError(f"{needed} is missing: run `crosslevel {command}` first.")
+    try:
+        summary = json.loads(folder.summary_file.read_text())
+        log = pd.read_csv(folder.log_file)
+        per_image = pd.read_csv(folder.per_image_file, dtype={"id": str}).set_index("id")
+    except (ValueError, KeyError) as error:
+        raise InputError(
+            f"A log or score file of {path} is damaged ({error}): repeat `crosslevel evaluate`."
+        ) from error
+    return FinishedRun(
+        name=name,
+        config=config,
+        log=log,
+        per_image=per_image,
+        summary=summary,
+        environment=folder.environment() or summary.get("environment", {}),
+        split=read_split(folder.split_file),
+        predictions=folder.predictions_folder,
+        peak_bytes=peak_memory(path),
+    )
+
+
+def read_split(file: Path) -> Split | None:
+    """The parts of a run's split, without what differs by what a method opens."""
+    return replace(Split.load(file), mask_hashes={}) if file.is_file() else None
+
+
+def memory_file(run: Path) -> Path:
+    """Beside a run of a bench: the peak memory of its processes, in bytes."""
+    return run.with_name(run.name + ".memory")
+
+
+def peak_memory(run: Path) -> int:
+    """The highest peak over all restarts, 0 if none was recorded."""
+    file = memory_file(run)
+    return int(file.read_text()) if file.is_file() else 0
+
+
+def mean_over_runs(runs: Sequence[FinishedRun], column: str) -> pd.Series[float]:
+    """A column of `per_image.csv`, averaged over runs, for each case all of them have."""
+    together = pd.concat([run.per_image[column] for run in runs], axis=1, join="inner")
+    mean: pd.Series[float] = together.mean(axis=1)
+    return mean

@@ -1,0 +1,216 @@
+"""A run folder: which file is where, and when it may be continued.
+
+`config.yaml` (complete) · `split.json` · `set_aside.txt` · `environment.json` · `log.csv` ·
+`tensorboard/` ·
+`checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` ·
+`summary.json` · `predictions/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from crosslevel.config.files import differences, from_yaml, to_yaml
+from crosslevel.config.train import TrainConfig, as_started
+from crosslevel.errors import InputError, RunError
+from crosslevel.system.environment import describe_environment
+from crosslevel.system.files import remove_leftovers, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths of one run.
+
+    Attributes:
+        path: The folder itself.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The complete configuration, as YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def split_file(self) -> Path:
+        """Which case is in which part, with content hashes."""
+        return self.path / "split.json"
+
+    @property
+    def set_aside_file(self) -> Path:
+        """With `skip_bad`: the files the run does without, each with what is wrong."""
+        return self.path / "set_aside.txt"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions, machine, precision and where the data lay."""
+        return self.path / "environment.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One row for each epoch: losses by name, learning rate, validation scores."""
+        return self.path / "log.csv"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """All that is needed to go on."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The same, at the epoch with the best validation Dice."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    def not_finite_folder(self, step: int) -> Path:
+        """The images of a step at which a loss was not finite."""
+        return self.path / "not-finite" / f"step-{step}"
+
+    @property
+    def model_folder(self) -> Path:
+        """The segmenter with the best validation Dice, portable and without pickle."""
+        return self.path / "model"
+
+    @property
+    def per_image_file(self) -> Path:
+        """Scores of each evaluated case."""
+        return self.path / "per_image.csv"
+
+    @property
+    def incomplete_file(self) -> Path:
+        """Scores of the cases that could be read, when others could not."""
+        return self.path / "per_image_incomplete.csv"
+
+    @property
+    def predictions_folder(self) -> Path:
+        """The mask predicted for each evaluated case, `<id>.png`."""
+        return self.path / "predictions"
+
+    @property
+    def summary_file(self) -> Path:
+        """Mean scores and how they were made."""
+        return self.path / "summary.json"
+
+    @property
+    def num_epochs_done(self) -> int:
+        """Rows of the log, or all epochs where no log came along."""
+        if not self.log_file.is_file():
+            return self.config().num_epochs
+        return len(self.log_file.read_bytes().splitlines()) - 1
+
+    @property
+    def is_finished(self) -> bool:
+        """Trained to the end, and scored after it.
+
+        Raises:
+            InputError: If the folder holds no run, or its `summary.json` is damaged.
+        """
+        if not self.summary_file.is_file():
+            return False
+        try:
+            summary = json.loads(self.summary_file.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"A score file of {self.path} is damaged ({error}): repeat `crosslevel evaluate`."
+            ) from error
+        num_epochs = self.config().num_epochs
+        return bool(summary.get("num_epochs_done", num_epochs) >= num_epochs)
+
+    def config(self) -> TrainConfig:
+        """The configuration this run was started with.
+
+        Raises:
+            InputError: If the folder holds no run.
+        """
+        if not self.config_file.is_file():
+            raise InputError(
+                f"{self.path} is no run folder (it has no config.yaml). "
+                "Train one with `crosslevel train --data DIR --out RUN`."
+            )
+        return from_yaml(self.config_file)
+
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` says, empty if it is not there."""
+        if not self.environment_file.is_file():
+            return {}
+        try:
+            found: dict[str, Any] = json.loads(self.environment_file.read_text())
+        except ValueError as error:
+            raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
+        return found
+
+
+def open_run(path: Path, config: TrainConfig) -> RunFolder:
+    """The run folder for this configuration, new or to be resumed; a new one is not yet written.
+
+    Args:
+        path: Where; created when the first file is written.
+        config: What is asked for now; where it says "auto", the run's own value is taken.
+
+    Raises:
+        InputError: If `path` is a file or a folder of other things, or holds a run with another
+            configuration; the message shows the difference.
+    """
+    run = RunFolder(path)
+    if run.config_file.is_file():
+        started = run.config()
+        changed = differences(started, as_started(config, started))
+        if changed:
+            raise InputError(
+                f"{path} holds a run with another configuration:\n  "
+                + "\n  ".join(changed)
+                + "\nTo resume, repeat the command that started it, with the old values if they "
+                "were the defaults of an older version; or choose another --out."
+            )
+    elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
+        raise InputError(f"{path} exists and is no run folder: choose another --out.")
+    return run
+
+
+@contextmanager
+def lock(run: RunFolder) -> Iterator[None]:
+    """Within it no other process may train in this folder; ends with the process that holds it.
+
+    Raises:
+        RunError: If another one does already.
+    """
+    file = run.path / ".lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(file)
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(
+            f"Another process trains in {run.path} just now: wait for it, or choose another --out."
+        ) from error
+    try:
+        remove_leftovers(run.last_checkpoint.parent)
+        yield
+    finally:
+        held.release()
+        if list(run.path.iterdir()) == [file]:  # refused before anything was written
+            file.unlink()
+            run.path.rmdir()
+
+
+def _holds_other_things(run: RunFolder) -> bool:
+    """True unless the folder is empty, or a run that was killed while it started."""
+    first = {run.split_file.name, run.set_aside_file.name, run.environment_file.name}
+    return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
+
+
+def write_start(
+    run: RunFolder, config: TrainConfig, split_json: str, facts: dict[str, Any]
+) -> None:
+    """Write what is known before the first step; `config.yaml` last, since it marks a run."""
+    environment = {**describe_environment(), **facts}
+    write_text(run.split_file, split_json)
+    write_text(run.environment_file, json.dumps(environment, indent=2) + "\n")
+    write_text(run.config_file, to_yaml(config))

@@ -1,0 +1,65 @@
+"""Which device and number format to compute with: measured, because a CPU flag does not tell.
+
+Some CPUs that list avx512_bf16 multiply bf16 matrices at half the speed of fp32 ones.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+
+from crosslevel.types import Precision
+
+WORTHWHILE = 1.3
+"""bf16 is chosen from this ratio of speeds on: below it, the casts eat the gain."""
+
+
+def pick_device() -> torch.device:
+    """A CUDA device if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_device(device: torch.device) -> str:
+    """The name of a GPU, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """The faster of fp32 and bf16 on this device for "auto"; anything else stays."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16" if is_native else "fp32"
+    return "bf16" if bf16_speedup() >= WORTHWHILE else "fp32"
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """The context in which a forward pass runs in that precision, once it is resolved.
+
+    Weights that were cast are not kept for the next pass: until the end of 2025 torch kept those of
+    a pass without gradients, too, and later passes had none.
+    """
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False
+    )
+
+
+def bf16_speedup(side: int = 768, repeats: int = 20) -> float:
+    """How many times faster this CPU multiplies matrices in bf16 than in fp32.
+
+    Both take turns, and the fastest of each counts: the first products of a process are slow.
+    """
+    formats = torch.float32, torch.bfloat16
+    matrices = [torch.ones(side, side, dtype=dtype) for dtype in formats]
+    seconds = [[_seconds_of_product(matrix) for matrix in matrices] for _ in range(repeats)]
+    return min(fp32 for fp32, _ in seconds) / min(bf16 for _, bf16 in seconds)
+
+
+def _seconds_of_product(matrix: torch.Tensor) -> float:
+    start = time.perf_counter()
+    torch.mm(matrix, matrix)
+    return time.perf_counter() - start

@@ -1,0 +1,1 @@
+"""From a folder and a configuration to a run folder."""

@@ -1,0 +1,73 @@
+"""The gradients of one training step, with no more of the graph in memory than they need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from crosslevel.errors import InputError
+from crosslevel.methods.base import Clock, Method
+from crosslevel.system.devices import autocast
+from crosslevel.types import Batch, Precision
+
+END: dict[str, Tensor] = {}
+"""Follows the last part of a step's losses."""
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss is infinite or not a number.
+
+    Args:
+        name: Of the loss.
+        value: What it became.
+        batch: The images it became so on.
+    """
+
+    def __init__(self, name: str, value: float, batch: Batch) -> None:
+        self.name, self.value, self.batch = name, value, batch
+        super().__init__(f"the loss {name!r} became {value}")
+
+
+def accumulate_gradients(
+    method: Method, batch: Batch, clock: Clock, precision: Precision
+) -> dict[str, float]:
+    """Add the gradients of a step's losses to those of the method's parameters.
+
+    Args:
+        method: In training mode.
+        batch: On the method's device.
+        clock: Where the training is.
+        precision: Of the forward passes; not "auto".
+
+    Returns:
+        The losses by name.
+
+    Raises:
+        NotFiniteError: If a loss is not; gradients of earlier parts may have been added.
+        InputError: If the method gives no loss, as one that forgets `return` does.
+    """
+    values: dict[str, float] = {}
+    parts = method.training_parts(batch, clock)
+    while (losses := _next(parts, precision, batch.images.device)) is not END:
+        if not losses:
+            raise InputError(
+                f"{type(method).__name__} gave no loss: its training_step must return at least "
+                "one, by name."
+            )
+        for name, loss in losses.items():
+            values[name] = float(loss.detach())
+            if not math.isfinite(values[name]):
+                raise NotFiniteError(name, values[name], batch)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        del losses, loss  # the next part may need the memory of their graph
+    return values
+
+
+def _next(
+    parts: Iterator[dict[str, Tensor]], precision: Precision, device: torch.device
+) -> dict[str, Tensor]:
+    with autocast(precision, device):
+        return next(parts, END)

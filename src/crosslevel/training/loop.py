@@ -1,0 +1,243 @@
+"""The loop of a run: steps, validation, logs and checkpoints, from wherever it was stopped."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pandas as pd
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from crosslevel.config.train import TrainConfig
+from crosslevel.data.datamodule import DataModule
+from crosslevel.errors import Interrupted, RunError
+from crosslevel.evaluation.metrics import CaseScore, best_threshold, score_case
+from crosslevel.images.writing import write_batch
+from crosslevel.logits import to_probabilities
+from crosslevel.methods.base import Method
+from crosslevel.models.folder import ModelCard, save_model
+from crosslevel.runs.folder import RunFolder
+from crosslevel.system.console import Advance, Reporter, duration
+from crosslevel.system.devices import autocast
+from crosslevel.system.files import write_text
+from crosslevel.system.threads import one_ahead
+from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
+from crosslevel.training.gradients import NotFiniteError
+from crosslevel.training.step import Optimisation
+from crosslevel.types import Batch
+
+SAVE_EVERY = 60.0
+"""Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps."""
+
+
+class Trainer:
+    """The loop: steps, validation, logs, checkpoints.
+
+    Args:
+        method: What is trained, on its device.
+        data: Where batches come from.
+        config: The resolved configuration (its precision is not "auto").
+        run: Where everything is written.
+        reporter: Who tells the user.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        data: DataModule,
+        config: TrainConfig,
+        run: RunFolder,
+        reporter: Reporter,
+    ) -> None:
+        self.method, self.data, self.config = method, data, config
+        self.run, self.reporter = run, reporter
+        self.device = next(method.parameters()).device
+        self.num_steps = config.num_epochs * data.steps_per_epoch
+        self.optimisation = Optimisation(method, config, self.num_steps)
+        self.progress = Progress()
+        assert config.check_every != "auto", "the recipe decides it before it is used"
+        self._check_every = config.check_every
+        self._saved_step, self._saved_at = 0, time.monotonic()
+
+    def fit(self) -> None:
+        """Train to the end, from the last checkpoint if there is one.
+
+        Raises:
+            RunError: If a loss is not finite.
+            Interrupted: After SIGINT, when the checkpoint is written.
+        """
+        self._resume()
+        board = SummaryWriter(
+            str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows) + 1
+        )
+        label = f"{self.config.method} ({self.config.precision})"
+        with (
+            board,
+            requested_stop() as is_stop_requested,
+            self.reporter.task(label, self.num_steps, self.progress.step) as advance,
+        ):
+            batches = self._batches()
+            while self.progress.step < self.num_steps:
+                if self._epoch(batches, advance, is_stop_requested):
+                    for name, value in self.progress.rows[-1].items():
+                        board.add_scalar(name, value, len(self.progress.rows))
+                if is_stop_requested() and self.progress.step < self.num_steps:
+                    self._save_last()
+                    raise Interrupted(
+                        f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
+                        f"is saved in {self.run.path}. Repeat the same command to go on."
+                    )
+        self.reporter.say(
+            f"Best validation Dice {100 * self.progress.best_dice:.2f} "
+            f"after {duration(self.progress.seconds)} of training"
+        )
+
+    def _resume(self) -> None:
+        found = load_newest(self.run.last_checkpoint, self.method, self.optimisation.optimizer)
+        if found:
+            self.progress, damages = found
+            for damage in damages:
+                self.reporter.say(f"{damage} Going on from the one before.")
+            self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
+
+    def _batches(self) -> Iterator[Batch]:
+        """Those of all steps to come.
+
+        On a CPU one after the other: whoever prepares the next takes its cores from the step.
+        """
+        steps = range(self.progress.step, self.num_steps)
+        is_cpu = self.device.type == "cpu"
+        return map(self.data.batch, steps) if is_cpu else one_ahead(self.data.batch, steps)
+
+    def _epoch(
+        self, batches: Iterator[Batch], advance: Advance, is_stop_requested: Callable[[], bool]
+    ) -> bool:
+        """The rest of the epoch under way, then validation, log and checkpoint.
+
+        Returns:
+            False if a stop was requested before its last step.
+        """
+        start = time.monotonic()
+        epoch = self.progress.step // self.data.steps_per_epoch
+        end = (epoch + 1) * self.data.steps_per_epoch
+        self.method.train()
+        for step in range(self.progress.step, end):
+            losses = self._step(step, next(batches))
+            for name, value in losses.items():
+                self.progress.add_loss(name, value)
+            self.progress.step = step + 1
+            advance(1, self._note(epoch, losses))
+            if is_stop_requested() and self.progress.step < end:
+                self.progress.seconds += time.monotonic() - start
+                return False
+        self._finish_epoch(epoch, start)
+        return True
+
+    def _finish_epoch(self, epoch: int, start: float) -> None:
+        progress = self.progress
+        means = {f"loss/{name}": value for name, value in progress.take_mean_losses().items()}
+        row = {
+            "epoch": epoch + 1,
+            "step": progress.step,
+            "learning_rate": self.optimisation.learning_rate(progress.step - 1),
+        }
+        is_last = progress.step == self.num_steps
+        is_due = is_last or (epoch + 1) % self._check_every == 0
+        score, threshold = self._validate() if is_due else (None, 0.5)
+        if score:
+            row |= {"val/dice": score.dice, "val/iou": score.iou, "val/mae": score.mae}
+        progress.seconds += time.monotonic() - start
+        progress.rows.append({**row, **means, "seconds": round(progress.seconds, 1)})
+        is_best = score is not None and score.dice > progress.best_dice
+        if score and is_best:
+            progress.best_dice = score.dice
+            self._export(threshold)
+            self._save(self.run.best_checkpoint)
+        write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
+        # the last, so that a kill before it repeats the epoch
+        if is_due or time.monotonic() - self._saved_at >= SAVE_EVERY:
+            self._save_last()
+
+    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+        try:
+            return self.optimisation.step(step, batch)
+        except NotFiniteError as error:
+            folder = self.run.not_finite_folder(step)
+            write_batch(error.batch, folder)
+            again = "" if self.config.precision == "fp32" else ", without autocast too"
+            raise RunError(
+                f"At step {step} {error}{again}. The images of that step are in {folder}. "
+                "Start again with another --out and a lower --learning_rate."
+            ) from error
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[CaseScore, float]:
+        """Mean scores of the validation images, and the threshold they are at."""
+        net = self.method.inference_model.eval()
+        predicted, truths = [], []
+        for images, masks in self.data.validation_batches():
+            with autocast(self.config.precision, self.device):
+                logits = net(images.to(self.device))
+            predicted += list(to_probabilities(logits).cpu().numpy())
+            truths += list(masks)
+        is_calibrated = self.config.calibrate and self.config.mask_classes.num_channels == 1
+        threshold = best_threshold(predicted, truths) if is_calibrated else 0.5
+        scores = [
+            CaseScore.mean(score_case(p, truth, threshold=threshold, with_distances=False))
+            for p, truth in zip(predicted, truths, strict=True)
+        ]
+        return CaseScore.mean(scores), threshold
+
+    def _save_last(self) -> None:
+        """Save where the training is, unless that is done already."""
+        if self.progress.step != self._saved_step:
+            self._save(self.run.last_checkpoint, keep_predecessor=True)
+            self._saved_step, self._saved_at = self.progress.step, time.monotonic()
+
+    def _save(self, path: Path, *, keep_predecessor: bool = False) -> None:
+        optimizer = self.optimisation.optimizer
+        save_checkpoint(
+            path, self.progress, self.method, optimizer, keep_predecessor=keep_predecessor
+        )
+
+    def _export(self, threshold: float) -> None:
+        classes = self.config.mask_classes
+        card = ModelCard(
+            method=self.config.method,
+            model=self.config.model,
+            classes=classes.names,
+            num_channels=classes.num_channels,
+            size=self.config.size,
+            threshold=threshold,
+        )
+        save_model(self.run.model_folder, self.method.inference_model, card)
+
+    def _note(self, epoch: int, losses: dict[str, float]) -> str:
+        shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        best = self.progress.best_dice
+        return f"epoch {epoch + 1} {shown}" + (f" best Dice {100 * best:.1f}" if best >= 0 else "")
+
+
+@contextmanager
+def requested_stop() -> Iterator[Callable[[], bool]]:
+    """Within it the first SIGINT only asks to stop after the step; a second one stops at once."""
+    requests: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        requests.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    try:
+        before = signal.signal(signal.SIGINT, remember)
+    except ValueError:  # not in the main thread: whoever runs us handles signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(requests)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,207 @@
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.ndimage import binary_erosion
+
+from crosslevel.evaluation.metrics import (
+    THRESHOLDS,
+    CaseScore,
+    _dice_at_thresholds,
+    best_threshold,
+    score_case,
+)
+from crosslevel.logits import to_classes
+
+MASKS = arrays(np.uint8, (7, 9), elements=st.integers(0, 1))
+
+
+def one_class(probability, truth, **options):
+    [score] = score_case(np.asarray(probability, np.float32)[None], truth, **options)
+    return score
+
+
+@given(prediction=MASKS, truth=MASKS)
+def test_scores__equal_counts_by_hand(prediction, truth):
+    score = one_class(prediction, truth, with_distances=False)
+    tp = fp = fn = 0
+    for p, t in zip(prediction.ravel(), truth.ravel(), strict=True):
+        tp, fp, fn = tp + (p and t), fp + (p and not t), fn + (t and not p)
+    empty = tp + fp + fn == 0
+    assert score.dice == pytest.approx(1.0 if empty else 2 * tp / (2 * tp + fp + fn))
+    assert score.iou == pytest.approx(1.0 if empty else tp / (tp + fp + fn))
+    assert score.precision == pytest.approx(tp / (tp + fp) if tp + fp else float(fn == 0))
+    assert score.recall == pytest.approx(tp / (tp + fn) if tp + fn else float(fp == 0))
+    assert score.mae == pytest.approx((fp + fn) / 63, abs=1e-6)
+
+
+@given(prediction=MASKS, truth=MASKS)
+def test_dice_and_iou__are_symmetric_and_tied(prediction, truth):
+    there = one_class(prediction, truth, with_distances=False)
+    back = one_class(truth, prediction, with_distances=False)
+    assert (there.dice, there.iou) == (back.dice, back.iou)
+    assert there.dice == pytest.approx(2 * there.iou / (1 + there.iou))
+
+
+def test_mae__is_of_probabilities_not_of_the_mask():
+    assert one_class(np.full((2, 2), 0.25), np.zeros((2, 2), np.uint8)).mae == pytest.approx(0.25)
+
+
+def test_threshold__is_inclusive_and_on_probabilities():
+    probabilities = np.array([[[0.49, 0.5, 0.51]]])
+    assert to_classes(probabilities).tolist() == [[0, 1, 1]]
+    assert to_classes(probabilities, threshold=0.51).tolist() == [[0, 0, 1]]
+
+
+def slow_distances(a, b):
+    """95th percentile and average of boundary distances, by comparing every pair of points."""
+    edges = [np.argwhere(m & ~binary_erosion(m)) for m in (a.astype(bool), b.astype(bool))]
+    pairwise = np.sqrt(((edges[0][:, None] - edges[1][None]) ** 2).sum(-1))
+    there, back = pairwise.min(axis=1), pairwise.min(axis=0)
+    average = (there.sum() + back.sum()) / (len(there) + len(back))
+    return max(np.percentile(there, 95), np.percentile(back, 95)), average
+
+
+def test_distances__equal_all_pairs_of_boundary_points():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = (rng.random((2, 12, 15)) > 0.6).astype(np.uint8)
+        score = one_class(a, b)
+        hd95, assd = slow_distances(a, b)
+        assert score.hd95_px == pytest.approx(hd95, abs=1e-4)
+        assert score.assd_px == pytest.approx(assd, abs=1e-4)
+
+
+def test_distances__of_a_shifted_square():
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:10, 5:10] = 1
+    assert one_class(np.roll(truth, 3, axis=1), truth).hd95_px == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "dice", "distance"),
+    [(0, 0, 1.0, 0.0), (0, 1, 0.0, 5.0), (1, 0, 0.0, 5.0)],
+)
+def test_empty__follows_the_convention(prediction, truth, dice, distance):
+    score = one_class(np.full((3, 4), prediction), np.full((3, 4), truth, np.uint8))
+    assert (score.dice, score.iou, score.precision, score.recall) == (dice,) * 4
+    assert (score.hd95_px, score.assd_px) == (distance, distance)
+
+
+def test_several_classes__are_scored_one_by_one():
+    truth = np.array([[0, 1, 2, 2]], np.uint8)
+    probabilities = np.eye(3)[[0, 1, 2, 1]].T[:, None, :]
+    first, second = score_case(probabilities, truth)
+    assert first.dice == pytest.approx(2 / 3)
+    assert second.dice == pytest.approx(2 / 3)
+    assert first.precision == 0.5
+    assert second.precision == 1.0
+
+
+def one_hot(classes):
+    return np.eye(4)[np.asarray(classes)].transpose(2, 0, 1)
+
+
+def test_several_classes__what_is_in_neither_has_no_score():
+    truth = np.array([[0, 1, 1, 0]], np.uint8)
+    found, absent, false = score_case(one_hot([[0, 1, 0, 3]]), truth)
+    assert found.dice == pytest.approx(2 / 3)
+    assert all(math.isnan(value) for value in asdict(absent).values())
+    assert false.dice == 0.0
+    assert CaseScore.mean([found, absent, false]).dice == pytest.approx(1 / 3)
+
+
+def test_several_classes__an_empty_image_left_empty_is_perfect():
+    scores = score_case(one_hot([[0, 0]]), np.zeros((1, 2), np.uint8))
+    assert scores == [CaseScore(1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0)] * 3
+
+
+def test_several_classes__nothing_is_gained_by_predicting_nothing():
+    truth = np.array([[0, 1, 1, 0]], np.uint8)
+    missed, good = (
+        CaseScore.mean(score_case(one_hot([row]), truth)).dice
+        for row in ([0, 0, 0, 0], [0, 1, 0, 0])
+    )
+    assert missed == 0.0
+    assert good == pytest.approx(2 / 3)
+
+
+def test_mean__is_field_by_field():
+    a, b = (CaseScore(x, x, x, x, x, x, x) for x in (0.0, 1.0))
+    assert CaseScore.mean([a, b]) == CaseScore(*[0.5] * 7)
+    assert math.isnan(CaseScore.mean([CaseScore(1, 1, 0, 1, 1)]).hd95_px)
+
+
+def test_score_case__refuses_another_size():
+    with pytest.raises(ValueError, match="differ"):
+        one_class(np.zeros((3, 3)), np.zeros((3, 4), np.uint8))
+
+
+def test_best_threshold__finds_the_shift_of_a_shy_network():
+    rng = np.random.default_rng(0)
+    truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
+    shy = [np.where(truth, 0.32, 0.27)[None] for truth in truths]
+    assert best_threshold(shy, truths) == pytest.approx(0.3)
+    assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
+
+
+def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
+    truth = np.eye(8, dtype=np.uint8)
+    assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
+
+
+HALF = THRESHOLDS[len(THRESHOLDS) // 2]
+
+
+@pytest.mark.parametrize("truth", [np.zeros((9, 7), bool), np.eye(9, 7, dtype=bool)])
+@pytest.mark.parametrize(
+    "probability",
+    [
+        0.95 * np.random.default_rng(1).random((9, 7)),
+        np.zeros((9, 7)),
+        np.full((9, 7), HALF),
+        np.pad([[0.99]], ((0, 8), (0, 6))),
+    ],
+    ids=["random", "nowhere", "at a threshold", "one pixel"],
+)
+def test_best_threshold__equals_the_metric_at_every_threshold(probability, truth):
+    slow = [
+        score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
+        for t in THRESHOLDS
+    ]
+    assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
+
+
+def test_score_case__is_at_the_threshold_it_is_given():
+    truth = np.array([[1, 1, 0, 0]], np.uint8)
+    probability = np.array([[0.9, 0.4, 0.4, 0.1]])
+    assert one_class(probability, truth, threshold=0.5).recall == 0.5
+    assert one_class(probability, truth, threshold=0.3).recall == 1.0
+
+
+def test_score_case__distances_only_where_asked():
+    mask = np.eye(6, dtype=np.uint8)
+    without = one_class(mask, mask, with_distances=False)
+    assert math.isnan(without.hd95_px)
+    assert math.isnan(without.assd_px)
+    assert one_class(mask, mask).hd95_px == 0
+
+
+def test_score_case__names_both_sizes_that_differ():
+    with pytest.raises(ValueError, match=r"Prediction \(4, 5\) and mask \(5, 4\) differ"):
+        score_case(np.zeros((1, 4, 5)), np.zeros((5, 4), np.uint8))
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_to_classes__is_uint8(num_channels):
+    assert to_classes(np.zeros((num_channels, 2, 2)), 0.5).dtype == np.uint8
+
+
+def test_best_threshold__refuses_a_mask_too_few():
+    probability, truth = np.full((1, 2, 2), 0.5), np.ones((2, 2), np.uint8)
+    with pytest.raises(ValueError, match="shorter"):
+        best_threshold([probability, probability], [truth])

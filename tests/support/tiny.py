@@ -1,0 +1,41 @@
+"""The smallest configuration that runs every part of a method."""
+
+from typing import Any
+
+import torch
+
+from crosslevel.config.train import ModelConfig, TrainConfig
+from crosslevel.types import Batch
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "clcc": {"args": {"tiles": 2}},
+    "urpc": {"model": ModelConfig(widths=(4, 4, 4, 4, 4))},
+}
+"""Settings without which a method cannot work on 32 px."""
+
+
+def tiny_config(method: str = "clcc", **changes: Any) -> TrainConfig:
+    """32 px, a U-Net of two levels, 3 epochs of 2 steps."""
+    settings: dict[str, Any] = {
+        "method": method,
+        "size": 32,
+        "labelled": 4,
+        "batch_labelled": 2,
+        "batch_unlabelled": 2,
+        "epochs": 3,
+        "warmup": 0.1,
+        "check_every": 1,
+        "precision": "fp32",
+        "model": ModelConfig(widths=(4, 8)),
+    }
+    return TrainConfig(**{**settings, **NEEDED.get(method, {}), **changes})
+
+
+def tiny_batch() -> Batch:
+    """2 labelled and 3 unlabelled images of 32 px, always the same."""
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        images=torch.randn(2, 3, 32, 32, generator=generator),
+        masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
+        unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
+    )

@@ -1,0 +1,105 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from crosslevel.methods.build import build_method
+from crosslevel.training.gradients import NotFiniteError
+from crosslevel.training.step import (
+    Optimisation,
+    learning_rate_factor,
+    parameter_groups,
+)
+from crosslevel.types import Batch
+from support.tiny import tiny_config
+
+
+class Fails(nn.Module):
+    """A method of one weight and a BatchNorm; its loss is not finite where `when` says so."""
+
+    def __init__(self, when):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+        self.when, self.calls = when, []
+
+    def training_parts(self, batch, clock):
+        is_autocast = torch.is_autocast_enabled("cpu")
+        self.calls.append(is_autocast)
+        bad = self.when(is_autocast)
+        features = self.norm(batch.images[:, :, 0, 0] * (math.inf if bad else 1))
+        yield {"supervised": features.mean(), "other": self.norm.weight.sum()}
+
+    def after_step(self, clock):
+        pass
+
+
+def optimisation_of(method: Any, precision: Any) -> Optimisation:
+    return Optimisation(method, tiny_config(precision=precision), num_steps=10)
+
+
+def random_batch():
+    images = torch.rand(4, 3, 8, 8)
+    return Batch(images=images, masks=(images[:, 0] > 0.5).long(), unlabelled=images[:2])
+
+
+def state(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_step__is_repeated_without_autocast_when_a_loss_is_not_finite():
+    method, plain = Fails(lambda is_autocast: is_autocast), Fails(lambda _: False)
+    batch = random_batch()
+    losses = optimisation_of(method, "bf16").step(0, batch)
+    expected = optimisation_of(plain, "fp32").step(0, batch)
+    assert method.calls == [True, False]
+    assert losses == expected
+    for name, value in state(plain).items():
+        torch.testing.assert_close(state(method)[name], value, msg=name)
+
+
+@pytest.mark.parametrize(("precision", "calls"), [("bf16", [True, False]), ("fp32", [False])])
+def test_step__leaves_everything_as_it_was_when_it_fails(precision, calls):
+    method, batch = Fails(lambda _: True), random_batch()
+    before = state(method)
+    with pytest.raises(NotFiniteError, match="'supervised' became nan") as failed:
+        optimisation_of(method, precision).step(0, batch)
+    assert method.calls == calls
+    assert torch.equal(failed.value.batch.images, batch.images)
+    for name, value in state(method).items():
+        assert torch.equal(before[name], value), name
+
+
+def test_step__moves_the_weights_and_leaves_no_gradient():
+    method = build_method(tiny_config("supervised"))
+    before = state(method)
+    losses = Optimisation(method, tiny_config("supervised"), 10).step(5, random_batch())
+    assert losses["supervised"] > 0
+    assert any(not torch.equal(before[name], value) for name, value in state(method).items())
+    assert all(p.grad is None for p in method.parameters())
+
+
+@pytest.mark.parametrize(
+    ("progress", "decay", "expected"),
+    [(0.0, "cosine", 0.0), (0.25, "none", 1.0), (0.625, "cosine", 0.5), (1.0, "cosine", 0.0)],
+)
+def test_learning_rate__warms_up_then_decays(progress, decay, expected):
+    assert learning_rate_factor(progress, 0.25, decay) == pytest.approx(expected)
+
+
+def test_parameter_groups__slow_encoder_and_the_rest_share_all_parameters():
+    model = replace(tiny_config().model, name="efficientnet_lite0", weights=None)
+    method = build_method(tiny_config("supervised", model=model))
+    fast, slow = parameter_groups(method, 0.1)
+    assert (fast["rate"], slow["rate"]) == (1.0, 0.1)
+    pretrained = method.net.f.pretrained
+    assert pretrained is not None
+    encoder = set(pretrained.parameters())
+    assert set(slow["params"]) == encoder
+    assert set(fast["params"]) | encoder == set(method.parameters())
+
+
+def test_parameter_groups__a_random_start_has_one():
+    assert len(parameter_groups(build_method(tiny_config()), 0.1)) == 1
