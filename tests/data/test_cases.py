@@ -348,7 +348,7 @@ def test_index_cases__opens_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_hop_1__does_not_import_torch() -> None:
-    modules = "cases, layouts, split, quality.report, formats.common"
+    modules = "cases, layouts, split, quality.report, reading"
     imports = "; ".join(f"import crosslevel.data.{name}" for name in modules.split(", "))
     code = f"import sys; {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

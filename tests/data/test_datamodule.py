@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
-from crosslevel.data.formats.common import content_hash, read_hashed_image
+from crosslevel.data.reading import content_hash, read_hashed_image
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.types import Case, Classes

@@ -3,8 +3,8 @@ import shutil
 import pytest
 from PIL import Image
 
-from crosslevel.data.formats.common import content_hash, read_hashed_image
 from crosslevel.data.prepare import prepare
+from crosslevel.data.reading import content_hash, read_hashed_image
 from crosslevel.errors import DataError
 from crosslevel.system.console import Reporter
 from support.tiny import tiny_config

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosslevel.data.formats.common import content_hash
+from crosslevel.data.reading import content_hash
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.types import Case

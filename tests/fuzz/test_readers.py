@@ -18,7 +18,7 @@ from PIL import Image
 from crosslevel.config.files import from_yaml
 from crosslevel.config.train import ModelConfig
 from crosslevel.data.cases import find_cases
-from crosslevel.data.formats.common import image_size, read_hashed_image, read_image, read_mask
+from crosslevel.data.reading import image_size, read_hashed_image, read_image, read_mask
 from crosslevel.data.split import Split, make_split
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net

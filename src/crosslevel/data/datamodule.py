@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from crosslevel.data.augment import warp, weak_view
 from crosslevel.data.cache import packed, take
-from crosslevel.data.formats.common import content_hash, read_hashed_image, read_mask
+from crosslevel.data.reading import content_hash, read_hashed_image, read_mask
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import normalise, resize_image, resize_mask
 from crosslevel.types import Batch, Case, Classes

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from crosslevel.data.formats.common import content_hash
+from crosslevel.data.reading import content_hash
 from crosslevel.errors import DataError, InputError
 from crosslevel.system.files import write_text
 from crosslevel.types import Case

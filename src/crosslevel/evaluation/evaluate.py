@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crosslevel.data.cases import usable_cases
-from crosslevel.data.formats.common import content_hash, read_image, read_mask
 from crosslevel.data.quality.findings import size_mismatch
 from crosslevel.data.quality.fingerprints import changed_masks
+from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError, RunError
 from crosslevel.evaluation.metrics import CaseScore, score_case

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from crosslevel.data.cases import usable_cases
-from crosslevel.data.formats.common import read_image, read_mask
+from crosslevel.data.reading import read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.evaluate import own_data

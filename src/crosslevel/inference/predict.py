@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.formats.common import read_image
+from crosslevel.data.reading import read_image
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import resize_image
 from crosslevel.images.writing import write_mask

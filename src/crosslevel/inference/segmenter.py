@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from crosslevel.data.formats.common import read_image
+from crosslevel.data.reading import read_image
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.runtimes import Image, Probabilities, Runtime, RuntimeName, load_runtime
 from crosslevel.inference.windows import window_bands

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crosslevel.data.formats.common import read_image, read_mask
+from crosslevel.data.reading import read_image, read_mask
 from crosslevel.images.overlay import draw_outlines
 from crosslevel.runs.finished import FinishedRun
 from crosslevel.types import Case, Classes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.formats.common import read_image, read_mask
+from crosslevel.data.reading import read_image, read_mask
 from crosslevel.images.overlay import draw_outlines
 from crosslevel.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR, read_prediction
 from crosslevel.report.page import Gallery, Panel

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosslevel.data.formats.common import content_hash
 from crosslevel.data.quality.report import Spread, check_cases
+from crosslevel.data.reading import content_hash
 from crosslevel.types import Case, Classes
 
 

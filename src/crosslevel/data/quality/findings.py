@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crosslevel.data.formats.common import inspect_mask, read_hashed_image
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
+from crosslevel.data.reading import inspect_mask, read_hashed_image
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
 from crosslevel.types import Case, Classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from crosslevel.data.formats.common import content_hash
+from crosslevel.data.reading import content_hash
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
 from crosslevel.types import Case

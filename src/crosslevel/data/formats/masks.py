@@ -1,69 +1,22 @@
-"""One file in, one plain array out: whatever an image or a mask was stored as ends here.
-
-Turned, grey, palette, transparent, CMYK and 16-bit files all become `uint8`. Which files belong
-together is decided in `cases`, resizing in `cache`.
-"""
+"""What a mask's numbers mean: grey values, colours or palette entries become class indices."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from crosslevel.data.formats.opening import opened
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
 
-_DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, MemoryError),
-    *(struct.error, zlib.error),
-)  # everything Pillow's decoders are known to raise on damaged files
 _LOSSY = frozenset({"JPEG", "MPO"})
-_SIXTEEN_BIT_AS_I = frozenset({"PNG", "PPM"})  # in these formats Pillow's mode "I" holds 16 bits
 _LARGEST_NOISE = 15  # of JPEG compression on an all-black mask; real data show up to about 8
-_LATE_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"tiff:Orientation")
 
 Values = NDArray[np.integer[Any]]
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read any image as (H, W, 3) RGB, upright.
-
-    Transparency is flattened on black, 16-bit grey is scaled by its format's range (65535 becomes
-    255), of an animation the first frame is taken.
-
-    Args:
-        path: A file in any format Pillow reads.
-
-    Returns:
-        (H, W, 3) in 0…255.
-
-    Raises:
-        DataError: The file cannot be read, or its brightness range is unknown (32 bits).
-    """
-    with _opened(path) as image:
-        return np.array(_as_rgb(path, image))
-
-
-def read_hashed_image(path: Path) -> tuple[NDArray[np.uint8], str]:
-    """As `read_image`, and its `content_hash`, for one reading of the file.
-
-    Raises:
-        DataError: As `read_image`.
-    """
-    with _reading(path):
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            array = np.array(_as_rgb(path, image))
-    return array, hashlib.sha256(content).hexdigest()
 
 
 def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
@@ -95,7 +48,7 @@ def inspect_mask(path: Path, classes: Classes) -> tuple[NDArray[np.uint8], float
     Raises:
         DataError: As `read_mask`.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         is_lossy = image.format in _LOSSY
         upright = ImageOps.exif_transpose(image)
         if upright.mode == "F":
@@ -104,80 +57,6 @@ def inspect_mask(path: Path, classes: Classes) -> tuple[NDArray[np.uint8], float
             return _class_indices(upright, classes, is_lossy=is_lossy), 0.0
         grey = _grey(upright)
         return _foreground(path, grey, is_lossy=is_lossy), _share_between(grey)
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of the upright image, from its header (a turned image is decoded).
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    with _opened(path) as image:
-        if _may_be_turned(image, path):
-            image = ImageOps.exif_transpose(image)
-        return image.height, image.width
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hexadecimal.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    with _reading(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong inside into one line that names the file and a remedy."""
-    try:
-        yield
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError([f"{path}: no such file. Correct the path or restore the file."]) from None
-    except PermissionError:
-        raise DataError([f"{path}: may not be read. Change its permissions."]) from None
-    except Image.DecompressionBombError as error:
-        raise DataError([f"{path}: too many pixels ({error}). Make it smaller."]) from error
-    except UnidentifiedImageError:
-        empty = path.stat().st_size == 0
-        what = "the file is empty" if empty else "not an image, or damaged"
-        raise DataError([f"{path}: {what}. Replace or remove the file."]) from None
-    except _DAMAGE as error:
-        line = f"{path}: cannot be decoded ({error}). Replace or remove the file."
-        raise DataError([line]) from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    with _reading(path), Image.open(path) as image:
-        yield image
-
-
-def _may_be_turned(image: Image.Image, path: Path) -> bool:
-    if image.format == "PNG":  # asking Pillow would decode every PNG in search of late metadata
-        content = path.read_bytes()
-        return any(marker in content for marker in _LATE_ORIENTATION)
-    return bool(image.getexif().get(ExifTags.Base.Orientation, 1) != 1)
-
-
-def _as_rgb(path: Path, image: Image.Image) -> Image.Image:
-    """Upright, as RGB; `image` itself if that is what it holds, since a large one costs memory."""
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F" or (image.mode == "I" and image.format not in _SIXTEEN_BIT_AS_I):
-        line = f"{path}: 32-bit image of unknown brightness range. Save it with 8 or 16 bits."
-        raise DataError([line])
-    if image.mode.startswith("I"):
-        scaled = np.rint(np.asarray(image) / 257)
-        return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        black = Image.new("RGBA", layer.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _values(image: Image.Image) -> Values:

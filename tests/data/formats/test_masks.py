@@ -1,13 +1,9 @@
-"""Whatever a file was stored as, the array is the same."""
+"""What a mask's numbers mean, however they are stored."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,35 +13,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.formats.common import content_hash, image_size, read_image, read_mask
+from crosslevel.data.reading import read_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
+from support.pictures import blocks, save, with_palette
 
 BINARY = Classes()
-TURNED = 6  # EXIF orientation: to be shown turned by 90 degrees clockwise
-
-
-def save(path: Path, array: NDArray[np.generic], mode: str | None = None, **options: Any) -> Path:
-    image = Image.fromarray(array)
-    (image.convert(mode) if mode else image).save(path, **options)
-    return path
-
-
-def with_palette(indices: NDArray[np.uint8], colours: list[tuple[int, int, int]]) -> Image.Image:
-    image = Image.fromarray(indices).convert("L")
-    image.putpalette([channel for colour in colours for channel in colour])
-    return image
-
-
-def blocks(values: list[list[int]]) -> NDArray[np.uint8]:
-    """Each value as a square of 16 by 16 pixels, so that JPEG keeps its middle."""
-    return np.repeat(np.repeat(np.array(values, np.uint8), 16, axis=0), 16, axis=1)
-
-
-def exif(orientation: int) -> Image.Exif:
-    content = Image.Exif()
-    content[0x0112] = orientation
-    return content
 
 
 @pytest.fixture
@@ -54,144 +27,6 @@ def square() -> NDArray[np.uint8]:
     mask = np.zeros((8, 12), np.uint8)
     mask[2:6, 1:5] = 1
     return mask
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK", "P", "LA", "1"])
-def test_read_image__modes(tmp_path: Path, mode: str) -> None:
-    path = save(tmp_path / "a.tif", np.full((4, 6, 3), 255, np.uint8), mode)
-    image = read_image(path)
-    assert image.shape == (4, 6, 3)
-    assert image.dtype == np.uint8
-    assert image.min() == 255
-
-
-def test_read_image__colours_survive(tmp_path: Path) -> None:
-    array = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", array)), array)
-
-
-def test_read_image__is_writable(tmp_path: Path) -> None:
-    assert read_image(save(tmp_path / "a.png", np.zeros((2, 2), np.uint8))).flags.writeable
-
-
-def test_read_image__alpha_is_flattened_on_black(tmp_path: Path) -> None:
-    array = np.full((1, 3, 4), 200, np.uint8)
-    array[0, :, 3] = (0, 51, 255)
-    assert read_image(save(tmp_path / "a.png", array))[0, :, 0].tolist() == [0, 40, 200]
-
-
-def test_read_image__transparent_palette_entry(tmp_path: Path) -> None:
-    image = with_palette(np.array([[0, 1]], np.uint8), [(90, 90, 90), (10, 20, 30)])
-    image.save(tmp_path / "a.png", transparency=0)
-    assert read_image(tmp_path / "a.png")[0].tolist() == [[0, 0, 0], [10, 20, 30]]
-
-
-SIXTEEN_BIT = np.array([[0, 257, 32896, 65535]], np.uint16)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_read_image__16_bit_is_scaled_by_its_format(tmp_path: Path, suffix: str) -> None:
-    path = save(tmp_path / f"a{suffix}", SIXTEEN_BIT)
-    assert read_image(path)[0, :, 0].tolist() == [0, 1, 128, 255]
-
-
-def test_read_image__16_bit_pgm(tmp_path: Path) -> None:
-    path = tmp_path / "a.pgm"
-    path.write_bytes(b"P5 4 1 65535\n" + SIXTEEN_BIT.astype(">u2").tobytes())
-    assert read_image(path)[0, :, 0].tolist() == [0, 1, 128, 255]
-
-
-@pytest.mark.parametrize("kind", [np.int32, np.float32])
-def test_read_image__32_bit_is_refused(tmp_path: Path, kind: type) -> None:
-    path = save(tmp_path / "a.tif", np.ones((2, 2), kind))
-    with pytest.raises(DataError, match=r"a\.tif: 32-bit image.*Save it with 8 or 16 bits"):
-        read_image(path)
-
-
-def test_read_image__first_frame_of_animation(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert read_image(tmp_path / "a.gif")[0, 0].tolist() == [255, 0, 0]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
-def test_exif__is_applied_everywhere(tmp_path: Path, suffix: str) -> None:
-    array = np.zeros((8, 16), np.uint8)
-    array[:, :8] = 255
-    path = save(tmp_path / f"a{suffix}", array, "RGB", exif=exif(TURNED))
-    assert image_size(path) == (16, 8)
-    assert read_image(path).shape == (16, 8, 3)
-    mask = read_mask(path, BINARY)
-    assert mask.shape == (16, 8)
-    assert mask[:7].all()
-    assert not mask[9:].any()
-
-
-def test_image_size__upright(tmp_path: Path) -> None:
-    assert image_size(save(tmp_path / "a.png", np.zeros((3, 5), np.uint8))) == (3, 5)
-
-
-def test_image_size__reads_the_header_only(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.jpg", np.zeros((64, 96), np.uint8))
-    path.write_bytes(path.read_bytes()[:-50])
-    assert image_size(path) == (64, 96)
-
-
-def truncated(suffix: str) -> bytes:
-    buffer = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    Image.fromarray(noise).save(buffer, suffix)
-    return buffer.getvalue()[: len(buffer.getvalue()) // 2]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "the file is empty. Replace or remove"),
-        (b"no image at all", "not an image, or damaged. Replace or remove"),
-        (truncated("png"), "cannot be decoded .*Replace or remove"),
-        (truncated("jpeg"), "cannot be decoded .*Replace or remove"),
-        (truncated("tiff"), "cannot be decoded .*Replace or remove|not an image, or damaged"),
-    ],
-)
-def test_damaged_files__are_named(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "broken.png"
-    path.write_bytes(content)
-    for read in (read_image, lambda broken: read_mask(broken, BINARY)):
-        with pytest.raises(DataError, match=rf"broken\.png: {message}"):
-            read(path)
-
-
-@pytest.mark.parametrize("read", [read_image, image_size, content_hash])
-def test_missing_file__is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
-    with pytest.raises(DataError, match=r"gone\.png: no such file. Correct the path"):
-        read(tmp_path / "gone.png")
-
-
-def test_folder__is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot be decoded|may not be read"):
-        read_image(tmp_path)
-
-
-def test_decompression_bomb__is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = save(tmp_path / "huge.png", np.zeros((10, 10), np.uint8))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
-    with pytest.raises(DataError, match=r"huge\.png: too many pixels .*Make it smaller"):
-        read_image(path)
-
-
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_decompression_bomb__warning_size_is_fine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = save(tmp_path / "large.png", np.zeros((10, 10), np.uint8))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
-    assert read_image(path).shape == (10, 10, 3)
-
-
-def test_content_hash__is_sha256_of_the_bytes(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert content_hash(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
 def write_all_encodings(folder: Path, mask: NDArray[np.uint8]) -> list[Path]:
