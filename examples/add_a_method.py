@@ -34,10 +34,9 @@ class Mine(Method):
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """The losses by name, already weighted; their sum is minimised."""
-        num_labelled = len(batch.images)
-        logits = self.predict(batch.images, batch.unlabelled)
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        labelled, unlabelled = self.forward_both(batch.images, batch.unlabelled)
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if len(batch.unlabelled) and clock.progress >= 0.5:
-            log_p = to_log_class_probabilities(logits[num_labelled:])
+            log_p = to_log_class_probabilities(unlabelled)
             losses["entropy"] = self.args.weight * -(log_p.exp() * log_p).sum(dim=1).mean()
         return losses

@@ -156,3 +156,25 @@ def test_several_classes__give_finite_losses(name):
     for clock in CLOCKS:
         losses = method.training_step(batch, clock)
         assert all(loss.isfinite() for loss in losses.values())
+
+
+@pytest.mark.parametrize("how", ["joint", "apart"])
+@pytest.mark.parametrize("unlabelled", [0, 3])
+def test_forward_both__gives_labelled_and_other_images_apart(how, unlabelled):
+    method = build_method(tiny_config("supervised", batchnorm=how)).train()
+    batch = random_batch(unlabelled=unlabelled)
+    seen = []
+
+    def mean_of_batch(images):
+        seen.append(len(images))
+        return images.mean(dim=(0, 1, 2, 3)) + torch.arange(len(images))
+
+    labelled, others = method.forward_both(batch.images, batch.unlabelled, mean_of_batch)
+    passes = {"joint": [2 + unlabelled], "apart": [2, unlabelled]}[how]
+    assert seen == [size for size in passes if size]
+    assert (len(labelled), len(others)) == (2, unlabelled)
+    mean = torch.cat([batch.images, batch.unlabelled]).mean()
+    first = mean if how == "joint" else batch.images.mean()
+    torch.testing.assert_close(labelled, first + torch.arange(2))
+    if how == "apart" and unlabelled:
+        torch.testing.assert_close(others, batch.unlabelled.mean() + torch.arange(3))

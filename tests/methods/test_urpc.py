@@ -11,7 +11,7 @@ def test_scales__are_four_full_size_predictions_and_the_finest_is_the_network_it
     method = build_method(tiny_config("urpc")).eval()
     assert isinstance(method, URPC)
     images = torch.randn(2, 3, 32, 32)
-    scales = method._predict_scales(images)
+    scales = method._scales(images).unbind(1)
     assert [tuple(s.shape) for s in scales] == [(2, 1, 32, 32)] * 4
     torch.testing.assert_close(scales[0], method.net(images))
     for scale, block in zip(scales[1:], (2, 4, 8), strict=True):

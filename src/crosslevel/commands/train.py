@@ -13,7 +13,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from crosslevel.config.files import config_path, from_yaml, preset_names
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
-from crosslevel.methods import METHODS
+from crosslevel.methods import method_names
 
 NUMBER = r"\d+(?:\.\d+)?"
 EXAMPLE = f"""\
@@ -25,7 +25,7 @@ examples:
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
 
 presets: {", ".join(preset_names())}
-methods: {", ".join(METHODS)}, or your own as path/to/file.py:Class"""
+methods: {", ".join(method_names())}, or your own as path/to/file.py:Class"""
 
 
 class ConfigFile(ActionConfigFile):

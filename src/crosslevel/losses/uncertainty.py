@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 
 from crosslevel.errors import InputError
+from crosslevel.losses.ramp import exponential_ramp
 
 EPSILON = 1e-6
 
@@ -31,7 +32,7 @@ def uncertainty_threshold(progress: float, num_classes: int) -> float:
         progress: Share of the training done, in [0, 1].
         num_classes: K, background included.
     """
-    return (0.75 + 0.25 * math.exp(-5 * (1 - progress) ** 2)) * math.log(num_classes)
+    return (0.75 + 0.25 * exponential_ramp(progress)) * math.log(num_classes)
 
 
 def certain_consistency_loss(

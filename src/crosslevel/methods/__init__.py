@@ -1,4 +1,8 @@
-"""The methods: one file, one class, for each paper. Add yours to `METHODS` or name its file."""
+"""The methods: one file, one class, for each paper.
+
+A method of one's own is named by its file. A package adds its own by an entry point of the group
+`crosslevel.methods`, whose name is then the method's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,6 +20,9 @@ from crosslevel.errors import InputError
 
 if TYPE_CHECKING:
     from crosslevel.methods.base import Method
+
+GROUP = "crosslevel.methods"
+"""Of the entry points by which packages add methods."""
 
 METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
@@ -29,23 +37,28 @@ METHODS: dict[str, str] = {
 }
 
 
+def method_names() -> list[str]:
+    """Return the names of our own methods and of those that installed packages add."""
+    return sorted({*METHODS, *(entry.name for entry in entry_points(group=GROUP))})
+
+
 def find_method(name: str) -> type[Method]:
-    """The class of a method.
+    """Return the class of a method.
 
     Args:
-        name: A key of `METHODS`, or "package.module:Class", or "path/to/file.py:Class".
+        name: One of `method_names`, or "package.module:Class", or "path/to/file.py:Class".
 
     Raises:
-        InputError: If there is no such method, file or class.
+        InputError: If there is no such method, file or class, or more than one of that name.
     """
     from crosslevel.methods.base import Method
 
-    path, colon, class_name = METHODS.get(name, name).rpartition(":")
+    path, colon, class_name = _place(name).rpartition(":")
     if not (colon and path and class_name):
-        nearest = difflib.get_close_matches(name, METHODS, n=1)
+        nearest = difflib.get_close_matches(name, method_names(), n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         raise InputError(
-            f"Unknown method {name!r}: choose from {sorted(METHODS)}, "
+            f"Unknown method {name!r}: choose from {method_names()}, "
             f"or name your own as 'my_file.py:MyMethod'.{hint}"
         )
     found = getattr(_import(path), class_name, None)
@@ -55,12 +68,26 @@ def find_method(name: str) -> type[Method]:
 
 
 def source_hash(name: str) -> str | None:
-    """SHA-256 of the file of one's own method; None for others, whose version or commit tells."""
+    """Return the SHA-256 of the file of a method that is not ours, whose version tells."""
     if name in METHODS:
         return None
-    file = Path(getattr(_import(name.rpartition(":")[0]), "__file__", None) or "")
+    file = Path(getattr(_import(_place(name).rpartition(":")[0]), "__file__", None) or "")
     # a class of a notebook has no file
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def _place(name: str) -> str:
+    """Where a method's class is, "module:Class"; the name itself if nobody has given it to one."""
+    entries = entry_points(group=GROUP, name=name)
+    places = [METHODS[name]] if name in METHODS else []
+    places += sorted({entry.value for entry in entries})
+    if len(places) > 1:
+        packages = sorted({entry.dist.name for entry in entries if entry.dist})
+        raise InputError(
+            f"The method {name!r} must be one class; found {' and '.join(places)}, by the entry "
+            f"points of {packages}. Remove such a package or let it choose another name."
+        )
+    return places[0] if places else name
 
 
 def _import(path: str) -> ModuleType:

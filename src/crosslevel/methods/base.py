@@ -8,12 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from crosslevel.config.train import ModelConfig
+from crosslevel.errors import InputError
 from crosslevel.methods.parts.options import check_options
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.types import Batch, BatchNormBatch
@@ -42,7 +43,7 @@ class Task:
         model: The shared backbone.
         supervised_loss: (logits (B, C, H, W), class indices (B, H, W)) → scalar.
         batchnorm: Whether labelled and other images share a batch of BatchNorm; methods keep to it
-            by `Method.predict` or `batches`.
+            by `Method.forward_both` or `batches`.
     """
 
     size: int
@@ -69,13 +70,13 @@ class Task:
 class Method(nn.Module, ABC):
     """A semi-supervised method. Its trainable parameters are what the optimiser sees.
 
-    A subclass defines a frozen dataclass `Args` (the options of its paper), builds its networks in
-    `__init__` after `super().__init__(args, task)`, and returns its losses from `training_step`.
+    A subclass defines a frozen dataclass `Args` (the options of its paper) and annotates `args`
+    with it, builds its networks in `__init__` after `super().__init__(args, task)`, and returns its
+    losses from `training_step`.
 
     Args:
         args: The options, an instance of the class's own `Args`.
         task: What to build for.
-        tiles: The networks also see images cut into this many tiles along each axis.
 
     Raises:
         InputError: If an option is outside its range (see `crosslevel.methods.parts.options`), or
@@ -89,17 +90,48 @@ class Method(nn.Module, ABC):
     uses_unlabelled: ClassVar[bool] = True
     """False if no unlabelled image is ever looked at, so that none is read."""
 
-    def __init__(self, args: Any, task: Task, *, tiles: int = 1) -> None:
+    def __init__(self, args: Any, task: Task) -> None:
         super().__init__()
         check_options(args)
         self.args = args
         self.task = task
         self.net: SegmentationNet = build_segmentation_net(task.model, task.num_channels)
-        self.net.check_size(task.size, tiles)
+        self.check_size()
 
-    def predict(self, labelled: Tensor, others: Tensor) -> Tensor:
-        """Logits (L + U, C, H, W) of labelled (L, 3, H, W), then of other images (U, 3, H, W)."""
-        return torch.cat([self.net(images) for images in self.task.batches(labelled, others)])
+    def check_size(self) -> None:
+        """See that the task's images suit the network; a method that cuts them overrides it.
+
+        Raises:
+            InputError: If they do not; the message names the nearest sizes that do.
+        """
+        self.net.check_size(self.task.size)
+
+    def forward_both(
+        self, labelled: Tensor, others: Tensor, net: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the logits of the labelled images, and those of the others.
+
+        They are of one pass or of two, as the task's `batchnorm` says.
+
+        Args:
+            labelled: (L, 3, H, W).
+            others: (U, 3, H, W), U ≥ 0.
+            net: From images (B, 3, H, W) to maps (B, …); the method's own network if left out.
+
+        Returns:
+            (L, C, H, W) and (U, C, H, W), or whatever `net` makes of each image.
+        """
+        net = net or self.net
+        logits = torch.cat([net(images) for images in self.task.batches(labelled, others)])
+        return logits[: len(labelled)], logits[len(labelled) :]
+
+    def predict(self, *images: Tensor) -> NoReturn:
+        """Refuse, and say what has replaced it: methods of one's own once called it."""
+        raise InputError(
+            f"{type(self).__name__} calls Method.predict, which is now Method.forward_both and "
+            "returns two tensors instead of one: write `labelled, unlabelled = "
+            "self.forward_both(batch.images, batch.unlabelled)` and slice no more."
+        )
 
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

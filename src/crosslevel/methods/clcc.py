@@ -84,11 +84,15 @@ class CLCC(Method):
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
-        super().__init__(args, task, tiles=args.tiles)
+        super().__init__(args, task)
         if not args.stages:
             raise InputError("args.stages is empty; it needs at least one stage.")
         tile_side = task.size // args.tiles // self.net.f.reduction
         self.p = Projector(self.net.f.out_channels, tile_side, dim=args.projection_dim)
+
+    def check_size(self) -> None:
+        """See that the tiles suit the network, too."""
+        self.net.check_size(self.task.size, self.args.tiles)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
@@ -100,10 +104,10 @@ class CLCC(Method):
         stage = stage_at(self.args.stages, clock)
         others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
         features = self._full_features(batch.images, others, stage)  # Z: (B, F, H, W)
-        num_labelled = len(batch.images)
-        seen = features if stage.beta else features[:num_labelled]
+        seen = features if stage.beta else features[: len(batch.images)]
         logits = self.net.h(seen)
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        labelled = logits[: len(batch.images)]
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if stage.alpha:
             with torch.set_grad_enabled(stage.beta > 0 or not self.args.detach_local):
                 tile_features = self._tile_features(batch.images, others)

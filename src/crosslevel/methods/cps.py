@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
+from crosslevel.losses.ramp import exponential_ramp
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.methods.parts.options import Share, Weight
 from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes
-from crosslevel.methods.parts.teacher import ramp_up
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Batch
 
@@ -48,18 +48,17 @@ class CPS(Method):
         """Gives "supervised" of both and, with unlabelled images, "cross"."""
         nets = (self.net, self.other)
         mixed, labels = self._mixed_targets(batch.unlabelled)
-        num_labelled = len(batch.images)
-        batches = self.task.batches(batch.images, mixed)
-        logits = [torch.cat([net(images) for images in batches]) for net in nets]
-        supervised = [self.task.supervised_loss(x[:num_labelled], batch.masks) for x in logits]
+        both = [self.forward_both(batch.images, mixed, net) for net in nets]
+        supervised = [self.task.supervised_loss(x, batch.masks) for x, _ in both]
         losses = {"supervised": torch.stack(supervised).sum()}
         if len(mixed):
             everywhere = torch.ones_like(labels[0], dtype=torch.bool)
             cross = [
-                pseudo_label_loss(x[num_labelled:], of_other, everywhere)
-                for x, of_other in zip(logits, reversed(labels), strict=True)
+                pseudo_label_loss(unlabelled, of_other, everywhere)
+                for (_, unlabelled), of_other in zip(both, reversed(labels), strict=True)
             ]
-            losses["cross"] = self.args.weight * ramp_up(clock.progress) * torch.stack(cross).sum()
+            weight = self.args.weight * exponential_ramp(clock.progress)
+            losses["cross"] = weight * torch.stack(cross).sum()
         return losses
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
+from crosslevel.losses.ramp import linear_ramp
 from crosslevel.methods.base import Clock
 from crosslevel.methods.parts.options import Share, Weight
 from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes, strong_view
@@ -52,12 +53,10 @@ class FixMatch(TaughtMethod):
             logits = self.net(batch.images)
             return {"supervised": self.task.supervised_loss(logits, batch.masks)}
         strong, labels, keep = self.strong_targets(batch.unlabelled, *self.label(batch.unlabelled))
-        num_labelled = len(batch.images)
-        logits = self.predict(batch.images, strong)
-        pseudo = pseudo_label_loss(logits[num_labelled:], labels, keep)
+        labelled, unlabelled = self.forward_both(batch.images, strong)
         return {
-            "supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks),
-            "pseudo": self.weight(clock) * pseudo,
+            "supervised": self.task.supervised_loss(labelled, batch.masks),
+            "pseudo": self.weight(clock) * pseudo_label_loss(unlabelled, labels, keep),
         }
 
     @torch.no_grad()
@@ -75,5 +74,4 @@ class FixMatch(TaughtMethod):
 
     def weight(self, clock: Clock) -> float:
         """Of the unlabelled loss at this step."""
-        ramp = self.args.ramp
-        return self.args.weight * (min(1.0, clock.progress / ramp) if ramp else 1.0)
+        return self.args.weight * linear_ramp(clock.progress, self.args.ramp)

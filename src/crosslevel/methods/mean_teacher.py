@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from crosslevel.logits import to_log_class_probabilities
+from crosslevel.losses.ramp import exponential_ramp
 from crosslevel.methods.base import Clock
 from crosslevel.methods.parts.options import Weight
-from crosslevel.methods.parts.teacher import TaughtMethod, ramp_up, with_noise
+from crosslevel.methods.parts.teacher import TaughtMethod, with_noise
 from crosslevel.types import Batch
 
 
@@ -38,12 +39,11 @@ class MeanTeacher(TaughtMethod):
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, with unlabelled images, "consistency"."""
-        num_labelled = len(batch.images)
-        logits = self.predict(batch.images, batch.unlabelled)
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        labelled, unlabelled = self.forward_both(batch.images, batch.unlabelled)
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if len(batch.unlabelled):
-            student = to_log_class_probabilities(logits[num_labelled:]).exp()
-            weight = self.args.weight * ramp_up(clock.progress)
+            student = to_log_class_probabilities(unlabelled).exp()
+            weight = self.args.weight * exponential_ramp(clock.progress)
             losses["consistency"] = weight * self.consistency(student, batch.unlabelled, clock)
         return losses
 

@@ -50,15 +50,12 @@ class SelfTraining(Method):
         """Gives "supervised" and, once there is a teacher, with unlabelled images "pseudo"."""
         has_pseudo = self._round(clock.step, clock) > 0 and len(batch.unlabelled) > 0
         others = strong_view(batch.unlabelled) if has_pseudo else batch.unlabelled[:0]
-        num_labelled = len(batch.images)
-        logits = self.predict(batch.images, others)
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        labelled, unlabelled = self.forward_both(batch.images, others)
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if has_pseudo:
             labels, confidence = self._label(batch.unlabelled)
             keep = confidence >= self.args.threshold
-            losses["pseudo"] = self.args.weight * pseudo_label_loss(
-                logits[num_labelled:], labels, keep
-            )
+            losses["pseudo"] = self.args.weight * pseudo_label_loss(unlabelled, labels, keep)
         return losses
 
     @torch.no_grad()

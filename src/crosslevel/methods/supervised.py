@@ -8,8 +8,8 @@ from typing import cast
 from torch import Tensor
 
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.parts.average import moving_average_of
 from crosslevel.methods.parts.options import Share
-from crosslevel.methods.parts.teacher import mean_teacher_of
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import Batch
 
@@ -35,7 +35,7 @@ class Supervised(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        self.average = mean_teacher_of(self.net, args.decay) if args.decay else None
+        self.average = moving_average_of(self.net, args.decay) if args.decay else None
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """One term, "supervised"."""

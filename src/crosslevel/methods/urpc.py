@@ -10,9 +10,9 @@ from torch.nn.functional import interpolate
 
 from crosslevel.errors import InputError
 from crosslevel.losses import pyramid_consistency_loss
+from crosslevel.losses.ramp import exponential_ramp
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.methods.parts.options import Weight
-from crosslevel.methods.parts.teacher import ramp_up
 from crosslevel.models.unet import UNet
 from crosslevel.types import Batch
 
@@ -54,19 +54,16 @@ class URPC(Method):
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised", the mean over scales, and with unlabelled images "consistency"."""
-        num_labelled = len(batch.images)
-        batches = self.task.batches(batch.images, batch.unlabelled)
-        scales = [torch.cat(s) for s in zip(*map(self._predict_scales, batches), strict=True)]
-        supervised = [self.task.supervised_loss(s[:num_labelled], batch.masks) for s in scales]
+        labelled, unlabelled = self.forward_both(batch.images, batch.unlabelled, self._scales)
+        supervised = [self.task.supervised_loss(x, batch.masks) for x in labelled.unbind(1)]
         losses = {"supervised": torch.stack(supervised).mean()}
         if len(batch.unlabelled):
-            weight = self.args.weight * ramp_up(clock.progress)
-            unlabelled = [scale[num_labelled:] for scale in scales]
-            losses["consistency"] = weight * pyramid_consistency_loss(unlabelled)
+            weight = self.args.weight * exponential_ramp(clock.progress)
+            losses["consistency"] = weight * pyramid_consistency_loss(unlabelled.unbind(1))
         return losses
 
-    def _predict_scales(self, images: Tensor) -> list[Tensor]:
-        """Logits (B, C, H, W) of each scale, the finest first, all at full size."""
+    def _scales(self, images: Tensor) -> Tensor:
+        """Logits (B, 4, C, H, W) of the scales, the finest first, all at full size."""
         assert isinstance(self.net.f, UNet), "checked when built"
         features = self.net.f.encode(images)
         full, half, quarter, eighth, *_ = self.net.f.decode_pyramid(features)
@@ -80,7 +77,7 @@ class URPC(Method):
             interpolate(head(features), size=size, mode="nearest")
             for head, features in zip(self.heads, perturbed, strict=True)
         ]
-        return [self.net.h(full), *coarse]
+        return torch.stack([self.net.h(full), *coarse], dim=1)
 
 
 def feature_noise(features: Tensor, limit: float = 0.3) -> Tensor:
