@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint coverage soak fuzz test-encoders bench clean
+.PHONY: help demo test check lint coverage soak fuzz test-encoders speed clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -13,7 +13,7 @@ help:
 	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
 	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
-	@echo "make bench          speed and memory against plain implementations; many minutes"
+	@echo "make speed          speed and memory against plain implementations; many minutes"
 	@echo "make clean          remove environments and everything generated"
 
 demo: $(VENV)/.demo
@@ -49,7 +49,7 @@ fuzz: $(VENV)/.dev
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py
 
-bench: $(VENV)/.dev
+speed: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:

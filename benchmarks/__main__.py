@@ -14,7 +14,7 @@ from benchmarks import epoch, prediction, scale, startup, step, utilisation
 from benchmarks.contest import Disagreement, Effort, Row
 from benchmarks.machine import describe
 
-BENCHES: dict[str, Callable[[Effort], list[Row]]] = {
+MEASUREMENTS: dict[str, Callable[[Effort], list[Row]]] = {
     **{f"step-{name}": partial(step.measure, name) for name in step.SETTINGS},
     "epoch": epoch.measure,
     "startup": startup.measure,
@@ -25,18 +25,19 @@ BENCHES: dict[str, Callable[[Effort], list[Row]]] = {
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the benches asked for; 1 if contenders do not compute the same, 2 for a wrong name."""
+    """Measure what is asked for; 1 if contenders do not compute the same, 2 for a wrong name."""
+    names = ", ".join(MEASUREMENTS)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does everything run?")
     parser.add_argument("--full", action="store_true", help="also 100 000 images")
     parser.add_argument(
-        "--only", nargs="+", default=[""], help=f"names, or how they begin: {', '.join(BENCHES)}"
+        "--only", nargs="+", default=[""], help=f"names, or how they begin: {names}"
     )
     parser.add_argument("--out", type=Path, default=Path("benchmarks.json"), help="JSON to write")
     asked = parser.parse_args(words)
-    chosen = [name for name in BENCHES if name.startswith(tuple(asked.only))]
+    chosen = [name for name in MEASUREMENTS if name.startswith(tuple(asked.only))]
     if not chosen:
-        parser.error(f"no bench {' '.join(asked.only)!r}: choose from {', '.join(BENCHES)}")
+        parser.error(f"no measurement {' '.join(asked.only)!r}: choose from {names}")
     effort = Effort(is_quick=asked.quick, is_full=asked.full)
     machine, rows = describe(), []
     sys.stdout.write("".join(f"{key}: {value}\n" for key, value in machine.items()) + "\n")
@@ -44,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     sys.stdout.write("| --- | ---: | ---: | --- | ---: |\n")
     for name in chosen:
         try:
-            measured = BENCHES[name](effort)
+            measured = MEASUREMENTS[name](effort)
         except Disagreement as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1

@@ -12,7 +12,7 @@ from PIL import Image
 
 from crosslevel.cli import main
 from crosslevel.data.split import Split
-from support.damage import train
+from support.bad_folders import train
 
 OPENED: list[str] | None = None
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from crosslevel.cli import main
 from crosslevel.data.split import Split
-from support.damage import is_link_to, png_header, train
+from support.bad_folders import is_link_to, png_header, train
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crosslevel.cli import main
-from support.damage import REFUSED, SKIPPABLE, USED, WARNED, train
+from support.bad_folders import REFUSED, SKIPPABLE, USED, WARNED, train
 from support.rights import rights_of_an_owner
 
 FEW_MASKS = {"no mask at all", "masks for two images only"}

@@ -86,7 +86,7 @@ def test_main__fails_if_the_plain_one_computes_something_else(tmp_path, capsys, 
     def refuse(effort):
         contest.expect_agreement({"loss": 1.0}, {"loss": 1.01})
 
-    monkeypatch.setitem(speed.BENCHES, "epoch", refuse)
+    monkeypatch.setitem(speed.MEASUREMENTS, "epoch", refuse)
     assert speed.main(["--only", "epoch", "--out", str(tmp_path / "x.json")]) == 1
     assert "epoch: loss is 1 here and 1.01 in the plain one" in capsys.readouterr().err
     assert not (tmp_path / "x.json").exists()
@@ -96,7 +96,7 @@ def test_main__an_unknown_name_is_wrong_usage(capsys):
     with pytest.raises(SystemExit) as caught:
         speed.main(["--only", "nothing"])
     assert caught.value.code == 2
-    assert "no bench 'nothing': choose from step-clcc-stage-1" in capsys.readouterr().err
+    assert "no measurement 'nothing': choose from step-clcc-stage-1" in capsys.readouterr().err
 
 
 def test_expect_agreement__a_missing_number_is_a_difference():

@@ -23,7 +23,7 @@ from crosslevel.data.split import Split, make_split
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Case, Classes
-from support.damaged import answers, mutated
+from support.mutated_bytes import answers, mutated
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # decoders warn of what they then refuse
 

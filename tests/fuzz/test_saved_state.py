@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
-from support.damaged import answers, mutated
+from support.mutated_bytes import answers, mutated
 
 
 def parts():

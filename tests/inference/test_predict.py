@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from crosslevel.cli import main
+from crosslevel.data import reading
 from crosslevel.data.cases import index_cases
-from crosslevel.data.formats import common as reading
 from crosslevel.images import writing
 from crosslevel.inference import predict as prediction
 from crosslevel.inference.predict import Outputs, predict

@@ -11,7 +11,7 @@ from crosslevel.bench.grid import Grid
 from crosslevel.bench.run import run_grid
 from crosslevel.cli import main
 from crosslevel.runs.folder import RunFolder
-from support.damage import train
+from support.bad_folders import train
 from support.equal_runs import assert_equal_runs
 from support.rights import rights_of_an_owner
 from support.tiny import tiny_config

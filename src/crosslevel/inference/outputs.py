@@ -13,8 +13,8 @@ from crosslevel.errors import InputError, one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
-    """What is to be predicted.
+class OutputFiles:
+    """The images to be predicted, and the files that are written for them.
 
     Attributes:
         masks: Each image, with the mask to be written for it.
@@ -25,7 +25,7 @@ class Targets:
     warnings: list[str]
 
 
-def find_targets(images: Sequence[str | Path], out: Path) -> Targets:
+def name_output_files(images: Sequence[str | Path], out: Path) -> OutputFiles:
     """Each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too.
@@ -50,7 +50,7 @@ def find_targets(images: Sequence[str | Path], out: Path) -> Targets:
         masks |= {path: (out / below).with_suffix(".png") for path, below in files}
         warnings += passed_over
     _check_distinct(masks)
-    return Targets(masks, warnings)
+    return OutputFiles(masks, warnings)
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:

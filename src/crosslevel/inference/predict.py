@@ -25,7 +25,7 @@ from crosslevel.errors import DataError
 from crosslevel.images.preprocess import resize_image
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.confidence import MaskConfidence
-from crosslevel.inference.outputs import find_targets
+from crosslevel.inference.outputs import name_output_files
 from crosslevel.inference.runtimes import Probabilities, RuntimeName
 from crosslevel.inference.segmenter import Segmenter, at_size
 from crosslevel.logits import to_classes
@@ -107,21 +107,21 @@ def predict(  # noqa: PLR0913 - the options of the command
     """
     reporter = reporter or Reporter(quiet=True)
     segmenter = Segmenter.load(run, flips=flips, sliding_window=sliding_window, runtime=runtime)
-    targets = find_targets([images] if isinstance(images, str | Path) else images, Path(out))
-    for warning in targets.warnings:
+    files = name_output_files([images] if isinstance(images, str | Path) else images, Path(out))
+    for warning in files.warnings:
         reporter.say(f"warning: {warning}")
     reporter.say(f"Computing with {segmenter.runtime.name}")
-    work = _Work(segmenter, outputs or Outputs(), targets.masks)
+    work = _Work(segmenter, outputs or Outputs(), files.masks)
     ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     confidence: dict[Path, float] = {}
     with (
-        _listed_by_confidence(Path(out), confidence, targets.masks),
+        _listed_by_confidence(Path(out), confidence, files.masks),
         ThreadPoolExecutor(ahead) as readers,
         ThreadPoolExecutor(ahead) as writers,
-        reporter.task("Predicting", len(targets.masks)) as advance,
+        reporter.task("Predicting", len(files.masks)) as advance,
     ):
-        loading = _ahead(readers, work.load, targets.masks, ahead)
+        loading = _ahead(readers, work.load, files.masks, ahead)
         drawn = work.draw_all(_readable(loading, problems))
         for written in _ahead(writers, work.write, drawn, ahead):
             image, sure = written.result()

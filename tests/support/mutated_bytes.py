@@ -1,4 +1,4 @@
-"""Damaged files, and what reading one may end in."""
+"""Bytes of valid files, mutated, and what reading them may end in."""
 
 from hypothesis import strategies as st
 
