@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-import torch
-
 from crosslevel.config.reading import from_dict
 from crosslevel.config.train import TrainConfig
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.methods import find_method
 from crosslevel.methods.base import Method, Task
+from crosslevel.system.randomness import preserved_generators, seed_generators
 
 
 def with_all_args(config: TrainConfig) -> TrainConfig:
@@ -29,7 +28,7 @@ def with_all_args(config: TrainConfig) -> TrainConfig:
 
 
 def build_method(config: TrainConfig) -> Method:
-    """The method a configuration names, its weights initialised from the seed.
+    """Return the method a configuration names, its weights initialised from the seed.
 
     Raises:
         InputError: If its name or an argument is wrong, or the size does not suit it.
@@ -43,5 +42,6 @@ def build_method(config: TrainConfig) -> Method:
         supervised_loss=SUPERVISED_LOSSES[config.supervised_loss],
         batchnorm=config.batchnorm,
     )
-    torch.manual_seed(config.seed)
-    return method_class(args, task)
+    with preserved_generators():
+        seed_generators(config.seed)
+        return method_class(args, task)

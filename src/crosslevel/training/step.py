@@ -15,6 +15,7 @@ from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import step_seed
 from crosslevel.methods.base import Clock, Method
 from crosslevel.models.backbone import Backbone
+from crosslevel.system.randomness import preserved_generators, seed_generators
 from crosslevel.training.gradients import NotFiniteError, accumulate_gradients
 from crosslevel.types import Batch, Precision
 
@@ -56,10 +57,11 @@ class Optimisation:
         batch = batch.to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step) * group["rate"]
-        losses = self._gradients(clock, batch)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.method.after_step(clock)
+        with preserved_generators(self.device):
+            losses = self._gradients(clock, batch)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self.method.after_step(clock)
         return losses
 
     def _gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
@@ -67,7 +69,7 @@ class Optimisation:
         before = [buffer.clone() for buffer in self.method.buffers()]
         precisions: list[Precision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
-            torch.manual_seed(step_seed(self.config.seed, clock.step))
+            seed_generators(step_seed(self.config.seed, clock.step), self.device)
             try:
                 return accumulate_gradients(self.method, batch, clock, precision)
             except NotFiniteError as error:
