@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
 
-.PHONY: help demo test check lint coverage soak fuzz test-encoders speed clean
+.PHONY: help demo test check lint coverage soak fuzz test-encoders speed tables clean
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -14,6 +14,7 @@ help:
 	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
 	@echo "make speed          speed and memory against plain implementations; many minutes"
+	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
 
 demo: $(VENV)/.demo
@@ -51,6 +52,9 @@ test-encoders: $(ENCODERS)/.installed
 
 speed: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+tables: $(VENV)/.demo
+	$(BIN)/python -m docs.tables
 
 $(VENV)/.python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Crosslevel needs Python 3.11 or newer'"

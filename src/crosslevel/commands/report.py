@@ -10,7 +10,7 @@ EXAMPLE = """\
 examples:
   crosslevel report bench
   crosslevel report runs/first runs/second --out comparison.html
-  crosslevel report results/kvasir160-supervised-96 --data Kvasir-SEG"""
+  crosslevel report results/published/kvasir-seg-800/320px/clcc-draw0-seed0 --data Kvasir-SEG"""
 
 
 def configure(parser: ArgumentParser) -> None:

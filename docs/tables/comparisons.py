@@ -1,0 +1,149 @@
+"""Tables that compare rows: the recipe, and CLCC part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from docs.tables.cells import gain, link, markdown, paired, spread
+from docs.tables.published import protocol, row
+
+KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
+APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
+FIRST = f"{KVASIR}/160px-apart-contrast-first"
+RECIPE = {
+    f"{KVASIR}/256px-10-masks": ("Kvasir-SEG", "10"),
+    f"{KVASIR}/256px-24-masks": ("Kvasir-SEG", "24"),
+    f"{KVASIR}/256px-48-masks": ("Kvasir-SEG", "48"),
+    f"{KVASIR}/256px-96-masks": ("Kvasir-SEG", "96"),
+    f"{KVASIR}/256px-96-masks-first-split": ("Kvasir-SEG, first split", "96"),
+    f"{ISIC}/256px-124-masks": ("ISIC 2018", "124"),
+}
+"""By protocol, how its data are called and how many masks it has."""
+ALL_MASKS = f"{KVASIR}/256px-480-masks/supervised_ema"
+COMPARED = ("Dice", "compared with", "difference [95 % interval]", "verdict")
+
+Entry = tuple[str, str, str]
+"""How a line is called, its row, and the row it is compared with."""
+
+
+def readme(page: Path) -> str:
+    """Show what images without a mask are worth, in four lines."""
+    keys = [f"{KVASIR}/256px-10-masks", f"{KVASIR}/256px-96-masks", f"{ISIC}/256px-124-masks"]
+    lines = [["the recipe", *_added(page, key, *RECIPE[key], "fixmatch")] for key in keys]
+    lines.append(["CLCC, 160 px", *_added(page, APART, "Kvasir-SEG", "96", "clcc")])
+    return markdown(["method", *_ADDED], lines)
+
+
+def recipe(page: Path) -> str:
+    """Show what images without a mask add to the recipe's network, by the number of masks."""
+    lines = [_added(page, key, *names, "fixmatch") for key, names in RECIPE.items()]
+    return markdown(_ADDED, lines)
+
+
+def recipe_curve(page: Path) -> str:
+    """Draw the recipe and the same network on the masks alone."""
+    del page
+    keys = [key for key, (data, _) in RECIPE.items() if data == "Kvasir-SEG"]
+    masks = ", ".join([*(RECIPE[key][1] for key in keys), "480"])
+    lines = [
+        ", ".join([*(_mean(f"{key}/{name}") for key in keys), _mean(ALL_MASKS)])
+        for name in ("fixmatch", "supervised_ema")
+    ]
+    return "\n".join(
+        [
+            "```mermaid",
+            "xychart-beta",
+            '    title "Test Dice by masks: the recipe above, the masks alone below"',
+            f'    x-axis "Masks of 480 training images" [{masks}]',
+            '    y-axis "Dice" 65 --> 90',
+            *(f"    line [{line}]" for line in lines),
+            "```",
+        ]
+    )
+
+
+def clcc_ladder(page: Path) -> str:
+    """Show CLCC from the paper's form to the default, each beside its supervised network."""
+    first_split = f"{KVASIR}/160px-first-split"
+    return _compared(
+        page,
+        ("CLCC", "draws"),
+        [
+            ("as the paper states it", f"{first_split}/clcc", f"{first_split}/supervised"),
+            ("weights chosen here, one batch", f"{JOINT}/clcc", f"{JOINT}/supervised"),
+            ("normalised apart, contrast first", f"{FIRST}/clcc", f"{APART}/supervised"),
+            ("normalised apart, contrast late: default", f"{APART}/clcc", f"{APART}/supervised"),
+            (
+                "the default without contrast",
+                f"{APART}/clcc_without_contrast",
+                f"{APART}/supervised",
+            ),
+            ("the default", f"{APART}/clcc", f"{JOINT}/supervised"),
+        ],
+    )
+
+
+def clcc_elsewhere(page: Path) -> str:
+    """Show CLCC's default at the paper's size, and on the other data set."""
+    return _compared(
+        page,
+        ("CLCC, the default, normalised apart", "draws"),
+        [
+            (
+                "Kvasir-SEG, 320 px, 300 epochs",
+                f"{KVASIR}/320px/clcc",
+                f"{KVASIR}/320px/supervised",
+            ),
+            (
+                "ISIC 2018, 160 px, 100 epochs",
+                f"{ISIC}/160px-apart/clcc",
+                f"{ISIC}/160px-apart/supervised",
+            ),
+        ],
+    )
+
+
+def contrast(page: Path) -> str:
+    """Show what the contrast adds, and what its place in the run changes."""
+    late, without = f"{APART}/clcc", f"{APART}/clcc_without_contrast"
+    return _compared(
+        page,
+        ("CLCC, normalised apart", "draws"),
+        [("contrast first", f"{FIRST}/clcc", late), ("contrast late", late, without)],
+    )
+
+
+def batchnorm(page: Path) -> str:
+    """Show rows in one batch of BatchNorm and normalised apart, each against its reference."""
+    names = ("mean_teacher", "clcc_without_contrast", "clcc")
+    entries: list[Entry] = [
+        (f"{name}, {how}", f"{key}/{name}", f"{key}/supervised")
+        for name in names
+        for how, key in (("in one batch", JOINT), ("apart", APART))
+    ]
+    return _compared(page, ("row", "draws"), entries)
+
+
+_ADDED = ("data", "masks", "draws", "on the masks alone", "with all images", *COMPARED[2:])
+
+
+def _added(page: Path, key: str, data: str, masks: str, name: str) -> list[str]:
+    """Return what images without a mask add in a protocol."""
+    ours, theirs = row(f"{key}/{name}"), protocol(key).reference
+    assert theirs is not None, f"{key} names no reference"
+    means = spread(theirs), spread(ours)
+    return [link(page, data, key), masks, str(len(ours)), *means, *gain(ours, theirs)]
+
+
+def _compared(page: Path, header: tuple[str, str], entries: Iterable[Entry]) -> str:
+    lines = []
+    for what, key, other in entries:
+        ours, theirs = paired(row(key), row(other))
+        shown = [link(page, what, key.rsplit("/", 1)[0]), str(len(ours)), spread(ours)]
+        lines.append([*shown, f"{theirs[0].name}, {spread(theirs)}", *gain(ours, theirs)])
+    return markdown([*header, *COMPARED], lines)
+
+
+def _mean(key: str) -> str:
+    return spread(row(key)).split(" ")[0]

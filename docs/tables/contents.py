@@ -1,0 +1,79 @@
+"""The tables by name, each a function of the page it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from crosslevel.report.bench import PAPER
+from docs.tables import comparisons, logs
+from docs.tables.cells import fill, gain, link, markdown, spread
+from docs.tables.published import Protocol, protocol, protocols
+
+COST = ("the paper: Dice / mIoU / MAE", "minutes", "GB")
+
+
+def one_batch(page: Path) -> str:
+    """Show all rows of the paper that were trained in one batch."""
+    del page
+    return _rows(protocol(comparisons.JOINT), digits=1)
+
+
+def published(page: Path) -> str:
+    """Show every protocol: its rows, what is particular, the command."""
+    return "\n\n".join(_section(page, of) for of in protocols())
+
+
+def _section(page: Path, of: Protocol) -> str:
+    facts = of.facts
+    return "\n".join(
+        [
+            f"### {facts['title']}",
+            "",
+            f"- Runs: {link(page, of.key, of.key)}.",
+            *fill(f"- Data: {facts['data']}; {facts['masks']} masks in training."),
+            *fill(
+                f"- Machine: {facts['machine']}; {facts['precision']}. Commit: {facts['commit']}."
+            ),
+            "",
+            "```bash",
+            facts["command"],
+            "```",
+            "",
+            _rows(of, digits=2),
+            "",
+            *(text for line in facts["particular"] for text in fill(f"- {line}")),
+        ]
+    )
+
+
+def _rows(of: Protocol, digits: int) -> str:
+    lines = []
+    for name, runs in of.rows.items():
+        scores = [spread(runs, score, digits) for score in ("dice", "iou", "mae")]
+        minutes = f"{sum(one.seconds for one in runs) / len(runs) / 60:.0f}"
+        memory = str(of.facts.get("peak_memory_gb", {}).get(name, ""))
+        paper = PAPER.get(of.facts.get("paper", ""), {}).get(name, "").replace("±", " ± ")
+        compared = gain(runs, of.reference, digits)
+        lines.append([name, str(len(runs)), *scores, *compared, paper, minutes, memory])
+    against = f"Dice against {of.facts.get('reference', '')}".strip()
+    header = ["row", "draws", "Dice", "mIoU", "MAE", against, "verdict", *COST]
+    wanted = [i for i in range(len(header)) if any(line[i] for line in lines)]
+    return markdown([header[i] for i in wanted], [[line[i] for i in wanted] for line in lines])
+
+
+TABLES: dict[str, Callable[[Path], str]] = {
+    "readme": comparisons.readme,
+    "recipe": comparisons.recipe,
+    "recipe-curve": comparisons.recipe_curve,
+    "clcc-ladder": comparisons.clcc_ladder,
+    "clcc-elsewhere": comparisons.clcc_elsewhere,
+    "contrast": comparisons.contrast,
+    "batchnorm": comparisons.batchnorm,
+    "one-batch": one_batch,
+    "supervised-loss": logs.supervised_loss,
+    "weights": logs.weights,
+    "joint-batch": logs.joint_batch,
+    "confidence": logs.confidence,
+    "published": published,
+}
