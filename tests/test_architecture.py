@@ -39,7 +39,7 @@ MOST_LINES, USUAL_LINES = 350, 260
 TOO_LONG_FILES = {"src/crosslevel/data/split.py": 385, "tests/data/test_cases.py": 364}
 """What is longer still, and its lines; whoever shortens one removes it here."""
 MOST_CODE, USUAL_CODE = 60, 25
-TOO_LONG_FUNCTIONS = {"src/crosslevel/evaluation/evaluate.py:evaluate": 88}
+TOO_LONG_FUNCTIONS: dict[str, int] = {}
 """Likewise, in lines of code."""
 
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")

@@ -1,5 +1,7 @@
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -76,6 +78,59 @@ def test_evaluate__a_missing_test_image_is_an_error_not_a_missing_row(run, lesio
     (data / "masks" / f"{gone}.png").unlink()
     with pytest.raises(ValueError, match=gone):
         evaluate(run.path, data)
+
+
+def test_evaluate__opens_only_what_it_scores(run, lesions, tmp_path, capsys):
+    """Everything of the data but the test images may be gone, and they are hashed once each."""
+    data = shutil.copytree(lesions, tmp_path / "data")
+    expected = evaluate(run.path).per_image
+    test = Split.load(run.split_file).test
+    for file in (*(data / "images").iterdir(), *(data / "masks").iterdir()):
+        if file.stem not in test:
+            file.unlink()
+    result = evaluate(run.path, data, out=tmp_path / "scores", reporter=Reporter())
+    pd.testing.assert_frame_equal(result.per_image, expected)
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("subset", "num_scored"), [("test", 5), ("val", 5)])
+def test_evaluate__hashes_no_file_it_does_not_score(
+    run, lesions, tmp_path, monkeypatch, subset, num_scored
+):
+    hashed = []
+    hash_file = hashlib.file_digest
+
+    def counting(file, name):
+        hashed.append(Path(file.name))
+        return hash_file(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counting)
+    result = evaluate(run.path, subset=subset, out=tmp_path)
+    images, masks = ([p for p in hashed if p.parent.name == name] for name in ("images", "masks"))
+    assert {path.stem for path in images} == set(result.per_image["id"])
+    assert (len(images), len(masks)) == (num_scored, num_scored)
+
+
+def test_evaluate__does_without_a_training_image_and_says_so(run, lesions, tmp_path, capsys):
+    data = shutil.copytree(lesions, tmp_path / "data")
+    gone = data / "images" / f"{Split.load(run.split_file).train_labelled[0]}.jpg"
+    gone.unlink()
+    result = evaluate(run.path, data, out=tmp_path / "scores", reporter=Reporter())
+    assert len(result.per_image) == 5
+    said = capsys.readouterr().err
+    assert f"warning: 1 files of {data} cannot be used, and are not scored" in said
+    assert gone.stem in said
+
+
+def test_evaluate__finds_a_copy_of_a_training_image_by_its_content(run, lesions, tmp_path):
+    """The training images themselves are not at hand."""
+    seen = Split.load(run.split_file).train_unlabelled[0]
+    for folder, ending in (("images", "jpg"), ("masks", "png")):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        target = tmp_path / "data" / folder / f"renamed.{ending}"
+        shutil.copy(lesions / folder / f"{seen}.{ending}", target)
+    with pytest.raises(ValueError, match=r"1 images of .* \(the first is 'renamed'"):
+        evaluate(run.path, tmp_path / "data", subset="all", out=tmp_path / "scores")
 
 
 def test_evaluate__a_folder_that_is_no_run(tmp_path):

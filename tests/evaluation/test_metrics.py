@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import binary_erosion
 
-from crosslevel.evaluation.metrics import (
-    THRESHOLDS,
-    CaseScore,
-    _dice_at_thresholds,
-    best_threshold,
-    score_case,
-)
+from crosslevel.evaluation.metrics import NO_SCORE, CaseScore, score_case
 from crosslevel.logits import to_classes
 
 MASKS = arrays(np.uint8, (7, 9), elements=st.integers(0, 1))
@@ -136,44 +130,15 @@ def test_mean__is_field_by_field():
     assert math.isnan(CaseScore.mean([CaseScore(1, 1, 0, 1, 1)]).hd95_px)
 
 
+def test_mean__of_each_field_is_of_the_scores_there_are():
+    there, absent = CaseScore(0.1, 0.2, 0.3, 0.4, 0.5), NO_SCORE
+    assert asdict(CaseScore.mean([there, absent])) == pytest.approx(asdict(there), nan_ok=True)
+    assert all(math.isnan(value) for value in asdict(CaseScore.mean([absent])).values())
+
+
 def test_score_case__refuses_another_size():
     with pytest.raises(ValueError, match="differ"):
         one_class(np.zeros((3, 3)), np.zeros((3, 4), np.uint8))
-
-
-def test_best_threshold__finds_the_shift_of_a_shy_network():
-    rng = np.random.default_rng(0)
-    truths = [(rng.random((16, 16)) < 0.3).astype(np.uint8) for _ in range(5)]
-    shy = [np.where(truth, 0.32, 0.27)[None] for truth in truths]
-    assert best_threshold(shy, truths) == pytest.approx(0.3)
-    assert CaseScore.mean(score_case(shy[0], truths[0], threshold=0.3)).dice == 1.0
-
-
-def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
-    truth = np.eye(8, dtype=np.uint8)
-    assert best_threshold([truth[None].astype(float)], [truth]) == 0.5
-
-
-HALF = THRESHOLDS[len(THRESHOLDS) // 2]
-
-
-@pytest.mark.parametrize("truth", [np.zeros((9, 7), bool), np.eye(9, 7, dtype=bool)])
-@pytest.mark.parametrize(
-    "probability",
-    [
-        0.95 * np.random.default_rng(1).random((9, 7)),
-        np.zeros((9, 7)),
-        np.full((9, 7), HALF),
-        np.pad([[0.99]], ((0, 8), (0, 6))),
-    ],
-    ids=["random", "nowhere", "at a threshold", "one pixel"],
-)
-def test_best_threshold__equals_the_metric_at_every_threshold(probability, truth):
-    slow = [
-        score_case(probability[None], truth.astype(np.uint8), threshold=t)[0].dice
-        for t in THRESHOLDS
-    ]
-    assert _dice_at_thresholds(probability, truth) == pytest.approx(slow)
 
 
 def test_score_case__is_at_the_threshold_it_is_given():
@@ -199,9 +164,3 @@ def test_score_case__names_both_sizes_that_differ():
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_to_classes__is_uint8(num_channels):
     assert to_classes(np.zeros((num_channels, 2, 2)), 0.5).dtype == np.uint8
-
-
-def test_best_threshold__refuses_a_mask_too_few():
-    probability, truth = np.full((1, 2, 2), 0.5), np.ones((2, 2), np.uint8)
-    with pytest.raises(ValueError, match="shorter"):
-        best_threshold([probability, probability], [truth])

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from crosslevel.data.cases import usable_cases
-from crosslevel.data.quality.findings import size_mismatch
-from crosslevel.data.quality.fingerprints import changed_masks
-from crosslevel.data.reading import content_hash, read_image, read_mask
-from crosslevel.data.split import Split, resolve_split
-from crosslevel.errors import DataError, InputError, RunError
-from crosslevel.evaluation.metrics import CaseScore, score_case
-from crosslevel.images.preprocess import resize_mask
+from crosslevel.config.train import TrainConfig
+from crosslevel.data.split import Split
+from crosslevel.errors import InputError, RunError
+from crosslevel.evaluation.means import by_confidence, mean_scores
+from crosslevel.evaluation.scoring import MetricSize, Scoring
+from crosslevel.evaluation.subset import Chosen, Subset, choose
 from crosslevel.images.writing import write_mask
-from crosslevel.inference.confidence import mask_confidence
-from crosslevel.inference.runtimes import Probabilities, RuntimeName
+from crosslevel.inference.runtimes import RuntimeName
 from crosslevel.inference.segmenter import Segmenter
-from crosslevel.logits import to_classes
 from crosslevel.runs.folder import RunFolder
-from crosslevel.system.console import Reporter
+from crosslevel.system.console import Advance, Reporter
 from crosslevel.system.environment import describe_environment
 from crosslevel.system.files import write_text
-from crosslevel.types import Case, Classes
+from crosslevel.types import Case
 
-Subset = Literal["test", "val", "all"]
-MetricSize = Literal["original", "input"]
 THE_SCORE = "scores-test-original"
 """What lies in the run folder itself; other scores have a folder of this kind of name in it."""
-IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
-NOT_SCORES = ["id", "confidence", "foreground_share", "height", "width"]
-TENTH = 0.1
-"""Share of the images whose masks a person would look at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +76,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     Args:
         run: The run folder.
         data: Folder or CSV of images; the one the run was trained on if left out.
-        subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask.
+        subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask. Only
+            files of the subset are opened.
         metric_size: Score at each mask's own size, or at the network's input size (the paper).
         flips: Average each prediction over the image's mirror images.
         runtime: What computes (see `load_runtime`); a run's own score is PyTorch's.
@@ -107,70 +95,33 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         RunError: If an image or mask cannot be read; the scores of the others are kept in
             `per_image_incomplete.csv`, since a mean without them would not be that of the subset.
     """
-    if subset not in get_args(Subset) or metric_size not in get_args(MetricSize):
-        raise InputError(
-            f"subset is {subset!r} and metric_size {metric_size!r}; they must be of "
-            f"{get_args(Subset)} and {get_args(MetricSize)}."
-        )
+    _check(subset, metric_size)
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     config = folder.config()
-    if folder.num_epochs_done < config.num_epochs:
-        reporter.say(
-            f"warning: {folder.path} is trained for {folder.num_epochs_done} of "
-            f"{config.num_epochs} epochs. Repeat the command that started it before you compare "
-            "its scores."
-        )
+    _warn_of_unfinished(folder, config, reporter)
     segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
-    data = Path(data) if data else own_data(folder)
-    split = Split.load(folder.split_file)
-    cases = _choose(data, split, subset, skip_bad=config.skip_bad)
-    digests = {case.id: _digest(case) for case in cases}
-    seen = _among(digests, split, (*split.train_labelled, *split.train_unlabelled))
-    if seen and not allow_overlap:
-        raise InputError(
-            f"{len(seen)} images of {data} were trained on (the first is {seen[0]!r}): a score on "
-            "them would mislead. Use --subset test, give other images, or insist with "
-            "--allow_overlap."
-        )
-    validated = _among(digests, split, split.val)
-    if validated and subset != "val":
-        reporter.say(
-            f"warning: {len(validated)} images (the first is {validated[0]}) are those by which "
-            "the run chose its best epoch: their scores are somewhat too good. --subset test has "
-            "none of them."
-        )
-    other_masks = [] if subset == "all" else changed_masks(split.mask_hashes, cases)
-    if other_masks:
-        reporter.say(
-            f"warning: {len(other_masks)} masks are not those of the training's start (the first "
-            f"is {other_masks[0]}): do not compare these scores with scores of the masks before."
-        )
-    name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
-    name += "" if runtime == "torch" else f"-{runtime}"
+    data = Path(data) if data else folder.data()
+    chosen = choose(data, Split.load(folder.split_file), subset, skip_bad=config.skip_bad)
+    if chosen.trained_on and not allow_overlap:
+        raise _misleading(chosen.trained_on, data)
+    for warning in _warnings(chosen, data, subset):
+        reporter.say(f"warning: {warning}")
+    name = _scores_name(subset, metric_size, flips=flips, runtime=runtime)
     beside = folder if name == THE_SCORE else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
-    scoring = _Scoring(segmenter, config.mask_classes, metric_size)
-    with reporter.task(f"Evaluating {subset}", len(cases)) as advance:
-        rows = []
-        for case, probability, row in scoring.score_all(cases):
-            mask = to_classes(probability, segmenter.card.threshold)
-            rows.append(row | {"confidence": mask_confidence(probability, mask)})
-            path = target.predictions_folder / f"{case.id}.png"
-            write_mask(path, mask, segmenter.card.num_channels)
-            advance()
-    per_image = pd.DataFrame(rows)
-    if scoring.problems:
-        raise _incomplete(per_image, scoring.problems, target.incomplete_file)
+    scoring = Scoring(segmenter, config.mask_classes, metric_size)
+    with reporter.task(f"Evaluating {subset}", len(chosen.cases)) as advance:
+        per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
     summary = {
         "subset": subset,
-        "num_cases": len(cases),
-        "num_trained_on": len(seen),
-        "num_validated_on": len(validated),
-        "num_masks_changed": len(other_masks),
+        "num_cases": len(chosen.cases),
+        "num_trained_on": len(chosen.trained_on),
+        "num_validated_on": len(chosen.validated_on),
+        "num_masks_changed": len(chosen.changed_masks),
         "num_epochs_done": folder.num_epochs_done,
-        "mean": _means(per_image),
-        "confidence": _by_confidence(per_image),
+        "mean": mean_scores(per_image),
+        "confidence": by_confidence(per_image),
         "metric_size": metric_size,
         "threshold": segmenter.card.threshold,
         "flips": flips,
@@ -185,6 +136,79 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     return Evaluation(per_image, summary, target.per_image_file)
 
 
+def _check(subset: str, metric_size: str) -> None:
+    if subset not in get_args(Subset) or metric_size not in get_args(MetricSize):
+        raise InputError(
+            f"subset is {subset!r} and metric_size {metric_size!r}; they must be of "
+            f"{get_args(Subset)} and {get_args(MetricSize)}."
+        )
+
+
+def _warn_of_unfinished(folder: RunFolder, config: TrainConfig, reporter: Reporter) -> None:
+    if folder.num_epochs_done < config.num_epochs:
+        reporter.say(
+            f"warning: {folder.path} is trained for {folder.num_epochs_done} of "
+            f"{config.num_epochs} epochs. Repeat the command that started it before you compare "
+            "its scores."
+        )
+
+
+def _misleading(trained_on: Sequence[str], data: Path) -> InputError:
+    return InputError(
+        f"{len(trained_on)} images of {data} were trained on (the first is {trained_on[0]!r}): a "
+        "score on them would mislead. Use --subset test, give other images, or insist with "
+        "--allow_overlap."
+    )
+
+
+def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
+    """What to keep in mind about the scores of these cases."""
+    if chosen.set_aside:
+        yield (
+            f"{len(chosen.set_aside)} files of {data} cannot be used, and are not scored: "
+            f"{chosen.set_aside[0].problem}"
+        )
+    if chosen.validated_on and subset != "val":
+        yield (
+            f"{len(chosen.validated_on)} images (the first is {chosen.validated_on[0]}) are those "
+            "by which the run chose its best epoch: their scores are somewhat too good. --subset "
+            "test has none of them."
+        )
+    if chosen.changed_masks:
+        yield (
+            f"{len(chosen.changed_masks)} masks are not those of the training's start (the first "
+            f"is {chosen.changed_masks[0]}): do not compare these scores with scores of the masks "
+            "before."
+        )
+
+
+def _scores_name(
+    subset: Subset, metric_size: MetricSize, *, flips: bool, runtime: RuntimeName
+) -> str:
+    """The name of these scores, which is that of their folder unless they are `THE_SCORE`."""
+    name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
+    return name + ("" if runtime == "torch" else f"-{runtime}")
+
+
+def _score_and_keep_masks(
+    cases: Sequence[Case], scoring: Scoring, target: RunFolder, advance: Advance
+) -> pd.DataFrame:
+    """One row for each case.
+
+    Raises:
+        RunError: If some cannot be read; the rows of the others are kept.
+    """
+    rows = []
+    for case, mask, row in scoring.score_all(cases):
+        rows.append(row)
+        write_mask(target.predictions_folder / f"{case.id}.png", mask, scoring.num_channels)
+        advance()
+    per_image = pd.DataFrame(rows)
+    if scoring.problems:
+        raise _incomplete(per_image, scoring.problems, target.incomplete_file)
+    return per_image
+
+
 def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) -> RunError:
     """Keep the rows there are, and say what is missing."""
     write_text(file, per_image.to_csv(index=False))
@@ -193,123 +217,3 @@ def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) ->
         f"{lines}\n{len(problems)} images could not be scored. The scores of the other "
         f"{len(per_image)} are in {file}; repair the files and repeat for means and tables."
     )
-
-
-def _among(digests: Mapping[str, str], split: Split, names: Iterable[str]) -> list[str]:
-    """Ids of the cases whose image is one of these of the split, by content."""
-    known = {split.hashes[name] for name in names if name in split.hashes}
-    return [case_id for case_id, digest in digests.items() if digest in known]
-
-
-def _digest(case: Case) -> str:
-    try:
-        return content_hash(case.image)
-    except DataError:  # named when it is to be scored
-        return ""
-
-
-def _choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool) -> list[Case]:
-    cases = usable_cases(data, skip_bad=skip_bad)
-    if subset != "all":
-        try:
-            chosen = resolve_split(split, cases)[subset]
-        except DataError as error:
-            hint = f"To score images that are not of this run's split, use --subset all ({data})."
-            raise DataError([*error.problems, hint]) from error
-        if not chosen:
-            raise InputError(
-                f"The run's split has no {subset} images: use --subset val, or --subset all with "
-                "--data and other images that have masks."
-            )
-        return chosen
-    chosen = [case for case in cases if case.mask]
-    if not chosen:
-        raise InputError(f"{data} has no masks: there is nothing to compare predictions with.")
-    return chosen
-
-
-def own_data(folder: RunFolder) -> Path:
-    """Where the data of a run are.
-
-    Raises:
-        InputError: If they are not there any more.
-    """
-    recorded = folder.environment().get("data")
-    if not recorded or not Path(recorded).exists():
-        raise InputError(f"The data of {folder.path} is not at {recorded}: name it with --data.")
-    return Path(recorded)
-
-
-class _Scoring:
-    """Reads, predicts and scores cases; those that cannot be read become `problems`."""
-
-    def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
-        self.problems: list[str] = []
-        self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
-        self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
-
-    def score_all(
-        self, cases: Iterable[Case]
-    ) -> Iterator[tuple[Case, Probabilities, dict[str, Any]]]:
-        """Each readable case with its probabilities and its row of scores."""
-        is_original = self._metric_size == "original"
-        stream = self._segmenter.stream if is_original else self._segmenter.stream_small
-        for probability in stream(self._images(cases)):
-            case, truth = self._read.popleft()
-            if not is_original:
-                truth = resize_mask(truth, self._segmenter.card.size)
-            yield case, probability, _score(case, probability, truth, self._segmenter)
-
-    def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
-        """Readable images; their cases and masks wait for the prediction."""
-        for case in cases:
-            assert case.mask is not None, "only cases with masks are evaluated"
-            try:
-                image, truth = read_image(case.image), read_mask(case.mask, self._classes)
-            except DataError as error:
-                self.problems.extend(error.problems)
-                continue
-            if truth.shape != image.shape[:2]:
-                self.problems.append(size_mismatch(case, image.shape[:2], truth.shape))
-                continue
-            self._read.append((case, truth))
-            yield image
-
-
-def _score(
-    case: Case, probability: Probabilities, truth: NDArray[np.uint8], segmenter: Segmenter
-) -> dict[str, Any]:
-    scores = score_case(probability, truth, threshold=segmenter.card.threshold)
-    row: dict[str, Any] = {"id": case.id, **asdict(CaseScore.mean(scores))}
-    if len(scores) > 1:
-        row |= {
-            f"dice_{name}": score.dice
-            for name, score in zip(segmenter.card.classes, scores, strict=True)
-        }
-    row["foreground_share"] = float((truth > 0).mean())
-    row["height"], row["width"] = truth.shape
-    return row
-
-
-def _means(per_image: pd.DataFrame) -> dict[str, float]:
-    """Those there are: a class that is in no image, found or true, has none."""
-    numbers = per_image.drop(columns=NOT_SCORES).mean().dropna()
-    return {
-        str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
-        for name, value in numbers.items()
-    }
-
-
-def _by_confidence(per_image: pd.DataFrame) -> dict[str, float] | None:
-    """Whether low confidence finds bad masks; None where nothing can tell, or fewer than ten."""
-    num_lowest = int(TENTH * len(per_image))
-    if not num_lowest or per_image[["confidence", "dice"]].nunique().min() == 1:
-        return None
-    ordered = per_image.sort_values("confidence", kind="stable")
-    dice = 100 * ordered["dice"]
-    return {
-        "spearman": round(float(dice.corr(ordered["confidence"], method="spearman")), 4),
-        "num_lowest": num_lowest,
-        "dice_lowest": round(float(dice.iloc[:num_lowest].mean()), 4),
-        "dice_others": round(float(dice.iloc[num_lowest:].mean()), 4),
-    }

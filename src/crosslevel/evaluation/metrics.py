@@ -12,12 +12,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from crosslevel.errors import InputError
@@ -48,44 +48,19 @@ class CaseScore:
 
     @staticmethod
     def mean(scores: Sequence[CaseScore]) -> CaseScore:
-        """Field by field, of the scores there are; NaN where there is none."""
-        table = pd.DataFrame(scores, columns=[f.name for f in dataclasses.fields(CaseScore)])
-        return CaseScore(*table.mean().tolist())
+        """Return the mean, field by field, of the scores there are; NaN where there is none."""
+        return CaseScore(*map(_mean, zip(*map(_values, scores), strict=True)))
 
 
+_values = attrgetter(*(f.name for f in dataclasses.fields(CaseScore)))
 NO_SCORE = CaseScore(*[math.nan] * len(dataclasses.fields(CaseScore)))
 """Of a class that is not there."""
-THRESHOLDS = np.linspace(0.1, 0.9, 17)
-TOLERANCE = 0.002
+NO_DISTANCES = (math.nan, math.nan)
 
 
-def best_threshold(
-    probabilities: Sequence[NDArray[np.floating[Any]]], truths: Sequence[NDArray[np.uint8]]
-) -> float:
-    """The threshold with the best mean Dice of binary cases, as near to 0.5 as makes no difference.
-
-    Args:
-        probabilities: (1, H, W) in [0, 1], one for each case.
-        truths: (H, W), 0 and 1.
-
-    Returns:
-        One of `THRESHOLDS`: the nearest to 0.5 of those within 0.2 Dice points of the best.
-    """
-    dice = np.mean(
-        [_dice_at_thresholds(p[0], t > 0) for p, t in zip(probabilities, truths, strict=True)],
-        axis=0,
-    )
-    good = THRESHOLDS[dice >= dice.max() - TOLERANCE]
-    return float(good[np.abs(good - 0.5).argmin()].round(2))
-
-
-def _dice_at_thresholds(
-    probability: NDArray[np.floating[Any]], truth: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    predicted = [probability >= threshold for threshold in THRESHOLDS]
-    overlap = np.array([np.count_nonzero(p & truth) for p in predicted])
-    total = np.array([np.count_nonzero(p) for p in predicted]) + np.count_nonzero(truth)
-    return np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0)
+def _mean(values: Iterable[float]) -> float:
+    there = [value for value in values if not math.isnan(value)]
+    return math.fsum(there) / len(there) if there else math.nan
 
 
 def score_case(
@@ -121,31 +96,48 @@ def score_case(
         raise InputError(f"Prediction {probabilities.shape[1:]} and mask {truth.shape} differ.")
     prediction = to_classes(probabilities, threshold)
     foreground = probabilities if len(probabilities) == 1 else probabilities[1:]
-    is_empty = not (prediction.any() or truth.any())
-    scores = []
+    counts, errors, distances = [], [], []
     for index, probability in enumerate(foreground, start=1):
         predicted, actual = prediction == index, truth == index
-        has_score = is_empty or predicted.any() or actual.any()
-        scores.append(
-            _score_class(probability, predicted, actual, with_distances) if has_score else NO_SCORE
-        )
-    return scores
+        overlap = int((predicted & actual).sum())
+        counts.append((int(predicted.sum()), overlap, int(actual.sum())))
+        errors.append(float(np.abs(probability - actual).mean(dtype=np.float64)))
+        distances.append(_distances(predicted, actual) if with_distances else NO_DISTANCES)
+    return class_scores(counts, errors, distances)
+
+
+def class_scores(
+    counts: Sequence[tuple[int, int, int]],
+    errors: Sequence[float],
+    distances: Sequence[tuple[float, float]] | None = None,
+) -> list[CaseScore]:
+    """Return the score of each class of one case.
+
+    Args:
+        counts: Pixels predicted, pixels both predicted and true, and true pixels, of each class.
+        errors: Mean absolute error of each class.
+        distances: hd95_px and assd_px of each class, NaN if left out.
+
+    Returns:
+        `NO_SCORE` for a class that is in neither prediction nor mask, unless none is.
+    """
+    is_empty = not any(predicted or actual for predicted, _, actual in counts)
+    measured = zip(counts, errors, distances or [NO_DISTANCES] * len(counts), strict=True)
+    return [
+        _score_class(of_class, mae, *apart) if is_empty or of_class[0] or of_class[2] else NO_SCORE
+        for of_class, mae, apart in measured
+    ]
 
 
 def _score_class(
-    probability: NDArray[np.floating[Any]],
-    prediction: NDArray[np.bool_],
-    truth: NDArray[np.bool_],
-    with_distances: bool,
+    counts: tuple[int, int, int], mae: float, hd95_px: float, assd_px: float
 ) -> CaseScore:
-    overlap = int((prediction & truth).sum())
-    predicted, actual = int(prediction.sum()), int(truth.sum())
+    predicted, overlap, actual = counts
     union = predicted + actual - overlap
-    hd95_px, assd_px = _distances(prediction, truth) if with_distances else (math.nan, math.nan)
     return CaseScore(
         dice=2 * overlap / (predicted + actual) if union else 1.0,
         iou=overlap / union if union else 1.0,
-        mae=float(np.abs(probability - truth).mean(dtype=np.float64)),
+        mae=mae,
         precision=overlap / predicted if predicted else float(not actual),
         recall=overlap / actual if actual else float(not predicted),
         hd95_px=hd95_px,

@@ -22,7 +22,6 @@ from crosslevel.data.cases import usable_cases
 from crosslevel.data.reading import read_image, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import InputError, RunError
-from crosslevel.evaluation.evaluate import own_data
 from crosslevel.evaluation.metrics import CaseScore, score_case
 from crosslevel.export.quantisation import quantise
 from crosslevel.images.preprocess import resize_image
@@ -167,7 +166,7 @@ def _check(format: Format, precision: ExportPrecision) -> None:
 def _open(run: RunFolder, data: Path | str | None) -> _Source:
     config = run.config()
     net, card = load_model(run.model_folder)
-    cases = usable_cases(Path(data) if data else own_data(run), skip_bad=config.skip_bad)
+    cases = usable_cases(Path(data) if data else run.data(), skip_bad=config.skip_bad)
     parts = resolve_split(Split.load(run.split_file), cases)
     if not parts["val"]:
         raise InputError(f"The split of {run.path} has no validation images to compare on.")

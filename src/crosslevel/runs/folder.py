@@ -146,6 +146,17 @@ class RunFolder:
             raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
         return found
 
+    def data(self) -> Path:
+        """Where the images it was trained on are.
+
+        Raises:
+            InputError: If they are not there any more.
+        """
+        recorded = self.environment().get("data")
+        if not recorded or not Path(recorded).exists():
+            raise InputError(f"The data of {self.path} is not at {recorded}: name it with --data.")
+        return Path(recorded)
+
 
 def open_run(path: Path, config: TrainConfig) -> RunFolder:
     """The run folder for this configuration, new or to be resumed; a new one is not yet written.

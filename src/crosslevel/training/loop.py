@@ -10,25 +10,23 @@ from pathlib import Path
 from types import FrameType
 
 import pandas as pd
-import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.errors import Interrupted, RunError
-from crosslevel.evaluation.metrics import CaseScore, best_threshold, score_case
+from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.images.writing import write_batch
-from crosslevel.logits import to_probabilities
 from crosslevel.methods.base import Method
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Advance, Reporter, duration
-from crosslevel.system.devices import autocast
 from crosslevel.system.files import write_text
 from crosslevel.system.threads import one_ahead
 from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.step import Optimisation
+from crosslevel.training.validation import validate
 from crosslevel.types import Batch
 
 SAVE_EVERY = 60.0
@@ -175,23 +173,14 @@ class Trainer:
                 "Start again with another --out and a lower --learning_rate."
             ) from error
 
-    @torch.no_grad()
     def _validate(self) -> tuple[CaseScore, float]:
         """Mean scores of the validation images, and the threshold they are at."""
-        net = self.method.inference_model.eval()
-        predicted, truths = [], []
-        for images, masks in self.data.validation_batches():
-            with autocast(self.config.precision, self.device):
-                logits = net(images.to(self.device))
-            predicted += list(to_probabilities(logits).cpu().numpy())
-            truths += list(masks)
-        is_calibrated = self.config.calibrate and self.config.mask_classes.num_channels == 1
-        threshold = best_threshold(predicted, truths) if is_calibrated else 0.5
-        scores = [
-            CaseScore.mean(score_case(p, truth, threshold=threshold, with_distances=False))
-            for p, truth in zip(predicted, truths, strict=True)
-        ]
-        return CaseScore.mean(scores), threshold
+        return validate(
+            self.method.inference_model,
+            self.data.validation_batches(),
+            self.config.precision,
+            calibrate=self.config.calibrate and self.config.mask_classes.num_channels == 1,
+        )
 
     def _save_last(self) -> None:
         """Save where the training is, unless that is done already."""

@@ -1,0 +1,124 @@
+"""Scores of many images at many thresholds, from counts alone: no probability is kept.
+
+An image leaves a few dozen numbers behind, counted on the device that predicted it. They are
+what `score_case` counts at each threshold, so the scores are the same to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosslevel.errors import InputError
+from crosslevel.evaluation.metrics import CaseScore, class_scores
+
+THRESHOLDS = tuple(float(t) for t in np.linspace(0.1, 0.9, 17).round(2))
+"""Candidates of a search."""
+TOLERANCE = 0.002
+"""Mean Dice that makes no difference between two thresholds."""
+
+
+class Counts:
+    """Counts of images, of which `update` is given one batch after the other.
+
+    Args:
+        thresholds: Probabilities from which on a pixel may count as foreground. They matter
+            to a binary task alone: of several classes the most probable one wins.
+
+    Example:
+        >>> counts = Counts([0.1, 0.5])
+        >>> counts.update(torch.tensor([[[[0.9, 0.2]]]]), torch.tensor([[[1, 1]]]))
+        >>> counts.best_threshold(), counts.mean_score(0.1).dice, round(counts.mean_score().dice, 3)
+        (0.1, 1.0, 0.667)
+    """
+
+    def __init__(self, thresholds: Sequence[float] = (0.5,)) -> None:
+        self.thresholds = list(thresholds)
+        self._counts: list[Tensor] = []
+        self._errors: list[Tensor] = []
+
+    def update(self, probabilities: Tensor, truths: Tensor) -> None:
+        """Count a batch; what is kept stays on its device until a score is asked for.
+
+        Args:
+            probabilities: (B, C, H, W) in [0, 1]; C = 1 binary, else background + classes.
+            truths: (B, H, W) class indices, on the same device.
+
+        Raises:
+            InputError: If the shapes differ.
+        """
+        if (probabilities.shape[0], *probabilities.shape[2:]) != tuple(truths.shape):
+            shapes = f"{tuple(probabilities.shape)} and masks {tuple(truths.shape)}"
+            raise InputError(f"Probabilities {shapes} differ: give each image its mask.")
+        foreground = probabilities if probabilities.shape[1] == 1 else probabilities[:, 1:]
+        actual = torch.arange(1, foreground.shape[1] + 1, device=truths.device)[:, None, None]
+        error = (foreground - (truths[:, None] == actual).to(foreground)).abs()
+        self._errors.append(error.mean(dim=(2, 3), dtype=torch.float64))
+        if probabilities.shape[1] == 1:
+            counts = _at_thresholds(probabilities[:, 0], truths, self.thresholds)
+        else:
+            counts = _of_most_probable(probabilities, truths)
+        self._counts.append(counts)
+
+    def best_threshold(self) -> float:
+        """Return the threshold with the best mean Dice, as near to 0.5 as makes no difference.
+
+        It is the nearest to 0.5 of those within 0.2 Dice points of the best.
+        """
+        predicted, overlap, actual = torch.cat(self._counts, dim=1).cpu().numpy()
+        total = predicted + actual
+        dice = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0).mean(axis=(0, 2))
+        good = np.array(self.thresholds)[dice >= dice.max() - TOLERANCE]
+        return float(good[np.abs(good - 0.5).round(9).argmin()])
+
+    def mean_score(self, threshold: float = 0.5) -> CaseScore:
+        """Return the mean of the images' scores, each the mean of its classes, without distances.
+
+        Args:
+            threshold: One of those the pixels were counted at; of no effect with several classes.
+        """
+        counts = torch.cat(self._counts, dim=1)
+        place = self.thresholds.index(threshold) if counts.shape[2] > 1 else 0
+        of_images = counts[:, :, place].movedim(0, -1).tolist()  # (images, classes, 3)
+        errors = torch.cat(self._errors).tolist()
+        return CaseScore.mean(
+            [
+                CaseScore.mean(class_scores(of_classes, error))
+                for of_classes, error in zip(of_images, errors, strict=True)
+            ]
+        )
+
+
+def _at_thresholds(probability: Tensor, truths: Tensor, thresholds: Sequence[float]) -> Tensor:
+    """Count a binary task at each threshold: (3, B, thresholds, 1).
+
+    Args:
+        probability: (B, H, W) in [0, 1].
+        truths: (B, H, W), 0 and 1.
+        thresholds: From which on a pixel is foreground.
+    """
+    actual = truths == 1
+    counts = [_count(probability >= threshold, actual) for threshold in thresholds]
+    return torch.stack(counts, dim=-1)[..., None]
+
+
+def _of_most_probable(probabilities: Tensor, truths: Tensor) -> Tensor:
+    """Count each foreground class where it is the most probable one: (3, B, 1, C - 1).
+
+    Args:
+        probabilities: (B, C, H, W) of background and classes.
+        truths: (B, H, W) class indices.
+    """
+    predicted = probabilities.argmax(dim=1)
+    classes = range(1, probabilities.shape[1])
+    counts = [_count(predicted == index, truths == index) for index in classes]
+    return torch.stack(counts, dim=-1)[:, :, None]
+
+
+def _count(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Pixels predicted, in both, and true, of (B, H, W) each: (3, B)."""
+    both = predicted & actual
+    return torch.stack([pixels.count_nonzero(dim=(1, 2)) for pixels in (predicted, both, actual)])

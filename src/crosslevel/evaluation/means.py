@@ -1,0 +1,37 @@
+"""Means over the rows of `per_image.csv`."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
+NOT_SCORES = ["id", "confidence", "foreground_share", "height", "width"]
+TENTH = 0.1
+"""Share of the images whose masks a person would look at first."""
+
+
+def mean_scores(per_image: pd.DataFrame) -> dict[str, float]:
+    """Return the mean of each score, ×100 where the paper's tables are.
+
+    A class that is in no image, found or true, has none.
+    """
+    numbers = per_image.drop(columns=NOT_SCORES).mean().dropna()
+    return {
+        str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
+        for name, value in numbers.items()
+    }
+
+
+def by_confidence(per_image: pd.DataFrame) -> dict[str, float] | None:
+    """Tell whether low confidence finds bad masks; None where nothing can, or fewer than ten."""
+    num_lowest = int(TENTH * len(per_image))
+    if not num_lowest or per_image[["confidence", "dice"]].nunique().min() == 1:
+        return None
+    ordered = per_image.sort_values("confidence", kind="stable")
+    dice = 100 * ordered["dice"]
+    return {
+        "spearman": round(float(dice.corr(ordered["confidence"], method="spearman")), 4),
+        "num_lowest": num_lowest,
+        "dice_lowest": round(float(dice.iloc[:num_lowest].mean()), 4),
+        "dice_others": round(float(dice.iloc[num_lowest:].mean()), 4),
+    }

@@ -1,0 +1,87 @@
+"""One row of scores for each case: read, predict, compare."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosslevel.data.quality.findings import size_mismatch
+from crosslevel.data.reading import read_image, read_mask
+from crosslevel.errors import DataError
+from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.images.preprocess import resize_mask
+from crosslevel.inference.confidence import mask_confidence
+from crosslevel.inference.runtimes import Probabilities
+from crosslevel.inference.segmenter import Segmenter
+from crosslevel.logits import to_classes
+from crosslevel.types import Case, Classes
+
+MetricSize = Literal["original", "input"]
+
+
+class Scoring:
+    """Reads, predicts and scores cases; those that cannot be read become `problems`.
+
+    Args:
+        segmenter: What predicts.
+        classes: How masks are read.
+        metric_size: Score at each mask's own size, or at the network's input size.
+    """
+
+    def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
+        self.problems: list[str] = []
+        self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
+        self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
+
+    @property
+    def num_channels(self) -> int:
+        """Of the network's output: 1 for a binary task."""
+        return self._segmenter.card.num_channels
+
+    def score_all(
+        self, cases: Iterable[Case]
+    ) -> Iterator[tuple[Case, NDArray[np.uint8], dict[str, Any]]]:
+        """Each readable case with its predicted classes (H, W) and its row of scores."""
+        is_original = self._metric_size == "original"
+        stream = self._segmenter.stream if is_original else self._segmenter.stream_small
+        for probability in stream(self._images(cases)):
+            case, truth = self._read.popleft()
+            if not is_original:
+                truth = resize_mask(truth, self._segmenter.card.size)
+            mask = to_classes(probability, self._segmenter.card.threshold)
+            confidence = {"confidence": mask_confidence(probability, mask)}
+            yield case, mask, self._score(case, probability, truth) | confidence
+
+    def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
+        """Readable images; their cases and masks wait for the prediction."""
+        for case in cases:
+            assert case.mask is not None, "only cases with masks are evaluated"
+            try:
+                image, truth = read_image(case.image), read_mask(case.mask, self._classes)
+            except DataError as error:
+                self.problems.extend(error.problems)
+                continue
+            if truth.shape != image.shape[:2]:
+                self.problems.append(size_mismatch(case, image.shape[:2], truth.shape))
+                continue
+            self._read.append((case, truth))
+            yield image
+
+    def _score(
+        self, case: Case, probability: Probabilities, truth: NDArray[np.uint8]
+    ) -> dict[str, Any]:
+        card = self._segmenter.card
+        scores = score_case(probability, truth, threshold=card.threshold)
+        row: dict[str, Any] = {"id": case.id, **asdict(CaseScore.mean(scores))}
+        if len(scores) > 1:
+            row |= {
+                f"dice_{name}": score.dice for name, score in zip(card.classes, scores, strict=True)
+            }
+        row["foreground_share"] = float((truth > 0).mean())
+        row["height"], row["width"] = truth.shape
+        return row

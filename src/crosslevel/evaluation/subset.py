@@ -1,0 +1,130 @@
+"""The cases an evaluation scores, and how they are related to those of the training.
+
+Only files of the cases to be scored are opened: a training image is told by the hash that the
+split has of it, so it may be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from crosslevel.data.cases import find_cases
+from crosslevel.data.quality.bad_files import BadFile, without_bad
+from crosslevel.data.quality.fingerprints import changed_masks
+from crosslevel.data.reading import content_hash
+from crosslevel.data.split import PARTS, Split, resolve_split
+from crosslevel.errors import DataError, InputError
+from crosslevel.system.threads import map_files
+from crosslevel.types import Case
+
+Subset = Literal["test", "val", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Cases to be scored.
+
+    Attributes:
+        cases: With a mask each, at least one.
+        trained_on: Ids of those whose image was trained on, by content.
+        validated_on: Ids of those whose image chose the best epoch, by content.
+        changed_masks: Masks that are not those of the training's start.
+        set_aside: Files of the data that cannot be used; no case of a subset needs them.
+    """
+
+    cases: list[Case]
+    trained_on: list[str]
+    validated_on: list[str]
+    changed_masks: list[Path]
+    set_aside: list[BadFile]
+
+
+def choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool) -> Chosen:
+    """Find the cases of a subset and compare their images with those of the training.
+
+    Args:
+        data: The images to be scored.
+        split: Of the run.
+        subset: A part of the split, or all cases of the data that have a mask.
+        skip_bad: Whether "all" does without files that cannot be used.
+
+    Raises:
+        DataError: If the data cannot be listed, or a case of the subset is missing or changed.
+        InputError: If nothing is left to be scored.
+    """
+    found = find_cases(data)
+    problems = found.faults if skip_bad or subset != "all" else found.problems
+    if problems:
+        raise DataError(problems)
+    cases = without_bad(found.cases, found.bad_files)
+    if subset == "all":
+        cases = [case for case in cases if case.mask]
+        digests = _digests(cases)
+    else:
+        part = _only(split, subset)
+        cases = [case for case in cases if case.id in part.case_ids]
+        digests = _digests(cases)
+        cases = _resolve(part, subset, cases, digests, data, found.bad_files)
+    if not cases:
+        raise InputError(_nothing(data, subset))
+    trained_on = (*split.train_labelled, *split.train_unlabelled)
+    return Chosen(
+        cases,
+        trained_on=_among(digests, split, trained_on),
+        validated_on=_among(digests, split, split.val),
+        changed_masks=[] if subset == "all" else changed_masks(split.mask_hashes, cases),
+        set_aside=found.bad_files,
+    )
+
+
+def _only(split: Split, part: str) -> Split:
+    """The split with nothing in its other parts."""
+    others: dict[str, Any] = {name: () for name in (*PARTS, "left_out") if name != part}
+    return replace(split, **others)
+
+
+def _resolve(
+    part: Split,
+    subset: Subset,
+    cases: Iterable[Case],
+    digests: Mapping[str, str],
+    data: Path,
+    bad_files: Iterable[BadFile],
+) -> list[Case]:
+    try:
+        return resolve_split(part, cases, digests)[subset]
+    except DataError as error:
+        to_blame = [bad.problem for bad in bad_files]
+        hint = f"To score images that are not of this run's split, use --subset all ({data})."
+        raise DataError([*error.problems, *to_blame, hint]) from error
+
+
+def _nothing(data: Path, subset: Subset) -> str:
+    if subset == "all":
+        return f"{data} has no masks: there is nothing to compare predictions with."
+    return (
+        f"The run's split has no {subset} images: use --subset val, or --subset all with "
+        "--data and other images that have masks."
+    )
+
+
+def _digests(cases: list[Case]) -> dict[str, str]:
+    """By case id, the hash of each image that can be read; others are named when scored."""
+    found = zip(cases, map_files(_digest, cases), strict=True)
+    return {case.id: digest for case, digest in found if digest}
+
+
+def _digest(case: Case) -> str | None:
+    try:
+        return content_hash(case.image)
+    except DataError:
+        return None
+
+
+def _among(digests: Mapping[str, str], split: Split, names: Iterable[str]) -> list[str]:
+    """Ids of the cases whose image is one of these of the split, by content."""
+    known = {split.hashes[name] for name in names if name in split.hashes}
+    return [case_id for case_id, digest in digests.items() if digest in known]

@@ -1,0 +1,45 @@
+"""Validation: a network scored on images while it is trained, with only counts in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from crosslevel.evaluation.counts import THRESHOLDS, Counts
+from crosslevel.evaluation.metrics import CaseScore
+from crosslevel.logits import to_probabilities
+from crosslevel.system.devices import autocast
+from crosslevel.types import Precision
+
+ValidationBatches = Iterable[tuple[Tensor, NDArray[np.uint8] | Tensor]]
+
+
+@torch.no_grad()
+def validate(
+    net: nn.Module, batches: ValidationBatches, precision: Precision, *, calibrate: bool
+) -> tuple[CaseScore, float]:
+    """Score a network, in evaluation mode from now on.
+
+    Args:
+        net: Images (B, 3, H, W) → logits (B, C, H, W).
+        batches: Normalised images with masks (B, H, W), at least one, on any device.
+        precision: Of the forward pass.
+        calibrate: Search the threshold of a binary task, else 0.5.
+
+    Returns:
+        The mean score, without distances, and the threshold it is at.
+    """
+    net.eval()
+    device = next(net.parameters()).device
+    counts = Counts(THRESHOLDS if calibrate else (0.5,))
+    for images, masks in batches:
+        with autocast(precision, device):
+            logits = net(images.to(device))
+        truths = masks if isinstance(masks, Tensor) else torch.from_numpy(masks.copy())
+        counts.update(to_probabilities(logits), truths.to(device))
+    threshold = counts.best_threshold() if calibrate else 0.5
+    return counts.mean_score(threshold), threshold

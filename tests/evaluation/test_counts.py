@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosslevel.evaluation.counts import THRESHOLDS, Counts
+from crosslevel.evaluation.metrics import CaseScore, score_case
+
+
+def counted(probabilities, truths, thresholds=THRESHOLDS, batch_size=2):
+    counts = Counts(thresholds)
+    for start in range(0, len(truths), batch_size):
+        part = slice(start, start + batch_size)
+        counts.update(torch.from_numpy(probabilities[part]), torch.from_numpy(truths[part]))
+    return counts
+
+
+def slow_score(probabilities, truths, threshold):
+    cases = zip(probabilities, truths, strict=True)
+    return CaseScore.mean(
+        [
+            CaseScore.mean(score_case(p, t, threshold=threshold, with_distances=False))
+            for p, t in cases
+        ]
+    )
+
+
+def images(seed, num_channels):
+    """Five images: two random ones, one without foreground, one left empty, one at thresholds."""
+    rng = np.random.default_rng(seed)
+    num_classes = max(2, num_channels)
+    probabilities = rng.dirichlet(np.ones(num_classes), (5, 6, 7)).astype(np.float32)
+    probabilities = probabilities.transpose(0, 3, 1, 2)
+    truths = rng.integers(0, num_classes, (5, 6, 7)).astype(np.uint8)
+    truths[2:4] = 0
+    probabilities[3], probabilities[3, 0] = 0, 1
+    if num_channels == 1:
+        probabilities = probabilities[:, 1:]
+        probabilities[4] = rng.choice(np.array([0, *THRESHOLDS, 1], np.float32), (1, 6, 7))
+    return np.ascontiguousarray(probabilities), truths
+
+
+@given(seed=st.integers(0, 10**6), num_channels=st.sampled_from([1, 2, 4]))
+def test_mean_score__equals_the_scores_of_each_image_at_every_threshold(seed, num_channels):
+    probabilities, truths = images(seed, num_channels)
+    counts = counted(probabilities, truths)
+    for threshold in THRESHOLDS:
+        expected = slow_score(probabilities, truths, threshold)
+        found = counts.mean_score(threshold)
+        for name in ("dice", "iou", "mae", "precision", "recall"):
+            assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-12)
+        assert np.isnan(found.hd95_px)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_best_threshold__is_the_nearest_to_a_half_of_those_as_good_as_the_best(seed):
+    probabilities, truths = images(seed, 1)
+    dice = {t: slow_score(probabilities, truths, t).dice for t in THRESHOLDS}
+    good = [t for t in THRESHOLDS if dice[t] >= max(dice.values()) - 0.002]
+    found = counted(probabilities, truths).best_threshold()
+    assert found in good
+    assert abs(found - 0.5) == pytest.approx(min(abs(t - 0.5) for t in good))
+
+
+def test_best_threshold__finds_the_shift_of_a_shy_network():
+    truths = (np.random.default_rng(0).random((5, 16, 16)) < 0.3).astype(np.uint8)
+    shy = np.where(truths, 0.32, 0.27)[:, None].astype(np.float32)
+    counts = counted(shy, truths)
+    assert counts.best_threshold() == 0.3
+    assert counts.mean_score(0.3).dice == 1.0
+    assert counts.mean_score(0.5).dice == 0.0
+
+
+def test_best_threshold__stays_at_a_half_where_nothing_is_gained():
+    truth = np.eye(8, dtype=np.uint8)[None]
+    assert counted(truth[:, None].astype(np.float32), truth).best_threshold() == 0.5
+
+
+def test_best_threshold__takes_the_lower_of_two_as_near():
+    probability = np.full((1, 1, 2, 2), 0.9, np.float32)
+    truth = np.ones((1, 2, 2), np.uint8)
+    assert counted(probability, truth, (0.3, 0.7)).best_threshold() == 0.3
+
+
+def test_update__keeps_numbers_that_do_not_grow_with_the_image():
+    counts = Counts(THRESHOLDS)
+    counts.update(torch.rand(2, 1, 200, 300), torch.ones(2, 200, 300, dtype=torch.long))
+    kept = [tensor.numel() for tensor in (*counts._counts, *counts._errors)]
+    assert sum(kept) == 2 * (3 * len(THRESHOLDS) + 1)
+
+
+def test_update__refuses_masks_of_another_shape():
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 5\) and masks \(1, 4, 5\) differ"):
+        Counts().update(torch.zeros(2, 1, 4, 5), torch.zeros(1, 4, 5))
