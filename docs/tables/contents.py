@@ -33,7 +33,7 @@ def _section(page: Path, of: Protocol) -> str:
             f"- Runs: {link(page, of.key, of.key)}.",
             *fill(f"- Data: {facts['data']}; {facts['masks']} masks in training."),
             *fill(
-                fX
+                f"- Machine: {facts['machine']}; {facts['precision']}. Commit: {facts['commit']}."
             ),
             "",
             "```bash",
