@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from benchmarks.contest import Effort, Row, contest
 from benchmarks.plain.data import PlainDataset
 from benchmarks.step import PlainStep, config_of, our_optimisation
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.synthetic import write_synthetic
@@ -131,7 +131,7 @@ class PlainPass(PlainEpoch):
         return None
 
 
-def data_module(prepared: Prepared, config: TrainConfig) -> DataModule:
+def data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
     """The `DataModule` of a training."""
     sampling = Sampling(
         batch_labelled=config.batch_labelled, batch_unlabelled=config.batch_unlabelled, seed=0
@@ -140,6 +140,6 @@ def data_module(prepared: Prepared, config: TrainConfig) -> DataModule:
     return DataModule(prepared.parts, hashes, config.mask_classes, config.size, sampling)
 
 
-def _config(size: int, *, trains: bool) -> TrainConfig:
+def _config(size: int, *, trains: bool) -> SettledConfig:
     config = replace(config_of("supervised", size), labelled=0.5)
     return replace(config, batch_unlabelled=0) if trains else config

@@ -15,7 +15,8 @@ from PIL import Image
 from benchmarks.contest import MIB, Effort, Row, Worker
 from benchmarks.epoch import data_module
 from benchmarks.step import config_of, our_optimisation
-from crosslevel.config.train import ModelConfig, TrainConfig
+from crosslevel.config.settled import SettledConfig
+from crosslevel.config.train import ModelConfig
 from crosslevel.data.prepare import prepare
 from crosslevel.methods.build import with_all_args
 from crosslevel.system.console import Reporter
@@ -71,7 +72,7 @@ class Scale:
         keep_freed_memory()
         os.environ["CROSSLEVEL_CACHE"] = str(cache)
         self.folder, self.num_steps = data, num_steps
-        self.config: TrainConfig = with_all_args(
+        self.config: SettledConfig = with_all_args(
             replace(config_of("mean_teacher", size), model=ModelConfig(widths=(8, 16)), args={})
         )
 

@@ -12,11 +12,13 @@ from benchmarks.contest import Effort, Row, contest
 from benchmarks.plain.pseudo_labels import THRESHOLD
 from benchmarks.plain.registry import PLAIN_METHODS
 from crosslevel.config.files import preset
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.methods.base import Clock, Method
-from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.methods.build import build_method
+from crosslevel.system.devices import this_place
 from crosslevel.system.memory import keep_freed_memory
 from crosslevel.training.gradients import accumulate_gradients
+from crosslevel.training.plan import Facts, plan
 from crosslevel.training.step import Optimisation
 from crosslevel.types import Batch
 
@@ -42,15 +44,15 @@ def measure(name: str, effort: Effort) -> list[Row]:
     return contest(what, OurStep, PlainStep, settings, effort.repeats, RTOL)
 
 
-def config_of(method: str, size: int) -> TrainConfig:
+def config_of(method: str, size: int) -> SettledConfig:
     """The paper's preset, with another method or size."""
     config = replace(preset("kvasir"), size=size, epochs=NUM_STEPS, precision="fp32")
     if method != config.method:
         config = replace(config, method=method, args={})
-    config = with_all_args(config)
-    if "threshold" in config.args:
-        config = replace(config, args={**config.args, "threshold": THRESHOLD})
-    return config
+    settled = plan(config, Facts(), this_place()).config
+    if "threshold" in settled.args:
+        settled = replace(settled, args={**settled.args, "threshold": THRESHOLD})
+    return settled
 
 
 def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
@@ -64,7 +66,7 @@ def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
     return Batch(images(num_images), masks, images(num_images if uses_unlabelled else 0))
 
 
-def our_optimisation(config: TrainConfig) -> Optimisation:
+def our_optimisation(config: SettledConfig) -> Optimisation:
     """What `crosslevel train` makes steps with, in training mode."""
     method = cast(Method, build_method(config).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     return Optimisation(method.train(), config, NUM_STEPS)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Auto = Literal["auto"]
+SettledPrecision = Literal["fp32", "bf16"]
 Precision = Literal["auto", "fp32", "bf16"]
 BatchNormBatch = Literal["joint", "apart"]
 

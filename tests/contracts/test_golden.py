@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from crosslevel import TrainConfig, train
+from crosslevel import train
 from crosslevel.config.train import ModelConfig
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.methods import METHODS
@@ -33,7 +33,7 @@ MODELS = {
 def losses(method: str, lesions: Path, out: Path) -> list[dict[str, float]]:
     """The losses by name of the first ten steps of a run, each step an epoch."""
     settings = {"labelled": 2, "epochs": NUM_LOSSES, "check_every": NUM_LOSSES}
-    config: TrainConfig = tiny_config(method, **settings)
+    config = tiny_config(method, **settings)
     log = pd.read_csv(train(lesions, out, config).log_file)
     rows = log.filter(like="loss/").to_dict("records")
     return [{str(k): float(v) for k, v in row.items() if v == v} for row in rows]

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_iter, tree_map
 
 from crosslevel.inference import runtimes
-from crosslevel.training import train
+from crosslevel.system import devices
 
 aten = torch.ops.aten
 DEVICE = torch.device("lazy:0")
@@ -122,7 +122,7 @@ def other_device(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
         return nullcontext() if kind == DEVICE.type else autocast(kind, *args, **kwargs)
 
     with patch.context() as inside, Waits() as waits:
-        for module in (train, runtimes):
+        for module in (devices, runtimes):
             inside.setattr(module, "pick_device", lambda: DEVICE)
         inside.setattr(torch, "tensor", tensor)  # makes its tensor where no mode sees it
         inside.setattr(torch, "autocast", autocast_on)

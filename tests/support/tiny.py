@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import ModelConfig, TrainConfig
 from crosslevel.types import Batch
 
@@ -14,8 +15,19 @@ NEEDED: dict[str, dict[str, Any]] = {
 """Settings without which a method cannot work on 32 px."""
 
 
-def tiny_config(method: str = "clcc", **changes: Any) -> TrainConfig:
+def tiny_config(method: str = "clcc", **changes: Any) -> SettledConfig:
     """32 px, a U-Net of two levels, 3 epochs of 2 steps."""
+    return SettledConfig(**tiny_settings(method, **changes))
+
+
+def tiny_auto(**changes: Any) -> TrainConfig:
+    """As `tiny_config`, but for method, length and checks, which are "auto"."""
+    settings = {"method": "auto", "args": {}, "epochs": "auto", "check_every": "auto"}
+    return TrainConfig(**tiny_settings(**{**settings, **changes}))
+
+
+def tiny_settings(method: str = "clcc", **changes: Any) -> dict[str, Any]:
+    """The fields of these configurations."""
     settings: dict[str, Any] = {
         "method": method,
         "size": 32,
@@ -28,7 +40,7 @@ def tiny_config(method: str = "clcc", **changes: Any) -> TrainConfig:
         "precision": "fp32",
         "model": ModelConfig(widths=(4, 8)),
     }
-    return TrainConfig(**{**settings, **NEEDED.get(method, {}), **changes})
+    return {**settings, **NEEDED.get(method, {}), **changes}
 
 
 def tiny_batch() -> Batch:

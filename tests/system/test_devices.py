@@ -69,11 +69,10 @@ def test_precision__of_a_gpu_is_bf16_only_if_it_need_not_emulate_it(monkeypatch,
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(major=major))
     monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)
-    assert devices.resolve_precision("auto", torch.device("cuda")) == chosen
+    assert devices.Place(torch.device("cuda")).faster_precision == chosen
 
 
 @pytest.mark.parametrize(("speedup", "chosen"), [(0.5, "fp32"), (1.1, "fp32"), (2.7, "bf16")])
 def test_precision__of_a_cpu_is_bf16_if_measured_to_pay(monkeypatch, speedup, chosen):
     monkeypatch.setattr(devices, "bf16_speedup", lambda: speedup)
-    assert devices.resolve_precision("auto", torch.device("cpu")) == chosen
-    assert devices.resolve_precision("bf16", torch.device("cpu")) == "bf16"
+    assert devices.Place(torch.device("cpu")).faster_precision == chosen

@@ -28,9 +28,9 @@ from crosslevel.report.comparison import write_report
 from crosslevel.runs.collect import Collection, collect
 from crosslevel.runs.folder import RunFolder, open_run
 from crosslevel.system.console import Reporter
-from crosslevel.system.devices import pick_device, resolve_precision
+from crosslevel.system.devices import this_place
 from crosslevel.system.files import write_text
-from crosslevel.types import Precision
+from crosslevel.training.plan import common_precision
 
 TABLE_1 = ("supervised", "uamt", "urpc", *ABLATIONS, "clcc")
 """The rows of the paper's first table, in its order."""
@@ -69,7 +69,9 @@ def run_grid(
     cells = grid.cells(out)
     _check(cells, jobs, base)
     cases = usable_cases(data, skip_bad=base.skip_bad)
-    base = replace(base, precision=_one_precision(cells, base.precision))
+    runs = [RunFolder(cell.folder) for cell in cells]
+    begun = (run.config() for run in runs if run.config_file.is_file())
+    base = replace(base, precision=common_precision(base, begun, this_place()))
     configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
     for cell, config in configs.items():
         build_method(config)
@@ -132,15 +134,6 @@ def _warn_of_another_source(cell: Cell, config: TrainConfig, reporter: Reporter)
             f"warning: the file of {config.method} has changed since {cell.name} was begun; its "
             "runs will not be of one method. Use another --out to train them all anew."
         )
-
-
-def _one_precision(cells: Sequence[Cell], precision: Precision) -> Precision:
-    """One number format for all cells: that of a cell already begun, or measured once."""
-    begun = [RunFolder(cell.folder) for cell in cells]
-    for run in begun:
-        if precision == "auto" and run.config_file.is_file():
-            return run.config().precision
-    return resolve_precision(precision, pick_device())
 
 
 def write_results(grid: Grid, out: Path, paper: str | None = None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from crosslevel.config.reading import from_dict
+from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
 
@@ -21,16 +22,28 @@ def to_yaml(config: TrainConfig) -> str:
 
 
 def from_yaml(path: Path) -> TrainConfig:
-    """The configuration a YAML file describes, over the defaults.
+    """Read the configuration a YAML file describes, over the defaults.
 
     Raises:
         InputError: If the file is not YAML, or a key or value does not fit; the message names it.
     """
+    return from_dict(TrainConfig, _values(path), where=str(path))
+
+
+def settled_from_yaml(path: Path) -> SettledConfig:
+    """Read the configuration of a run that has begun, in which nothing is "auto".
+
+    Raises:
+        InputError: As `from_yaml`, or if something is.
+    """
+    return from_dict(SettledConfig, _values(path), where=str(path))
+
+
+def _values(path: Path) -> Any:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} is not a configuration in YAML: {error}") from error
-    return from_dict(TrainConfig, values or {}, where=str(path))
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

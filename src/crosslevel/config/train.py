@@ -5,7 +5,6 @@ Nothing here imports torch, so `--help` and a wrong option answer at once.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +46,7 @@ class ModelConfig:
 class TrainConfig:
     """Everything that decides the outcome of a run; the defaults are the recipe for anyone's data.
 
-    What is "auto" is chosen when the data is known (see `crosslevel.training.ladder`), and
+    What is "auto" is chosen when the data is known (see `crosslevel.training.plan`), and
     written down.
 
     Attributes:
@@ -138,20 +137,6 @@ class TrainConfig:
             raise InputError("args belong to a method: name it with --method.")
 
     @property
-    def num_epochs(self) -> int:
-        """`epochs`, once it is a number."""
-        assert self.epochs != "auto", "the recipe decides it before it is used"
-        return self.epochs
-
-    @property
     def mask_classes(self) -> Classes:
         """How this run reads masks."""
         return Classes(self.classes)
-
-
-def as_started(config: TrainConfig, started: TrainConfig) -> TrainConfig:
-    """`config` with what is "auto" in it as in the run that was started."""
-    autos = [f.name for f in dataclasses.fields(config) if getattr(config, f.name) == "auto"]
-    if config.method == "auto":
-        autos.append("args")
-    return dataclasses.replace(config, **{name: getattr(started, name) for name in autos})

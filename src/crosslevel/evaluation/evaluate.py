@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.means import by_confidence, mean_scores
@@ -144,11 +144,11 @@ def _check(subset: str, metric_size: str) -> None:
         )
 
 
-def _warn_of_unfinished(folder: RunFolder, config: TrainConfig, reporter: Reporter) -> None:
-    if folder.num_epochs_done < config.num_epochs:
+def _warn_of_unfinished(folder: RunFolder, config: SettledConfig, reporter: Reporter) -> None:
+    if folder.num_epochs_done < config.epochs:
         reporter.say(
             f"warning: {folder.path} is trained for {folder.num_epochs_done} of "
-            f"{config.num_epochs} epochs. Repeat the command that started it before you compare "
+            f"{config.epochs} epochs. Repeat the command that started it before you compare "
             "its scores."
         )
 

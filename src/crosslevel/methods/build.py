@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 from crosslevel.config.reading import from_dict
 from crosslevel.config.train import TrainConfig
@@ -11,8 +12,10 @@ from crosslevel.methods import find_method
 from crosslevel.methods.base import Method, Task
 from crosslevel.system.randomness import preserved_generators, seed_generators
 
+C = TypeVar("C", bound=TrainConfig)
 
-def with_all_args(config: TrainConfig) -> TrainConfig:
+
+def with_all_args(config: C) -> C:
     """The configuration with every argument of its method spelled out, also the defaults.
 
     A method that is "auto" has none yet.

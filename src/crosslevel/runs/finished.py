@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder
@@ -33,7 +33,7 @@ class FinishedRun:
     """
 
     name: str
-    config: TrainConfig
+    config: SettledConfig
     log: pd.DataFrame
     per_image: pd.DataFrame
     summary: dict[str, Any]

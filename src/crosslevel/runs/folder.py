@@ -17,8 +17,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from crosslevel.config.files import differences, from_yaml, to_yaml
-from crosslevel.config.train import TrainConfig, as_started
+from crosslevel.config.files import differences, settled_from_yaml, to_yaml
+from crosslevel.config.settled import SettledConfig, as_started
+from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError, RunError
 from crosslevel.system.environment import describe_environment
 from crosslevel.system.files import remove_leftovers, write_text
@@ -102,7 +103,7 @@ class RunFolder:
     def num_epochs_done(self) -> int:
         """Rows of the log, or all epochs where no log came along."""
         if not self.log_file.is_file():
-            return self.config().num_epochs
+            return self.config().epochs
         return len(self.log_file.read_bytes().splitlines()) - 1
 
     @property
@@ -120,10 +121,10 @@ class RunFolder:
             raise InputError(
                 f"A score file of {self.path} is damaged ({error}): repeat `crosslevel evaluate`."
             ) from error
-        num_epochs = self.config().num_epochs
+        num_epochs = self.config().epochs
         return bool(summary.get("num_epochs_done", num_epochs) >= num_epochs)
 
-    def config(self) -> TrainConfig:
+    def config(self) -> SettledConfig:
         """The configuration this run was started with.
 
         Raises:
@@ -134,7 +135,7 @@ class RunFolder:
                 f"{self.path} is no run folder (it has no config.yaml). "
                 "Train one with `crosslevel train --data DIR --out RUN`."
             )
-        return from_yaml(self.config_file)
+        return settled_from_yaml(self.config_file)
 
     def environment(self) -> dict[str, Any]:
         """What `environment.json` says, empty if it is not there."""
@@ -218,7 +219,7 @@ def _holds_other_things(run: RunFolder) -> bool:
 
 
 def write_start(
-    run: RunFolder, config: TrainConfig, split_json: str, facts: dict[str, Any]
+    run: RunFolder, config: SettledConfig, split_json: str, facts: dict[str, Any]
 ) -> None:
     """Write what is known before the first step; `config.yaml` last, since it marks a run."""
     environment = {**describe_environment(), **facts}

@@ -1,4 +1,4 @@
-"""Which device and number format to compute with: measured, because a CPU flag does not tell.
+"""Where to compute and in which number format: measured, because a CPU flag does not tell.
 
 Some CPUs that list avx512_bf16 multiply bf16 matrices at half the speed of fp32 ones.
 """
@@ -7,38 +7,57 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import Literal
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
-from crosslevel.types import Precision
+from crosslevel.types import SettledPrecision
 
 WORTHWHILE = 1.3
 """bf16 is chosen from this ratio of speeds on: below it, the casts eat the gain."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a command computes; made once when it begins, and handed to all below.
+
+    Attributes:
+        device: A GPU, or the CPU.
+        rank: Number of this process among those that share the work, from 0.
+        world: Number of these processes.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @cached_property
+    def faster_precision(self) -> SettledPrecision:
+        """The faster of fp32 and bf16 on this device, measured when it is first asked for."""
+        if self.device.type == "cuda":
+            is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+            return "bf16" if is_native else "fp32"
+        return "bf16" if bf16_speedup() >= WORTHWHILE else "fp32"
+
+
+def this_place() -> Place:
+    """Return the place of a process that works alone."""
+    return Place(pick_device())
+
+
 def pick_device() -> torch.device:
-    """A CUDA device if there is one, else the CPU."""
+    """Return a CUDA device if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def describe_device(device: torch.device) -> str:
-    """The name of a GPU, or "cpu"."""
+    """Return the name of a GPU, or "cpu"."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """The faster of fp32 and bf16 on this device for "auto"; anything else stays."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bf16" if is_native else "fp32"
-    return "bf16" if bf16_speedup() >= WORTHWHILE else "fp32"
-
-
-def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
-    """The context in which a forward pass runs in that precision, once it is resolved.
+def autocast(precision: SettledPrecision, device: torch.device) -> AbstractContextManager[None]:
+    """Return the context in which a forward pass runs in that precision.
 
     Weights that were cast are not kept for the next pass: until the end of 2025 torch kept those of
     a pass without gradients, too, and later passes had none.
@@ -49,7 +68,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 
 def bf16_speedup(side: int = 768, repeats: int = 20) -> float:
-    """How many times faster this CPU multiplies matrices in bf16 than in fp32.
+    """Measure how many times faster this CPU multiplies matrices in bf16 than in fp32.
 
     Both take turns, and the fastest of each counts: the first products of a process are slow.
     """

@@ -1,13 +1,14 @@
-"""How long a training may be to end in a given time: measured on a few steps of its own."""
+"""How long a run may be to end in a given time: measured on a few steps of its own."""
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.methods.base import Method
 from crosslevel.system.devices import autocast
@@ -20,23 +21,32 @@ RESERVE = 0.95
 """Share of the budget that is planned; the rest is for start, checkpoints and luck."""
 
 
-def epochs_within(
-    seconds: float,
-    config: TrainConfig,
-    data: DataModule,
-    build: Callable[[], Method],
-) -> int:
-    """Epochs, at least 1, that can be trained and validated in the time.
+@dataclass(frozen=True)
+class Pace:
+    """How fast a run goes here.
+
+    Attributes:
+        step: Seconds of a training step.
+        check: Seconds of a check on all validation images.
+    """
+
+    step: float
+    check: float
+
+
+def measure_pace(method: Method, config: SettledConfig, data: DataModule) -> Pace:
+    """Time a few steps and a validation batch, and leave no trace of them.
+
+    The steps are done on a copy of the method with its weights, which is thrown away: the run that
+    follows is the one it would have been.
 
     Args:
-        seconds: The budget.
-        config: Its precision is not "auto"; its `check_every` may be, and its `epochs` are not
-            looked at.
+        method: On its device, as it will be trained.
+        config: What is trained; how long it will be is not looked at.
         data: Where batches come from.
-        build: Makes the method afresh, on its device; what is timed is thrown away.
     """
-    method = build().train()
-    optimisation = Optimisation(method, config, num_steps=1000)
+    trial = copy.deepcopy(method).train()
+    optimisation = Optimisation(trial, config, num_steps=1000)
     moments = [int(share * optimisation.num_steps) for share in MOMENTS]
     _step(optimisation, data, moments[0])  # the first is slower than all others
     start = time.perf_counter()
@@ -44,14 +54,30 @@ def epochs_within(
         _step(optimisation, data, moment)
     step_seconds = (time.perf_counter() - start) / len(MOMENTS)
     start = time.perf_counter()
-    _validation_batch(method, data, config)
-    check_seconds = (time.perf_counter() - start) * data.num_validation_batches
-    left, epoch_seconds = RESERVE * seconds, step_seconds * data.steps_per_epoch
-    if config.check_every == "auto":
-        left -= NUM_CHECKS * check_seconds
+    _validation_batch(trial, data, config)
+    batch_seconds = time.perf_counter() - start
+    return Pace(step_seconds, batch_seconds * data.num_validation_batches)
+
+
+def epochs_within(seconds: float, pace: Pace, steps_per_epoch: int, check_every: int | None) -> int:
+    """Return the epochs, at least 1, that can be trained and validated in the time.
+
+    Args:
+        seconds: The budget.
+        pace: How fast the run goes.
+        steps_per_epoch: Steps of an epoch.
+        check_every: Epochs between two checks; None for `NUM_CHECKS` checks, however long.
+
+    Example:
+        >>> epochs_within(100, Pace(step=1, check=5), steps_per_epoch=2, check_every=5)
+        30
+    """
+    left, epoch_seconds = RESERVE * seconds, pace.step * steps_per_epoch
+    if check_every is None:
+        left -= NUM_CHECKS * pace.check
     else:
-        left -= check_seconds  # the last epoch is always checked
-        epoch_seconds += check_seconds / config.check_every
+        left -= pace.check  # the last epoch is always checked
+        epoch_seconds += pace.check / check_every
     return max(1, int(left / epoch_seconds))
 
 
@@ -62,7 +88,7 @@ def _step(optimisation: Optimisation, data: DataModule, moment: int) -> None:
 
 
 @torch.no_grad()
-def _validation_batch(method: Method, data: DataModule, config: TrainConfig) -> None:
+def _validation_batch(method: Method, data: DataModule, config: SettledConfig) -> None:
     net = method.inference_model.eval()
     images, _ = next(data.validation_batches())
     device = next(net.parameters()).device

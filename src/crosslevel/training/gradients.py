@@ -11,7 +11,7 @@ from torch import Tensor
 from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock, Method
 from crosslevel.system.devices import autocast
-from crosslevel.types import Batch, Precision
+from crosslevel.types import Batch, SettledPrecision
 
 END: dict[str, Tensor] = {}
 """Follows the last part of a step's losses."""
@@ -32,7 +32,7 @@ class NotFiniteError(ArithmeticError):
 
 
 def accumulate_gradients(
-    method: Method, batch: Batch, clock: Clock, precision: Precision
+    method: Method, batch: Batch, clock: Clock, precision: SettledPrecision
 ) -> dict[str, float]:
     """Add the gradients of a step's losses to those of the method's parameters.
 
@@ -40,7 +40,7 @@ def accumulate_gradients(
         method: In training mode.
         batch: On the method's device.
         clock: Where the training is.
-        precision: Of the forward passes; not "auto".
+        precision: Of the forward passes.
 
     Returns:
         The losses by name.
@@ -67,7 +67,7 @@ def accumulate_gradients(
 
 
 def _next(
-    parts: Iterator[dict[str, Tensor]], precision: Precision, device: torch.device
+    parts: Iterator[dict[str, Tensor]], precision: SettledPrecision, device: torch.device
 ) -> dict[str, Tensor]:
     with autocast(precision, device):
         return next(parts, END)

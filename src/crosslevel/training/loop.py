@@ -12,7 +12,7 @@ from types import FrameType
 import pandas as pd
 from torch.utils.tensorboard import SummaryWriter
 
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.errors import Interrupted, RunError
 from crosslevel.evaluation.metrics import CaseScore
@@ -39,7 +39,7 @@ class Trainer:
     Args:
         method: What is trained, on its device.
         data: Where batches come from.
-        config: The resolved configuration (its precision is not "auto").
+        config: What is trained.
         run: Where everything is written.
         reporter: Who tells the user.
     """
@@ -48,18 +48,16 @@ class Trainer:
         self,
         method: Method,
         data: DataModule,
-        config: TrainConfig,
+        config: SettledConfig,
         run: RunFolder,
         reporter: Reporter,
     ) -> None:
         self.method, self.data, self.config = method, data, config
         self.run, self.reporter = run, reporter
         self.device = next(method.parameters()).device
-        self.num_steps = config.num_epochs * data.steps_per_epoch
+        self.num_steps = config.epochs * data.steps_per_epoch
         self.optimisation = Optimisation(method, config, self.num_steps)
         self.progress = Progress()
-        assert config.check_every != "auto", "the recipe decides it before it is used"
-        self._check_every = config.check_every
         self._saved_step, self._saved_at = 0, time.monotonic()
 
     def fit(self) -> None:
@@ -145,7 +143,7 @@ class Trainer:
             "learning_rate": self.optimisation.learning_rate(progress.step - 1),
         }
         is_last = progress.step == self.num_steps
-        is_due = is_last or (epoch + 1) % self._check_every == 0
+        is_due = is_last or (epoch + 1) % self.config.check_every == 0
         score, threshold = self._validate() if is_due else (None, 0.5)
         if score:
             row |= {"val/dice": score.dice, "val/iou": score.iou, "val/mae": score.mae}

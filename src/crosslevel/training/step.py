@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from crosslevel.config.train import TrainConfig
+from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import step_seed
 from crosslevel.methods.base import Clock, Method
 from crosslevel.models.backbone import Backbone
 from crosslevel.system.randomness import preserved_generators, seed_generators
 from crosslevel.training.gradients import NotFiniteError, accumulate_gradients
-from crosslevel.types import Batch, Precision
+from crosslevel.types import Batch, SettledPrecision
 
 
 class Optimisation:
@@ -25,11 +25,11 @@ class Optimisation:
 
     Args:
         method: What is trained, on its device.
-        config: The resolved configuration (its precision is not "auto").
+        config: What is trained.
         num_steps: Of the whole training.
     """
 
-    def __init__(self, method: Method, config: TrainConfig, num_steps: int) -> None:
+    def __init__(self, method: Method, config: SettledConfig, num_steps: int) -> None:
         self.method, self.config, self.num_steps = method, config, num_steps
         self.device = next(method.parameters()).device
         self.optimizer = torch.optim.AdamW(
@@ -67,7 +67,7 @@ class Optimisation:
     def _gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
         """As `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
         before = [buffer.clone() for buffer in self.method.buffers()]
-        precisions: list[Precision] = ["bf16", "fp32"]
+        precisions: list[SettledPrecision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
             seed_generators(step_seed(self.config.seed, clock.step), self.device)
             try:

@@ -6,13 +6,14 @@ killed and repeated ends with the weights of one that was not (same machine, fp3
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from crosslevel.config.train import TrainConfig, as_started
+from crosslevel.config.settled import SettledConfig, as_started
+from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.quality.bad_files import to_text
@@ -22,12 +23,12 @@ from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
 from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
 from crosslevel.system.console import Reporter
-from crosslevel.system.devices import describe_device, pick_device, resolve_precision
+from crosslevel.system.devices import Place, describe_device, this_place
 from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
-from crosslevel.training.budget import epochs_within
-from crosslevel.training.ladder import describe, settle
+from crosslevel.training.budget import measure_pace
 from crosslevel.training.loop import Trainer
+from crosslevel.training.plan import Facts, Plan, plan, refuse_contradiction
 
 
 def train(
@@ -59,98 +60,110 @@ def train(
         Interrupted: After SIGINT, when everything is saved.
     """
     reporter = reporter or Reporter(quiet=True)
-    config = with_all_args(config or TrainConfig())
-    if budget is not None and config.epochs != "auto":
-        raise InputError(
-            "A budget decides the number of epochs: leave --epochs out, or, with a preset, give "
-            "--epochs auto."
-        )
-    run = open_run(Path(out), config)
+    asked = with_all_args(config or TrainConfig())
+    refuse_contradiction(asked, budget)
+    run = open_run(Path(out), asked)
     with lock(run):
-        if run.config_file.is_file():
-            config = as_started(config, run.config())
-        asked = config
-        config = replace(config, precision=resolve_precision(config.precision, pick_device()))
-        build_method(settle(config, num_labelled=1, num_unlabelled=1))  # refuse before long work
-        config, datamodule = _open_data(Path(data), config, run, reporter, budget, needs_test)
+        is_resumed = run.config_file.is_file()
+        if is_resumed:
+            asked = as_started(asked, run.config())
+        start = _Start(asked, run, this_place(), reporter, is_resumed=is_resumed)
+        method, planned, data_module = start.get_ready(Path(data), budget, needs_test=needs_test)
         return_freed_memory()
-        num_steps = config.num_epochs * datamodule.steps_per_epoch
-        reporter.say(f"Training {describe(config, asked, num_steps, budget)}")
-        Trainer(_on_device(config), datamodule, config, run, reporter).fit()
+        reporter.say(f"Training {planned}")
+        Trainer(method, data_module, planned.config, run, reporter).fit()
     return run
 
 
-def _open_data(
-    folder: Path,
-    config: TrainConfig,
-    run: RunFolder,
-    reporter: Reporter,
-    budget: float | None,
-    needs_test: bool,
-) -> tuple[TrainConfig, DataModule]:
-    """What is trained, decided and written down, and where its batches come from.
+@dataclass(frozen=True)
+class _Start:
+    """All that comes before the first step.
 
-    Names and hashes of the images, which may be very many, are forgotten here.
+    Attributes:
+        asked: What to train; of a run that goes on, nothing in it is "auto".
+        run: Where it is written down.
+        place: Where it computes.
+        reporter: Who tells the user.
+        is_resumed: The run has begun before.
     """
-    is_resumed = run.config_file.is_file()
-    prepared = prepare(folder, config, reporter, run.split_file if is_resumed else None)
-    if needs_test and not prepared.parts["test"]:
-        raise InputError(
-            f"The split of {folder} has no test images to score the run on: give some masked "
-            "images the part test, or train without --evaluate and score the run with "
-            "`crosslevel evaluate RUN --subset val`."
+
+    asked: TrainConfig
+    run: RunFolder
+    place: Place
+    reporter: Reporter
+    is_resumed: bool
+
+    def get_ready(
+        self, folder: Path, budget: float | None, *, needs_test: bool
+    ) -> tuple[Method, Plan, DataModule]:
+        """Return what is trained, as planned and written down, and where its batches come from.
+
+        Names and hashes of the images, which may be very many, are forgotten here.
+        """
+        supposed = plan(self.asked, Facts(), self.place).config
+        method = build_method(supposed)  # refuses what cannot be trained before the long work
+        prepared = prepare(
+            folder, self.asked, self.reporter, self.run.split_file if self.is_resumed else None
         )
-    config, datamodule = _decide(config, prepared, budget)
-    facts = {
-        "data": str(folder.resolve()),
-        "threads": torch.get_num_threads(),
-        "device": describe_device(pick_device()),
-        "method_source": source_hash(config.method),
-    }
-    if is_resumed:
-        _report_resumed(run, config, facts, reporter)
-    else:
+        if needs_test and not prepared.parts["test"]:
+            raise InputError(
+                f"The split of {folder} has no test images to score the run on: give some masked "
+                "images the part test, or train without --evaluate and score the run with "
+                "`crosslevel evaluate RUN --subset val`."
+            )
+        facts = Facts.of(prepared.parts, budget)
+        planned = plan(self.asked, facts, self.place)
+        if planned.config.method != supposed.method:
+            method = build_method(planned.config)
+        method = _to_device(method, self.place.device)
+        data = _data_module(prepared, planned.config)
+        if budget is not None and not self.is_resumed:
+            pace = measure_pace(method, planned.config, data)
+            planned = plan(self.asked, replace(facts, pace=pace), self.place)
+        self._write_down(folder, prepared, planned.config)
+        return method, planned, data
+
+    def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
+        facts = {
+            "data": str(folder.resolve()),
+            "threads": torch.get_num_threads(),
+            "device": describe_device(self.place.device),
+            "method_source": source_hash(config.method),
+        }
+        if self.is_resumed:
+            self._report_resumed(facts)
+            return
         if config.skip_bad:
-            write_text(run.set_aside_file, to_text(prepared.set_aside))
-        write_start(run, config, prepared.split.to_json(), facts)
-    return config, datamodule
+            write_text(self.run.set_aside_file, to_text(prepared.set_aside))
+        write_start(self.run, config, prepared.split.to_json(), facts)
+
+    def _report_resumed(self, facts: dict[str, Any]) -> None:
+        before = self.run.environment().get("method_source", facts["method_source"])
+        if facts["method_source"] != before:
+            self.reporter.say(
+                f"warning: the file of {self.asked.method} is not the one this run was started "
+                "with: steps from here on are the new one's. Use another --out to train with it "
+                "from the start."
+            )
+        if self.asked.skip_bad:
+            self.reporter.say(
+                f"Files set aside at the start are listed in {self.run.set_aside_file}"
+            )
 
 
-def _report_resumed(
-    run: RunFolder, config: TrainConfig, facts: dict[str, Any], reporter: Reporter
-) -> None:
-    if facts["method_source"] != run.environment().get("method_source", facts["method_source"]):
-        reporter.say(
-            f"warning: the file of {config.method} is not the one this run was started with: steps "
-            "from here on are the new one's. Use another --out to train with it from the start."
-        )
-    if config.skip_bad:
-        reporter.say(f"Files set aside at the start are listed in {run.set_aside_file}")
-
-
-def _decide(
-    config: TrainConfig, prepared: Prepared, budget: float | None
-) -> tuple[TrainConfig, DataModule]:
-    """The configuration without any "auto", and the batches it asks for."""
-    counts = [len(prepared.parts[name]) for name in ("train_labelled", "train_unlabelled")]
-    settled = with_all_args(settle(config, *counts))
-    uses_unlabelled = find_method(settled.method).uses_unlabelled
+def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
+    uses_unlabelled = find_method(config.method).uses_unlabelled
     sampling = Sampling(
         batch_labelled=config.batch_labelled,
         batch_unlabelled=config.batch_unlabelled if uses_unlabelled else 0,
         seed=config.seed,
         warp=config.warp,
     )
-    datamodule = DataModule(
+    return DataModule(
         prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
     )
-    if config.epochs == "auto" and budget is not None:
-        planned = replace(settled, check_every=config.check_every)
-        epochs = epochs_within(budget, planned, datamodule, lambda: _on_device(settled))
-        settled = with_all_args(settle(config, *counts, epochs=epochs))
-    return settled, datamodule
 
 
-def _on_device(config: TrainConfig) -> Method:
-    method = build_method(config).to(pick_device())
-    return method.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def _to_device(method: Method, device: torch.device) -> Method:
+    moved = method.to(device)
+    return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

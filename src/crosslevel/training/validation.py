@@ -13,14 +13,14 @@ from crosslevel.evaluation.counts import THRESHOLDS, Counts
 from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.logits import to_probabilities
 from crosslevel.system.devices import autocast
-from crosslevel.types import Precision
+from crosslevel.types import SettledPrecision
 
 ValidationBatches = Iterable[tuple[Tensor, NDArray[np.uint8] | Tensor]]
 
 
 @torch.no_grad()
 def validate(
-    net: nn.Module, batches: ValidationBatches, precision: Precision, *, calibrate: bool
+    net: nn.Module, batches: ValidationBatches, precision: SettledPrecision, *, calibrate: bool
 ) -> tuple[CaseScore, float]:
     """Score a network, in evaluation mode from now on.
 

@@ -1,0 +1,71 @@
+"""A budget is measured on the run's own steps, and leaves no trace in it."""
+
+import pytest
+import torch
+
+from crosslevel.methods import METHODS
+from crosslevel.methods.build import build_method
+from crosslevel.training.budget import Pace, epochs_within, measure_pace
+from crosslevel.training.train import train
+from crosslevel.types import Batch
+from support.equal_runs import assert_equal_runs
+from support.tiny import tiny_auto, tiny_batch, tiny_config
+
+
+class Data:
+    """A data module whose batch takes no time."""
+
+    steps_per_epoch, num_validation_batches = 2, 3
+
+    def __init__(self, batch):
+        self._batch = batch
+
+    def batch(self, step):
+        return self._batch
+
+    def validation_batches(self):
+        yield self._batch.images, None
+
+
+def small_batch():
+    images = torch.randn(2, 3, 32, 32)
+    return Batch(images, torch.zeros(2, 32, 32, dtype=torch.int64), images[:0])
+
+
+def test_measure_pace__times_steps_and_all_validation_batches(monkeypatch):
+    ticks = iter([0.0, 8.0, 10.0, 11.0])  # around four steps, then around one batch of three
+    monkeypatch.setattr("crosslevel.training.budget.time.perf_counter", lambda: next(ticks))
+    config = tiny_config("supervised")
+    pace = measure_pace(build_method(config), config, Data(small_batch()))  # type: ignore[arg-type]
+    assert pace == Pace(step=2.0, check=3.0)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_measure_pace__leaves_no_trace(name):
+    config = tiny_config(name)
+    method = build_method(config)
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    random = torch.get_rng_state()
+    measure_pace(method, config, Data(tiny_batch()))  # type: ignore[arg-type]
+    after = method.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert all(parameter.grad is None for parameter in method.parameters())
+    assert method.training
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_epochs_within__grow_with_the_budget():
+    pace = Pace(step=0.5, check=1.0)
+    # of 95 s: one check at the end, then epochs of 1 s with a check, a tenth of one, or 15 in all
+    assert [epochs_within(100, pace, 2, every) for every in (1, 10, None)] == [47, 85, 80]
+    assert epochs_within(0, pace, 2, None) == 1
+
+
+@pytest.mark.parametrize("method", ["clcc", "self_training"])
+def test_train__a_budgeted_run_is_the_run_of_so_many_epochs(lesions, tmp_path, monkeypatch, method):
+    settled = tiny_config(method)
+    monkeypatch.setattr("crosslevel.training.plan.epochs_within", lambda *_: settled.epochs)
+    asked = tiny_auto(method=method, args=settled.args, check_every=1)
+    budgeted = train(lesions, tmp_path / "budgeted", asked, budget=60.0)
+    assert_equal_runs(train(lesions, tmp_path / "plain", settled), budgeted)

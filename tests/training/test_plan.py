@@ -1,0 +1,162 @@
+"""What a run chooses by itself, and that it is written down and kept."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from crosslevel.config.reading import from_dict
+from crosslevel.config.settled import SettledConfig, as_started
+from crosslevel.config.train import TrainConfig
+from crosslevel.errors import InputError
+from crosslevel.models import segmenter
+from crosslevel.system.devices import Place
+from crosslevel.training.budget import Pace
+from crosslevel.training.ladder import NUM_STEPS
+from crosslevel.training.plan import Facts, common_precision, plan
+from crosslevel.training.train import train
+from support.tiny import tiny_auto, tiny_config
+
+HERE = Place(torch.device("cpu"))
+RECIPE = TrainConfig(precision="fp32")
+
+
+@pytest.mark.parametrize("num_labelled", [1, 5, 10, 96, 480, 5000])
+def test_plan__gives_about_the_same_steps_for_any_number_of_masks(num_labelled):
+    planned = plan(RECIPE, Facts(num_labelled=num_labelled), HERE)
+    assert planned.num_steps == planned.config.epochs * -(-num_labelled // 4)
+    assert NUM_STEPS <= planned.num_steps < NUM_STEPS + max(num_labelled / 4 + 1, 1)
+
+
+@pytest.mark.parametrize(("num_unlabelled", "method"), [(0, "supervised"), (1, "fixmatch")])
+def test_plan__the_method_depends_on_unlabelled_images(num_unlabelled, method):
+    assert plan(RECIPE, Facts(num_unlabelled=num_unlabelled), HERE).config.method == method
+
+
+def test_plan__leaves_what_was_asked_for():
+    config = tiny_config()
+    planned = plan(config, Facts(num_labelled=4), HERE)
+    assert planned.config == replace(config, args=planned.config.args)
+    assert planned.config.args["tiles"] == 2
+    assert planned.reasons == {}
+
+
+def test_plan__the_faster_precision_is_measured_once(monkeypatch):
+    found = iter([2.0])
+    monkeypatch.setattr("crosslevel.system.devices.bf16_speedup", lambda: next(found))
+    place = Place(torch.device("cpu"))
+    planned = [plan(TrainConfig(), Facts(), place) for _ in range(2)]
+    assert [p.config.precision for p in planned] == ["bf16", "bf16"]
+    assert planned[0].reasons["precision"] == "faster here than fp32"
+
+
+def test_plan__a_budget_is_spent_at_the_pace_that_was_measured():
+    facts = Facts(num_labelled=8, budget=1000, pace=Pace(step=1, check=10))
+    # of 950 s, 15 checks leave 800 for epochs of 2 s; one check an epoch makes them 12 s
+    assert plan(RECIPE, facts, HERE).config.epochs == 400
+    assert plan(replace(RECIPE, check_every=1), facts, HERE).config.epochs == 78
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        (
+            Facts(num_labelled=10, num_unlabelled=9),
+            "fixmatch (some images have no mask), efficientnet_lite0, 256 px, "
+            "1251 steps (the recipe's length), fp32 (faster here than bf16)",
+        ),
+        (
+            Facts(num_labelled=10, num_unlabelled=0, budget=900.0, pace=Pace(1.0, 1.0)),
+            "supervised (every image has a mask), efficientnet_lite0, 256 px, "
+            "840 steps (what fits in 15 min 0 s), fp32 (faster here than bf16)",
+        ),
+    ],
+)
+def test_plan__says_why(facts, line, monkeypatch):
+    monkeypatch.setattr("crosslevel.system.devices.bf16_speedup", lambda: 1.0)
+    assert str(plan(TrainConfig(), facts, Place(torch.device("cpu")))) == line
+
+
+def test_plan__gives_no_reason_for_what_was_asked_for():
+    planned = plan(tiny_config("clcc", size=160), Facts(num_labelled=4), HERE)
+    assert str(planned) == "clcc, unet, 160 px, 6 steps, fp32"
+
+
+@pytest.mark.parametrize("name", ["method", "epochs", "check_every", "precision"])
+def test_settled_config__has_nothing_left_to_choose(name):
+    values = {"method": "clcc", "epochs": 1, "check_every": 1, "precision": "fp32"}
+    assert from_dict(SettledConfig, values, where="x").epochs == 1
+    with pytest.raises(InputError, match=name):
+        from_dict(SettledConfig, {**values, name: "auto"}, where="config.yaml")
+    with pytest.raises(InputError, match=f"{name} is 'auto'"):
+        tiny_config(**{name: "auto"})
+
+
+def test_as_started__takes_what_is_auto_from_the_run():
+    started = tiny_config("supervised", args={"decay": 0.9}, epochs=7)
+    asked = TrainConfig(size=64, epochs=3)
+    both = as_started(asked, started)
+    assert (both.method, both.args) == ("supervised", {"decay": 0.9})
+    assert (both.size, both.epochs, both.check_every) == (64, 3, 1)
+    assert as_started(replace(asked, method="clcc"), started).args == {}
+
+
+def test_common_precision__is_that_of_runs_begun(monkeypatch):
+    place = Place(torch.device("cpu"))
+    monkeypatch.setattr("crosslevel.system.devices.bf16_speedup", lambda: 1.0)
+    begun = [tiny_config(precision="bf16")]
+    assert common_precision(TrainConfig(), begun, place) == "bf16"
+    assert common_precision(TrainConfig(), [], place) == "fp32"
+    assert common_precision(TrainConfig(precision="fp32"), begun, place) == "fp32"
+
+
+def test_train__auto_is_written_down_and_resumed(lesions, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 4)
+    run = train(lesions, tmp_path / "run", tiny_auto())
+    written = run.config()
+    assert (written.method, written.epochs, written.check_every) == ("fixmatch", 2, 1)
+    assert train(lesions, tmp_path / "run", tiny_auto()).config() == written
+
+
+def test_train__budget_decides_the_epochs(lesions, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosslevel.training.plan.epochs_within", lambda *_: 3)
+    run = train(lesions, tmp_path / "run", tiny_auto(), budget=60.0)
+    assert run.config().epochs == 3
+    assert pd.read_csv(run.log_file)["epoch"].tolist() == [1, 2, 3]
+
+
+def test_train__budget_and_epochs_contradict_each_other(lesions, tmp_path):
+    with pytest.raises(InputError, match="leave --epochs out"):
+        train(lesions, tmp_path / "run", tiny_config(), budget=60.0)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_train__builds_one_network(lesions, tmp_path, monkeypatch, budget):
+    built = []
+    build = segmenter.SegmentationNet.__init__
+
+    def count(self, *arguments):
+        built.append(self)
+        build(self, *arguments)
+
+    monkeypatch.setattr(segmenter.SegmentationNet, "__init__", count)
+    monkeypatch.setattr("crosslevel.training.plan.epochs_within", lambda *_: 1)
+    monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 1)
+    train(lesions, tmp_path / "run", tiny_auto(), budget=budget)
+    assert len(built) == 1
+
+
+def test_train__masks_for_all_images_choose_another_method_than_supposed(
+    lesions, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 2)
+    run = train(lesions, tmp_path / "run", tiny_auto(labelled=1.0))
+    assert run.config().method == "supervised"
+    assert set(pd.read_csv(run.log_file).filter(like="loss/")) == {"loss/supervised"}
+
+
+def test_train__one_mask_is_enough(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config(labelled=1))
+    assert pd.read_csv(run.log_file)["step"].tolist() == [1, 2, 3]
