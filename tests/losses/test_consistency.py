@@ -1,9 +1,11 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 
 from crosslevel.losses import cross_level_consistency_loss
+from crosslevel.losses.consistency import sureness
 from crosslevel.tiles import to_tiles
 
 
@@ -98,3 +100,51 @@ def test_consistency__refuses_shapes_that_do_not_fit():
     full, tiles = logits()
     with pytest.raises(ValueError, match="reduction"):
         cross_level_consistency_loss(full, tiles, 3, reduction="max")  # type: ignore[arg-type]
+
+
+def slow_weighed_loss(full, tiles, n):
+    """Each pixel's mean square over the channels, weighed by how sure the full image is of it."""
+    side = full.shape[2] // n
+    total = weight = 0.0
+    for index, tile in enumerate(tiles):
+        image, row, column = index // (n * n), index // n % n, index % n
+        for y in range(side):
+            for x in range(side):
+                a = probabilities(full[image, :, row * side + y, column * side + x])
+                b = probabilities(tile[:, y, x])
+                classes = a if len(a) > 1 else [a[0], 1 - a[0]]
+                sure = (len(classes) * max(classes) - 1) / (len(classes) - 1)
+                total += sure * sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) / len(a)
+                weight += sure
+    return total / weight
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_consistency__weighed_by_confidence_equals_explicit_loops(channels):
+    full, tiles = logits(channels=channels)
+    found = cross_level_consistency_loss(full, tiles, 3, reduction="mean", confidence="weighed")
+    assert float(found) == pytest.approx(slow_weighed_loss(full, tiles, 3))
+
+
+def test_consistency__weighed_by_confidence_of_nothing_sure_is_finite():
+    _, tiles = logits()
+    full = torch.zeros(2, 1, 6, 6, dtype=torch.float64)
+    assert float(cross_level_consistency_loss(full, tiles, 3, confidence="weighed")) == 0
+
+
+def test_consistency__the_weight_has_no_gradient():
+    full, tiles = (x.requires_grad_() for x in logits())
+    assert not sureness(full).requires_grad
+    loss = cross_level_consistency_loss(full, tiles, 3, confidence="weighed", detach_global=False)
+    loss.backward()
+    squares = (to_tiles(full.sigmoid(), 3) - tiles.sigmoid()).square()
+    weights = to_tiles((2 * full.detach().sigmoid() - 1).abs(), 3)
+    expected = torch.autograd.grad(9 * (weights * squares).mean() / weights.mean(), full)[0]
+    torch.testing.assert_close(full.grad, expected)
+
+
+def test_consistency__refuses_an_unknown_confidence():
+    full, tiles = logits()
+    options: dict[str, Any] = {"confidence": "some"}
+    with pytest.raises(ValueError, match="confidence is 'some'"):
+        cross_level_consistency_loss(full, tiles, 3, **options)

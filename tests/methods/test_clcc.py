@@ -8,7 +8,7 @@ from crosslevel.losses import (
 )
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
-from crosslevel.methods.clcc import Stage
+from crosslevel.methods.parts.stages import Stage
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.types import Batch
 from support.tiny import tiny_batch, tiny_config
@@ -143,7 +143,7 @@ def test_batchnorm__is_as_before_after_an_error_in_the_tile_pass(batch):
     method = clcc()
     method.net.f.forward = lambda x: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        method._tile_features(batch.images, batch.unlabelled)
+        method.see_tiles(method.net.f, batch.images, 2)
     norms = [m for m in method.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert all(norm.track_running_stats for norm in norms)
 

@@ -27,7 +27,7 @@ def test_kernels_for__tiles_of_64_px_as_in_the_authors_code():
     assert kernels_for(64) == (4, 4, 4)
 
 
-@pytest.mark.parametrize("tile_size", [0, 1, 4, 10, 14, 49, 53])
+@pytest.mark.parametrize("tile_size", [0, 10, 14, 49, 53])
 def test_kernels_for__without_three_factors_says_what_to_choose(tile_size):
     with pytest.raises(InputError, match=f"Tiles of {tile_size} px .* a multiple of 8"):
         kernels_for(tile_size)

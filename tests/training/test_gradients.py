@@ -10,7 +10,7 @@ from crosslevel.losses import (
 )
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
-from crosslevel.methods.clcc import frozen_running_statistics
+from crosslevel.methods.parts.batchnorm import frozen_running_statistics
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.training.gradients import NotFiniteError, accumulate_gradients
 from support.tiny import tiny_batch, tiny_config

@@ -42,6 +42,8 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
         )
     for misfit in _misfits(cls, values):
         raise InputError(f"{where}: {misfit}")
+    # inherited fields have types that only the module of their own class knows
+    cls.__init__.__annotations__.update(get_type_hints(cls, include_extras=True))
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -14,6 +15,32 @@ from crosslevel.logits import widen
 Normalisation = Literal["l2", "l1", "none"]
 Negatives = Literal["global", "local", "both"]
 
+EPSILON = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which places take part in Eq. 1, and how much; what is None takes part as in the paper.
+
+    P = n² places of an image, row-major. All shares are in [0, 1] and carry no gradient; with 0 a
+    place is left out. They are weights and not indices, so that no shape depends on the data.
+
+    Attributes:
+        anchors: (B, P), the share of each place in the mean.
+        negatives: (B, P, P), the share of place j (last) among the negatives of anchor i.
+        kept: (Q, D), further negatives of every anchor, from elsewhere.
+        kept_negatives: (B, P, Q), the share of each of these.
+    """
+
+    anchors: Tensor | None = None
+    negatives: Tensor | None = None
+    kept: Tensor | None = None
+    kept_negatives: Tensor | None = None
+
+
+EVERYTHING = Selection()
+"""Eq. 1 as it is printed."""
+
 
 def cross_level_contrastive_loss(
     global_map: Tensor,
@@ -23,6 +50,7 @@ def cross_level_contrastive_loss(
     normalize: Normalisation = "l2",
     negatives: Negatives = "global",
     detach_local: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> Tensor:
     """Tie each tile's vector to the vector of the same place in the full image (Eq. 1).
 
@@ -38,9 +66,10 @@ def cross_level_contrastive_loss(
         negatives: Where the other positions n ≠ i of the same image are taken from: the global
             map (the paper), the local map (its authors' code), or both.
         detach_local: Let no gradient flow into the tiles' vectors.
+        selection: Which positions count; all of them in the paper.
 
     Returns:
-        Scalar: the mean over all positions of all images.
+        Scalar: the mean over all positions of all images that are anchors, 0 if none is.
 
     Raises:
         InputError: If the shapes differ, or an option is unknown or out of range.
@@ -56,8 +85,11 @@ def cross_level_contrastive_loss(
         temperature=temperature,
         normalize=normalize,
         negatives=negatives,
+        selection=selection,
     )
-    return terms.mean()
+    if selection.anchors is None:
+        return terms.mean()
+    return (selection.anchors * terms).sum() / selection.anchors.sum().clamp_min(EPSILON)
 
 
 def contrastive_terms(
@@ -67,6 +99,7 @@ def contrastive_terms(
     temperature: float,
     normalize: Normalisation,
     negatives: Negatives,
+    selection: Selection = EVERYTHING,
 ) -> Tensor:
     """Eq. 1 for every position, not averaged.
 
@@ -77,20 +110,36 @@ def contrastive_terms(
     """
     _check(global_map, local_map, temperature, negatives)
     with torch.autocast(global_map.device.type, enabled=False):  # τ magnifies rounding
-        queries = _vectors(global_map, normalize)  # (B, n², D)
+        queries = _vectors(global_map, normalize)  # (B, P, D)
         keys = _vectors(local_map, normalize)
-        to_local = queries @ keys.transpose(1, 2) / temperature  # (B, n², n²)
+        to_local = queries @ keys.transpose(1, 2) / temperature  # (B, P, P)
         to_global = queries @ queries.transpose(1, 2) / temperature
-    positive = to_local.diagonal(dim1=1, dim2=2)
-    itself = torch.eye(positive.shape[1], dtype=torch.bool, device=positive.device)
-    pools = {"global": [to_global], "local": [to_local], "both": [to_global, to_local]}[negatives]
-    others = [pool.masked_fill(itself, float("-inf")) for pool in pools]
-    candidates = torch.cat([positive.unsqueeze(-1), *others], dim=-1)
-    return candidates.logsumexp(dim=-1) - positive
+        positive = to_local.diagonal(dim1=1, dim2=2)
+        pools = {"global": [to_global], "local": [to_local], "both": [to_global, to_local]}
+        candidates = [_others(pool, selection) for pool in pools[negatives]]
+        if selection.kept is not None:
+            kept = _normalised(widen(selection.kept), normalize).to(queries.dtype)
+            candidates.append(_shared(queries @ kept.T / temperature, selection.kept_negatives))
+    together = torch.cat([positive.unsqueeze(-1), *candidates], dim=-1)
+    return together.logsumexp(dim=-1) - positive
+
+
+def _others(similarities: Tensor, selection: Selection) -> Tensor:
+    """(B, P, P) → the same with an anchor's own place left out, and others by their share."""
+    itself = torch.eye(similarities.shape[1], dtype=torch.bool, device=similarities.device)
+    return _shared(similarities, selection.negatives).masked_fill(itself, float("-inf"))
+
+
+def _shared(similarities: Tensor, shares: Tensor | None) -> Tensor:
+    """Add ln(share), so that the exponential counts `share` times; 0 leaves out."""
+    return similarities if shares is None else similarities + shares.log()
 
 
 def _vectors(feature_map: Tensor, normalize: Normalisation) -> Tensor:
-    vectors = widen(feature_map).flatten(2).transpose(1, 2)
+    return _normalised(widen(feature_map).flatten(2).transpose(1, 2), normalize)
+
+
+def _normalised(vectors: Tensor, normalize: Normalisation) -> Tensor:
     if normalize == "none":
         return vectors
     orders = {"l1": 1.0, "l2": 2.0}

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from crosslevel.errors import InputError
-from crosslevel.losses import cross_level_consistency_loss, cross_level_contrastive_loss
-from crosslevel.losses.consistency import Reduction
-from crosslevel.losses.contrastive import Negatives, Normalisation
+from crosslevel.losses import cross_level_consistency_loss
+from crosslevel.losses.consistency import Confidence, Reduction
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.options import Count, Positive, Weight
-from crosslevel.models.projector import Projector
-from crosslevel.tiles import from_tiles, to_tiles
+from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.clcc_checks import refuse_in_vain
+from crosslevel.methods.parts.contrast import Contrast, ContrastArgs
+from crosslevel.methods.parts.levels import Maps, Network, Pair, maps_of, projector_for
+from crosslevel.methods.parts.options import Count, Share
+from crosslevel.methods.parts.stages import Stage, stage_at
+from crosslevel.methods.parts.tile_views import TileArgs, TilePass
+from crosslevel.models.segmenter import SegmentationNet
+from crosslevel.tiles import from_tiles
 from crosslevel.types import Batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """A part of the training with its own weights in Eq. 3.
-
-    Attributes:
-        epochs: Length relative to the other stages (`--epochs` scales all of them).
-        alpha: Weight α of the contrastive loss.
-        beta: Weight β of the consistency loss.
-    """
-
-    epochs: Count
-    alpha: Weight
-    beta: Weight
 
 
 class CLCC(Method):
@@ -45,41 +34,42 @@ class CLCC(Method):
     then consistency alone; the vectors of Eq. 1 are L2-normalised and their loss weighs a tenth,
     Eq. 2 is averaged over the tiles and weighs three times as much, and the tile pass does not move
     BatchNorm's running statistics, which are those of full images when the network is evaluated.
-    The presets `kvasir` and `isic2018` have the paper's stages, weights and sum.
+    The presets `kvasir` and `isic2018` have the paper's stages, weights and sum. Options that no
+    paper has are off; *Paper and code* says what each is worth.
     """
 
     @dataclass(frozen=True, kw_only=True)
-    class Args:
-        """Options of CLCC; stages, temperature and reduction were chosen on validation images.
+    class Args(ContrastArgs, TileArgs):
+        """Options of CLCC, with those of its contrast and its tiles.
+
+        Stages, temperature and reduction were chosen on validation images.
 
         Attributes:
-            tiles: n, tiles along each axis.
             stages: Parts of the training with their weights α and β.
-            temperature: τ of Eq. 1.
-            normalize: Norm of the vectors of Eq. 1.
-            negatives: Which level's other positions are negatives in Eq. 1.
-            detach_local: No gradient into the tiles' vectors in Eq. 1.
             reduction: Over the tiles in Eq. 2; the paper's "sum" weighs it n² times more, which
                 hurt in short trainings.
             detach_global: No gradient into the full image's prediction in Eq. 2.
-            projection_dim: D, the length of a tile's vector.
-            tile_batchnorm: "frozen": the tile pass normalises by its own batch but leaves the
-                running statistics alone; "update": it moves them too.
+            confidence: Whether Eq. 2 weighs pixels by how sure the full image's prediction is.
+            further_tiles: Other n that Eq. 2 also compares, as the mean over all.
+            vectors: Whose p(Z) Eq. 1 has: the network's, or its moving average's ("teacher").
+            target: Likewise whose h(Z) Eq. 2 has. What a teacher sees in full, the student need
+                not, but for the labelled images.
+            decay: Of that average.
+            evaluated: Which of the two networks is validated and shipped.
         """
 
-        tiles: Count = 5
         stages: tuple[Stage, ...] = (
             Stage(epochs=100, alpha=0.0, beta=0.0),
             Stage(epochs=200, alpha=0.1, beta=3.0),
         )
-        temperature: Positive = 0.5
-        normalize: Normalisation = "l2"
-        negatives: Negatives = "global"
-        detach_local: bool = False
         reduction: Reduction = "mean"
         detach_global: bool = True
-        projection_dim: Count = 128
-        tile_batchnorm: Literal["frozen", "update"] = "frozen"
+        confidence: Confidence = "ignored"
+        further_tiles: tuple[Count, ...] = ()
+        vectors: Network = "student"
+        target: Network = "student"
+        decay: Share = 0.99
+        evaluated: Network = "student"
 
     args: Args
 
@@ -87,12 +77,17 @@ class CLCC(Method):
         super().__init__(args, task)
         if not args.stages:
             raise InputError("args.stages is empty; it needs at least one stage.")
-        tile_side = task.size // args.tiles // self.net.f.reduction
-        self.p = Projector(self.net.f.out_channels, tile_side, dim=args.projection_dim)
+        refuse_in_vain(args)
+        self.p = projector_for(self.net.f, task.size // args.tiles, args.depth, args.projection_dim)
+        self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
+        self.see_tiles = TilePass(args, self.net.f)
+        has_teacher = "teacher" in (args.vectors, args.target, args.evaluated)
+        self.teacher = moving_average_of(self._pair("student"), args.decay) if has_teacher else None
 
     def check_size(self) -> None:
         """See that the tiles suit the network, too."""
-        self.net.check_size(self.task.size, self.args.tiles)
+        for n in (self.args.tiles, *self.args.further_tiles):
+            self.net.check_size(self.task.size, n)
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
@@ -101,91 +96,94 @@ class CLCC(Method):
 
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
         """The tiles come last; alone if only Eq. 2 needs them, with no gradient to full images."""
-        stage = stage_at(self.args.stages, clock)
+        args, stage = self.args, stage_at(self.args.stages, clock)
         others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
-        features = self._full_features(batch.images, others, stage)  # Z: (B, F, H, W)
-        seen = features if stage.beta else features[: len(batch.images)]
-        logits = self.net.h(seen)
-        labelled = logits[: len(batch.images)]
-        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
+        images, num_labelled = torch.cat([batch.images, others]), len(batch.images)
+        whole = self._full_maps(batch.images, others, stage)  # Z, of student and teacher
+        is_target = stage.beta > 0 and args.target == "student"
+        seen = whole["student"].predicted
+        logits = self.net.h(seen if is_target else seen[:num_labelled])
+        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
         if stage.alpha:
-            with torch.set_grad_enabled(stage.beta > 0 or not self.args.detach_local):
-                tile_features = self._tile_features(batch.images, others)
-            losses["contrast"] = stage.alpha * self._contrast(features, tile_features)
+            with torch.set_grad_enabled(stage.beta > 0 or not args.detach_local):
+                tiles = self.see_tiles(self.net.f, images, args.tiles)  # z
+            losses["contrast"] = stage.alpha * self._contrast(whole, tiles, batch.masks)
         elif stage.beta:
-            if self.args.detach_global:
+            if args.detach_global:
                 logits = logits.detach()
-                del features, seen
+                del whole["student"], seen
                 yield losses
                 losses = {}
-            tile_features = self._tile_features(batch.images, others)
+            tiles = self.see_tiles(self.net.f, images, args.tiles)
         if stage.beta:
-            losses["consistency"] = stage.beta * self._consistency(logits, tile_features)
+            if not is_target:
+                logits = self._pair("teacher").net.h(whole["teacher"].predicted)
+            losses["consistency"] = stage.beta * self._consistency(logits, images, tiles)
         yield losses
 
-    def _full_features(self, labelled: Tensor, others: Tensor, stage: Stage) -> Tensor:
-        first, *rest = self.task.batches(labelled, others)
-        features = [self.net.f(first)]
-        has_gradient = stage.alpha > 0 or not self.args.detach_global
+    def _full_maps(self, labelled: Tensor, others: Tensor, stage: Stage) -> dict[Network, Maps]:
+        """Z of those who are asked; the student alone sees labelled images for their masks."""
+        asked = {self.args.vectors} if stage.alpha else set()
+        asked |= {self.args.target} if stage.beta else set()
+        first, *rest = self.task.batches(labelled, others if "student" in asked else others[:0])
+        maps = [maps_of(self.net.f, first, self.args.depth)]
+        has_gradient = (
+            stage.alpha > 0 and self.args.vectors == "student"
+        ) or not self.args.detach_global
         with torch.set_grad_enabled(has_gradient):  # `rest` are unlabelled images alone
-            features += [self.net.f(images) for images in rest]
-        return torch.cat(features) if rest else features[0]
+            maps += [maps_of(self.net.f, images, self.args.depth) for images in rest]
+        whole: dict[Network, Maps] = {"student": Maps.join(maps)}
+        if "teacher" in asked:
+            images = torch.cat([labelled, others])
+            with torch.no_grad():
+                whole["teacher"] = maps_of(self._pair("teacher").net.f, images, self.args.depth)
+        return whole
 
-    def _contrast(self, features: Tensor, tile_features: Tensor) -> Tensor:
-        vectors = self.p(features)  # p(Z): (B, D, n, n)
+    def _contrast(self, whole: dict[Network, Maps], tiles: Maps, masks: Tensor) -> Tensor:
+        keys = self._pair(self.args.vectors)
+        vectors = keys.p(whole[self.args.vectors].projected)  # p(Z): (B, D, n, n)
         with torch.set_grad_enabled(not self.args.detach_local):
-            tile_vectors = self.p(tile_features)  # p(z): (B·n², D, 1, 1)
-        return cross_level_contrastive_loss(
-            vectors,
-            from_tiles(tile_vectors, self.args.tiles),
-            temperature=self.args.temperature,
-            normalize=self.args.normalize,
-            negatives=self.args.negatives,
-            detach_local=self.args.detach_local,
-        )
+            tile_vectors = self.p(tiles.projected)  # p(z): (B·n², D, 1, 1)
+        shares = None
+        if self.args.needs_classes:
+            judge: Network = "teacher" if "teacher" in whole else "student"
+            predicted = whole[judge].predicted[len(masks) :].detach()
+            shares = self.contrast.shares(
+                masks, self._pair(judge).net.h(predicted), self.args.tiles
+            )
+        loss: Tensor = self.contrast(vectors, from_tiles(tile_vectors, self.args.tiles), shares)
+        return loss
 
-    def _consistency(self, logits: Tensor, tile_features: Tensor) -> Tensor:
-        return cross_level_consistency_loss(
-            logits,
-            self.net.h(tile_features),
-            self.args.tiles,
-            reduction=self.args.reduction,
-            detach_global=self.args.detach_global,
-        )
+    def _consistency(self, logits: Tensor, images: Tensor, tiles: Maps) -> Tensor:
+        """Eq. 2, and its mean over further n."""
+        losses: list[Tensor] = []
+        for n in (self.args.tiles, *self.args.further_tiles):
+            if losses:
+                tiles = self.see_tiles(self.net.f, images, n)
+            losses.append(
+                cross_level_consistency_loss(
+                    logits,
+                    self.net.h(tiles.predicted),
+                    n,
+                    reduction=self.args.reduction,
+                    detach_global=self.args.detach_global,
+                    confidence=self.args.confidence,
+                )
+            )
+        return torch.stack(losses).mean()
 
-    def _tile_features(self, labelled: Tensor, others: Tensor) -> Tensor:
-        tiles = to_tiles(torch.cat([labelled, others]), self.args.tiles)
-        is_frozen = self.args.tile_batchnorm == "frozen"
-        with frozen_running_statistics(self.net.f) if is_frozen else nullcontext():
-            features: Tensor = self.net.f(tiles)  # z: (B·n², F, H/n, W/n)
-        return features
+    def _pair(self, who: Network) -> Pair:
+        if who == "student":
+            return Pair(self.net, self.p)
+        assert self.teacher is not None, "built where it is asked"
+        return cast(Pair, self.teacher.module.eval())
 
+    def after_step(self, clock: Clock) -> None:
+        """Move the teacher, if there is one."""
+        if self.teacher is not None:
+            self.teacher.update_parameters(self._pair("student"))
 
-def stage_at(stages: tuple[Stage, ...], clock: Clock) -> Stage:
-    """The stage the clock's step falls into; stages share the training in proportion.
-
-    Example:
-        >>> parts = (Stage(epochs=1, alpha=1, beta=0), Stage(epochs=2, alpha=0, beta=1))
-        >>> [stage_at(parts, Clock(step, num_steps=6)).beta for step in range(6)]
-        [0, 0, 1, 1, 1, 1]
-    """
-    total = sum(stage.epochs for stage in stages)
-    end = 0
-    for stage in stages:
-        end += stage.epochs
-        if clock.step * total < end * clock.num_steps:
-            return stage
-    return stages[-1]
-
-
-@contextmanager
-def frozen_running_statistics(module: nn.Module) -> Iterator[None]:
-    """Within it BatchNorm normalises by the batch as in training, but remembers nothing of it."""
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d) and m.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
+    @property
+    def inference_model(self) -> SegmentationNet:
+        """The student, or the teacher if asked for."""
+        return self._pair(self.args.evaluated).net

@@ -34,6 +34,15 @@ class Backbone(nn.Module, ABC):
         """(B, F, H/r, W/r) from what `encode` gave."""
 
     @property
+    def level_channels(self) -> Sequence[int]:
+        """Channels of each map that `decode_pyramid` gives."""
+        return (self.out_channels,)
+
+    def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """What `decode` gives, then deeper maps of the decoder, each at half the resolution."""
+        return [self.decode(features)]
+
+    @property
     def pretrained(self) -> nn.Module | None:
         """The part whose weights were learned elsewhere, None if all start at random."""
         return None

@@ -46,6 +46,7 @@ class EfficientNetLite(Backbone):
         merge_symmetric_padding(self)
         shallow_to_deep = [_out_channels(stage) for stage in self.stages]
         deepest, *skips = reversed(shallow_to_deep)
+        self._deepest = deepest
         self.decoder = nn.ModuleList(
             conv_block(below + skip, width)
             for (below, width), skip in zip(pairwise((deepest, *WIDTHS)), skips, strict=False)
@@ -60,12 +61,22 @@ class EfficientNetLite(Backbone):
             features.append(x)
         return features
 
+    @property
+    def level_channels(self) -> Sequence[int]:
+        """Channels of the decoder at strides 4, 8 and 16, then of the encoder at 32."""
+        return (*reversed(WIDTHS), self._deepest)
+
     def decode(self, features: Sequence[Tensor]) -> Tensor:
         """(B, F, H/4, W/4); the features at stride 2 are not used."""
-        x, *skips = reversed(features)
+        return self.decode_pyramid(features)[0]
+
+    def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Maps at strides 4, 8, 16 and 32."""
+        deepest, *skips = reversed(features)
+        decoded = [deepest]
         for skip, block in zip(skips, self.decoder, strict=False):
-            x = block(torch.cat([interpolate(x, scale_factor=2.0), skip], dim=1))
-        return x
+            decoded.append(block(torch.cat([interpolate(decoded[-1], scale_factor=2.0), skip], 1)))
+        return decoded[::-1]
 
     @property
     def pretrained(self) -> nn.Module:

@@ -24,7 +24,7 @@ class Projector(nn.Sequential):
         dim: D, the length of a tile's vector.
 
     Raises:
-        InputError: If `tile_size` has no three factors greater than 1.
+        InputError: If `tile_size` does not suit three convolutions (see `kernels_for`).
 
     Example:
         >>> import torch
@@ -53,18 +53,21 @@ class Projector(nn.Sequential):
 def kernels_for(tile_size: int) -> tuple[int, int, int]:
     """The three kernels, as equal as they can be, largest first.
 
+    Tiles of less than 8 pixels, which are those of deep maps, have kernels of 1 among them.
+
     Raises:
-        InputError: If `tile_size` has no three factors greater than 1.
+        InputError: If a `tile_size` of 8 or more has no three factors greater than 1.
 
     Example:
-        >>> kernels_for(64), kernels_for(32), kernels_for(48)
-        ((4, 4, 4), (4, 4, 2), (4, 4, 3))
+        >>> kernels_for(64), kernels_for(32), kernels_for(48), kernels_for(4)
+        ((4, 4, 4), (4, 4, 2), (4, 4, 3), (2, 2, 1))
     """
+    least = 2 if tile_size >= 8 else 1
     factors = [
         (a, b, tile_size // (a * b))
-        for a in range(2, tile_size + 1)
-        for b in range(2, a + 1)
-        if tile_size % (a * b) == 0 and 2 <= tile_size // (a * b) <= b
+        for a in range(least, tile_size + 1)
+        for b in range(least, a + 1)
+        if tile_size % (a * b) == 0 and least <= tile_size // (a * b) <= b
     ]
     if not factors:
         raise InputError(

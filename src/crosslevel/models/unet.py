@@ -36,6 +36,7 @@ class UNet(Backbone):
     ) -> None:
         super().__init__()
         self.out_channels = widths[0]
+        self.widths = tuple(widths)
         self.stride = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList(conv_block(i, o) for i, o in pairwise((in_channels, *widths)))
         deep_to_shallow = list(pairwise(reversed(widths)))
@@ -48,6 +49,11 @@ class UNet(Backbone):
         for block in self.encoder:
             features.append(block(nn.functional.max_pool2d(features[-1], 2) if features else x))
         return features
+
+    @property
+    def level_channels(self) -> Sequence[int]:
+        """The widths; the deepest level is the encoder's."""
+        return self.widths
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
         """(B, widths[0], H, W)."""
