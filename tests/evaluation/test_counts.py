@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from crosslevel.evaluation.counts import THRESHOLDS, Counts
 from crosslevel.evaluation.metrics import CaseScore, score_case
+from support.fake_device import DEVICE, other_device
 
 
 def counted(probabilities, truths, thresholds=THRESHOLDS, batch_size=2):
@@ -88,6 +89,19 @@ def test_update__keeps_numbers_that_do_not_grow_with_the_image():
     counts.update(torch.rand(2, 1, 200, 300), torch.ones(2, 200, 300, dtype=torch.long))
     kept = [tensor.numel() for tensor in (*counts._counts, *counts._errors)]
     assert sum(kept) == 2 * (3 * len(THRESHOLDS) + 1)
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_update__waits_for_no_device(monkeypatch, num_channels):
+    probabilities, truths = images(0, num_channels)
+    with other_device(monkeypatch) as waits:
+        counts = Counts(THRESHOLDS)
+        for part in (slice(0, 2), slice(2, 4), slice(4, 5)):
+            batch = (torch.from_numpy(array[part]).to(DEVICE) for array in (probabilities, truths))
+            counts.update(*batch)
+        assert waits.count == 0
+        assert counts.mean_score(0.5) == counted(probabilities, truths).mean_score(0.5)
+        assert waits.count == 2
 
 
 def test_update__refuses_masks_of_another_shape():

@@ -82,8 +82,8 @@ class Counts:
         """
         counts = torch.cat(self._counts, dim=1)
         place = self.thresholds.index(threshold) if counts.shape[2] > 1 else 0
-        of_images = counts[:, :, place].movedim(0, -1).tolist()  # (images, classes, 3)
-        errors = torch.cat(self._errors).tolist()
+        of_images = counts[:, :, place].movedim(0, -1).cpu().tolist()  # (images, classes, 3)
+        errors = torch.cat(self._errors).cpu().tolist()
         return CaseScore.mean(
             [
                 CaseScore.mean(class_scores(of_classes, error))
