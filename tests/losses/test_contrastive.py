@@ -114,18 +114,6 @@ def test_contrastive__moving_places_together_changes_nothing():
     assert float(turned) == pytest.approx(float(loss), abs=1e-12)
 
 
-@pytest.mark.parametrize("normalize", ["l2", "l1", "none"])
-@pytest.mark.parametrize("negatives", ["global", "local", "both"])
-def test_contrastive__gradcheck(normalize, negatives):
-    inputs = [x.requires_grad_() for x in maps(batch=1, dim=3, n=2)]
-    assert torch.autograd.gradcheck(
-        lambda g, z: cross_level_contrastive_loss(
-            g, z, temperature=0.5, normalize=normalize, negatives=negatives
-        ),
-        inputs,
-    )
-
-
 def test_contrastive__detach_local_stops_the_gradient_there_only():
     global_map, local_map = (x.requires_grad_() for x in maps())
     cross_level_contrastive_loss(global_map, local_map, detach_local=True).backward()
@@ -138,28 +126,11 @@ def test_contrastive__stays_finite_for_long_vectors():
     assert cross_level_contrastive_loss(global_map, local_map, normalize="none").isfinite()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"temperature": 0.0}, "temperature is 0.0"),
-        ({"normalize": "l3"}, "normalize is 'l3'"),
-        ({"negatives": "all"}, "negatives is 'all'"),
-    ],
-)
-def test_contrastive__refuses_unknown_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        cross_level_contrastive_loss(*maps(), **options)
+def test_contrastive__refuses_a_temperature_of_0():
+    with pytest.raises(ValueError, match="temperature is 0"):
+        cross_level_contrastive_loss(*maps(), temperature=0.0)
 
 
 def test_contrastive__refuses_maps_of_different_shapes():
     with pytest.raises(ValueError, match="one shape"):
         cross_level_contrastive_loss(torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 3, 3))
-
-
-def test_contrastive__is_computed_in_float32_under_autocast():
-    global_map, local_map = (x.bfloat16() for x in maps(dim=64))
-    expected = cross_level_contrastive_loss(global_map.float(), local_map.float())
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = cross_level_contrastive_loss(global_map, local_map)
-    assert loss.dtype == torch.float32
-    assert float(loss) == pytest.approx(float(expected), rel=1e-6)

@@ -43,12 +43,6 @@ def test_dice_ce__equals_explicit_loops(channels):
     assert float(dice_ce_loss(logits, target)) == pytest.approx(slow_loss(logits, target), abs=1e-6)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_dice_ce__gradcheck(channels):
-    logits, target = example(channels)
-    assert torch.autograd.gradcheck(lambda z: dice_ce_loss(z, target), logits.requires_grad_())
-
-
 def test_dice_ce__a_batch_need_not_show_every_class():
     logits, target = example(channels=4)
     few = target % 2
@@ -72,14 +66,3 @@ def test_dice_ce__takes_masks_with_a_channel_and_of_any_type():
     expected = dice_ce_loss(logits, target)
     for other in (target.unsqueeze(1), target.float(), target.bool(), target.to(torch.uint8)):
         assert float(dice_ce_loss(logits, other)) == pytest.approx(float(expected))
-
-
-def test_dice_ce__half_precision_is_computed_in_float32():
-    logits, target = example()
-    loss = dice_ce_loss(logits.bfloat16(), target)
-    assert loss.dtype == torch.float32
-
-
-def test_dice_ce__refuses_a_target_of_another_size():
-    with pytest.raises(ValueError, match="does not fit"):
-        dice_ce_loss(torch.zeros(1, 1, 4, 4), torch.zeros(1, 5, 4))

@@ -2,6 +2,7 @@
 
 from crosslevel.losses.consistency import cross_level_consistency_loss
 from crosslevel.losses.contrastive import cross_level_contrastive_loss
+from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.losses.pyramid import pyramid_consistency_loss
 from crosslevel.losses.supervised import SUPERVISED_LOSSES, dice_ce_loss, dice_ce_sum_loss
 from crosslevel.losses.uncertainty import certain_consistency_loss
@@ -13,5 +14,6 @@ __all__ = [
     "cross_level_contrastive_loss",
     "dice_ce_loss",
     "dice_ce_sum_loss",
+    "pseudo_label_loss",
     "pyramid_consistency_loss",
 ]

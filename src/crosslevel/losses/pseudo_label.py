@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from crosslevel.errors import InputError
 from crosslevel.logits import to_log_class_probabilities
 
 
@@ -40,6 +41,15 @@ def pseudo_label_loss(logits: Tensor, labels: Tensor, keep: Tensor) -> Tensor:
 
     Returns:
         Scalar, 0 if nothing is kept.
+
+    Raises:
+        InputError: If the shapes do not fit each other.
     """
+    pixels = (len(logits), *logits.shape[2:])
+    if labels.shape != pixels or keep.shape != pixels:
+        raise InputError(
+            f"Labels {tuple(labels.shape)} and kept pixels {tuple(keep.shape)} must be {pixels} "
+            f"to fit logits of {tuple(logits.shape)}."
+        )
     losses = nll_loss(to_log_class_probabilities(logits), labels, reduction="none")
     return (losses * keep).mean()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from crosslevel.errors import InputError
 from crosslevel.logits import to_log_class_probabilities
 
 EPSILON = 1e-8
@@ -27,7 +28,13 @@ def pyramid_consistency_loss(logits: Sequence[Tensor]) -> Tensor:
 
     Returns:
         Scalar, 0 for scales that agree.
+
+    Raises:
+        InputError: If the scales are not of one shape.
     """
+    shapes = {tuple(scale.shape) for scale in logits}
+    if len(shapes) > 1:
+        raise InputError(f"Scales must be brought to one shape; found {sorted(shapes)}.")
     log_scales = torch.stack([to_log_class_probabilities(scale) for scale in logits])
     log_mean = log_scales.logsumexp(dim=0) - math.log(len(logits))
     mean = log_mean.exp()

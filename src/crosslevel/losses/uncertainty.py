@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 
 from crosslevel.errors import InputError
+from crosslevel.logits import widen
 from crosslevel.losses.ramp import exponential_ramp
 
 EPSILON = 1e-6
@@ -54,11 +55,13 @@ def certain_consistency_loss(
     Raises:
         InputError: If the shapes do not fit each other.
     """
-    if student.shape != teacher.shape or uncertainty.shape[2:] != student.shape[2:]:
+    one_channel = (len(student), 1, *student.shape[2:])
+    if student.shape != teacher.shape or uncertainty.shape != one_channel:
         raise InputError(
             f"Student {tuple(student.shape)}, teacher {tuple(teacher.shape)} and uncertainty "
             f"{tuple(uncertainty.shape)} must be of one size."
         )
+    student, teacher = widen(student), widen(teacher.detach())
     certain = (uncertainty < threshold).to(student.dtype)
-    squares = certain * (student - teacher.detach()).square()
+    squares = certain * (student - teacher).square()
     return squares.sum() / (student.shape[1] * certain.sum()).clamp_min(1)
