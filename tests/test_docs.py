@@ -1,7 +1,6 @@
 """What README and docs show works, what they link to is there, and how they say it."""
 
 import ast
-import dataclasses
 import re
 import shlex
 from importlib import import_module
@@ -15,7 +14,6 @@ from crosslevel.config.files import preset_names, to_yaml
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.layouts import Folder
 from crosslevel.data.synthetic import write_synthetic
-from crosslevel.methods.clcc import CLCC
 from test_architecture import FLOOR, SOURCE
 
 ROOT = Path(__file__).parents[1]
@@ -171,11 +169,8 @@ def test_house__has_every_room_on_its_floor():
     assert shown == {room: FLOOR[room] + 1 for room in rooms}
 
 
-def test_configuration__has_every_field_option_and_preset():
-    shown = first_cells(DOCS / "reference" / "configuration.md")
-    fields = {field.name for field in dataclasses.fields(TrainConfig)}
-    options = {f"args.{field.name}" for field in dataclasses.fields(CLCC.Args)}
-    assert shown == fields | options | set(preset_names())
+def test_configuration__has_every_preset():
+    assert set(preset_names()) <= first_cells(DOCS / "reference" / "configuration.md")
 
 
 def test_command_line__has_every_command():
