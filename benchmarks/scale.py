@@ -15,8 +15,8 @@ from PIL import Image
 from benchmarks.contest import MIB, Effort, Row, Worker
 from benchmarks.epoch import data_module
 from benchmarks.step import config_of, our_optimisation
+from crosslevel.config.model import ModelConfig
 from crosslevel.config.settled import SettledConfig
-from crosslevel.config.train import ModelConfig
 from crosslevel.data.prepare import prepare
 from crosslevel.methods.build import with_all_args
 from crosslevel.system.console import Reporter

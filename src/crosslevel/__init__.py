@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crosslevel.config.files import preset
-    from crosslevel.config.train import ModelConfig, TrainConfig
+    from crosslevel.config.model import ModelConfig
+    from crosslevel.config.train import TrainConfig
     from crosslevel.data.cases import index_cases
     from crosslevel.evaluation.evaluate import evaluate
     from crosslevel.inference.predict import predict
@@ -24,7 +25,7 @@ _HOMES = {
     "Case": "types",
     "Clock": "methods.base",
     "Method": "methods.base",
-    "ModelConfig": "config.train",
+    "ModelConfig": "config.model",
     "Segmenter": "inference.segmenter",
     "Task": "methods.base",
     "TrainConfig": "config.train",

@@ -5,7 +5,8 @@ Only errors a user can act on live here; a broken invariant of our own is an `As
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class CrosslevelError(Exception):
@@ -43,6 +44,17 @@ def one_line(text: str) -> str:
         a\nb.png
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def did_you_mean(name: str, valid: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Return a question that ends an error about an unknown name, empty if none is near.
+
+    Example:
+        >>> did_you_mean("clc", ["clcc", "cps"])
+        " Did you mean 'clcc'?"
+    """
+    nearest = difflib.get_close_matches(name, list(valid), n=1, cutoff=cutoff)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 class RunError(CrosslevelError):

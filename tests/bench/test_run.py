@@ -15,7 +15,7 @@ from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell
 from crosslevel.bench.run import run_grid, write_results
 from crosslevel.cli import main
 from crosslevel.config.files import to_yaml
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.report.bench import bench_notes
 from crosslevel.runs.collect import collect
 from crosslevel.runs.compare import paired_difference

@@ -13,8 +13,9 @@ def to_config(tmp_path):
 
     def parse(words):
         words = [str(tmp_path / word) if word.endswith(".yaml") else word for word in words.split()]
-        parsed = _parser("train", train).parse_args(["--data", ".", "--out", "run", *words])
-        return train.to_config(parsed)
+        parser = _parser("train", train)
+        parsed = parser.parse_args(["--data", ".", "--out", "run", *words])
+        return train.to_config(parser.instantiate(parsed))
 
     return parse
 

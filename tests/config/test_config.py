@@ -11,8 +11,9 @@ from crosslevel.config.files import (
     preset_names,
     to_yaml,
 )
+from crosslevel.config.model import ModelConfig
 from crosslevel.config.reading import from_dict
-from crosslevel.config.train import ModelConfig, TrainConfig
+from crosslevel.config.train import TrainConfig
 from crosslevel.methods import find_method
 from crosslevel.methods.build import build_method, with_all_args
 
@@ -50,7 +51,7 @@ def test_differences__names_the_dotted_field():
         ({"size": 0}, "size is 0; it must be at least 1"),
         ({"model": {"wdths": [4]}}, "wdths"),
         ({"warmup": 3.0}, "warmup is 3.0"),
-        ({"model": {"widths": []}}, "needs positive numbers"),
+        ({"model": {"name": "unet", "widths": []}}, "needs positive numbers"),
         ({"size": None}, r"size has no value\. Give it one"),
         ({"model": []}, "model: expected names with values, found list"),
         ({"model": {"name": None}}, r"model\.name has no value"),

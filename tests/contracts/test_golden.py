@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from crosslevel import train
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.methods import METHODS
 from crosslevel.models.segmenter import build_segmentation_net

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from crosslevel.config.files import from_yaml
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.data.cases import find_cases
 from crosslevel.data.reading import image_size, read_hashed_image, read_image, read_mask
 from crosslevel.data.split import Split, make_split

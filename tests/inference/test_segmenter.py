@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.runtimes import ImagesToProbabilities, TorchRuntime
 from crosslevel.inference.segmenter import Segmenter

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.losses import cross_level_consistency_loss, cross_level_contrastive_loss
 from crosslevel.methods.base import Clock

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.losses import dice_ce_loss
 from crosslevel.methods import cps, fixmatch, self_training, unimatch

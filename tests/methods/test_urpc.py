@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.methods.build import build_method
 from crosslevel.methods.urpc import URPC, feature_dropout, feature_noise
 from support.tiny import tiny_config

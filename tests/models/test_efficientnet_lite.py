@@ -10,7 +10,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from matplotlib import cbook
 from PIL import Image
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD, normalise
 from crosslevel.methods.base import Clock
@@ -107,7 +107,7 @@ def test_random_weights__differ_from_imagenets():
 
 
 def test_unknown_weights__are_refused():
-    with pytest.raises(InputError, match="efficientnet_lite0 has 'imagenet', or null"):
+    with pytest.raises(InputError, match="EfficientNet-Lite has 'imagenet', or null"):
         build_segmentation_net(ModelConfig(name="efficientnet_lite0", weights="coco"), 1)
 
 
@@ -119,7 +119,7 @@ def test_weights_not_installed__names_the_package(monkeypatch):
 
 BUILD_WITHOUT_MEMORY = """
 import sys, torch
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.models.segmenter import build_segmentation_net
 with torch.device("meta"):
     build_segmentation_net(ModelConfig(name="efficientnet_lite0", weights=None), 1)

@@ -5,7 +5,7 @@ import importlib
 import pytest
 import torch
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.methods.base import Clock

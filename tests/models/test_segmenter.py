@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.segmenter import build_segmentation_net
 

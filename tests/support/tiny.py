@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 
+from crosslevel.config.model import ModelConfig
 from crosslevel.config.settled import SettledConfig
-from crosslevel.config.train import ModelConfig, TrainConfig
+from crosslevel.config.train import TrainConfig
 from crosslevel.types import Batch
 
 NEEDED: dict[str, dict[str, Any]] = {

@@ -1,11 +1,11 @@
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from crosslevel.config.model import ModelConfig
 from crosslevel.methods.build import build_method
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.step import (
@@ -90,7 +90,7 @@ def test_learning_rate__warms_up_then_decays(progress, decay, expected):
 
 
 def test_parameter_groups__slow_encoder_and_the_rest_share_all_parameters():
-    model = replace(tiny_config().model, name="efficientnet_lite0", weights=None)
+    model = ModelConfig(name="efficientnet_lite0", weights=None)
     method = build_method(tiny_config("supervised", model=model))
     fast, slow = parameter_groups(method, 0.1)
     assert (fast["rate"], slow["rate"]) == (1.0, 0.1)

@@ -66,6 +66,8 @@ def run_grid(
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
     reporter = reporter or Reporter(quiet=True)
+    if warning := base.model.warning:
+        reporter.say(f"warning: {warning}")
     cells = grid.cells(out)
     _check(cells, jobs, base)
     cases = usable_cases(data, skip_bad=base.skip_bad)

@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from crosslevel.config.files import config_path, from_yaml, preset_names
+from crosslevel.config.model import ModelConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
 from crosslevel.methods import method_names
@@ -66,9 +67,10 @@ def add_config_arguments(parser: ArgumentParser) -> None:
 
 
 def to_config(arguments: Namespace) -> TrainConfig:
-    """The configuration among a command's arguments.
+    """Return the configuration among a command's arguments.
 
-    `args` of a `--config` are its method's and do not follow to another `--method`.
+    `args` of a `--config` are its method's and do not follow to another `--method`; so are options
+    of its model.
     """
     values = {f.name: arguments[f.name] for f in dataclasses.fields(TrainConfig)}
     files = config_files(arguments)
@@ -77,7 +79,14 @@ def to_config(arguments: Namespace) -> TrainConfig:
         for name, value in arguments.args.items()
         if {file.method for file in _having(files, name, value)} <= {values["method"]}
     }
+    values["model"] = _without_those_of_others(arguments.model, files)
     return TrainConfig(**values)
+
+
+def _without_those_of_others(model: ModelConfig, files: Iterable[TrainConfig]) -> ModelConfig:
+    """Leave out what a `--config` says of another model."""
+    others = [file.model.given for file in files if file.model.name != model.name]
+    return model.without({name for name in model.idle if any(name in given for given in others)})
 
 
 def config_files(arguments: Namespace) -> list[TrainConfig]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from crosslevel.config.model import forget_idle
 from crosslevel.config.reading import from_dict
 from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
-from crosslevel.errors import InputError
+from crosslevel.errors import InputError, did_you_mean
 
 
 def to_yaml(config: TrainConfig) -> str:
@@ -36,7 +36,10 @@ def settled_from_yaml(path: Path) -> SettledConfig:
     Raises:
         InputError: As `from_yaml`, or if something is.
     """
-    return from_dict(SettledConfig, _values(path), where=str(path))
+    values = _values(path)
+    if isinstance(values, dict) and "model" in values:
+        values["model"] = forget_idle(values["model"])
+    return from_dict(SettledConfig, values, where=str(path))
 
 
 def _values(path: Path) -> Any:
@@ -48,7 +51,7 @@ def _values(path: Path) -> Any:
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
     """The complete configuration as plain lists, dicts, strings and numbers."""
-    plain: dict[str, Any] = _plain(dataclasses.asdict(config))
+    plain: dict[str, Any] = _plain(dataclasses.asdict(config) | {"model": config.model.to_dict()})
     return plain
 
 
@@ -94,8 +97,7 @@ def config_path(name: str) -> Path:
     preset = name.removesuffix(".yaml")
     if preset in preset_names():
         return Path(str(resources.files("crosslevel.config") / "presets" / f"{preset}.yaml"))
-    nearest = difflib.get_close_matches(preset, preset_names(), n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    hint = did_you_mean(preset, preset_names())
     raise InputError(
         f"No file {name!r}, and no preset of that name ({', '.join(preset_names())}).{hint}"
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
-from crosslevel.errors import InputError
+from crosslevel.errors import InputError, did_you_mean
 
 T = TypeVar("T")
 
@@ -24,7 +23,7 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
         InputError: If a name is unknown or a value does not fit.
 
     Example:
-        >>> from crosslevel.config.train import ModelConfig
+        >>> from crosslevel.config.model import ModelConfig
         >>> from_dict(ModelConfig, {"widths": [8, 16]}, where="model").widths
         (8, 16)
     """
@@ -35,8 +34,7 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
     unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})  # type: ignore[arg-type]
     if unknown:
         valid = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        nearest = difflib.get_close_matches(unknown[0], valid, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        hint = did_you_mean(unknown[0], valid)
         raise InputError(
             f"{where}: unknown key {unknown[0]!r}; valid are {', '.join(valid)}.{hint}"
         )

@@ -9,37 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.types import Auto, BatchNormBatch, Classes, Precision
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """The backbone `f`, shared by every method.
-
-    Attributes:
-        name: "unet" (from scratch), "efficientnet_lite0" (ImageNet weights from a package, no
-            download), or "smp" for segmentation-models-pytorch.
-        widths: Channels of the U-Net's levels, from full resolution down.
-        architecture: With "smp": the decoder, for instance "unet".
-        encoder: With "smp": the encoder, for instance "resnet34".
-        weights: Not for "unet": pretrained weights by name, or null for random ones.
-    """
-
-    name: str = "unet"
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
-    architecture: str = "unet"
-    encoder: str = "resnet34"
-    weights: str | None = "imagenet"
-
-    def __post_init__(self) -> None:
-        """Refuse a network without channels.
-
-        Raises:
-            InputError: If a width is missing or not positive.
-        """
-        if not self.widths or min(self.widths) < 1:
-            raise InputError(f"model.widths is {list(self.widths)}; it needs positive numbers.")
 
 
 @dataclass(frozen=True, kw_only=True)

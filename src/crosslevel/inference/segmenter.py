@@ -35,7 +35,7 @@ class Segmenter:
             it to the network's size.
 
     Example:
-        >>> from crosslevel.config.train import ModelConfig
+        >>> from crosslevel.config.model import ModelConfig
         >>> from crosslevel.models.segmenter import build_segmentation_net
         >>> from crosslevel.inference.runtimes import ImagesToProbabilities, TorchRuntime
         >>> model = ModelConfig(widths=(4, 8))

@@ -6,7 +6,6 @@ A method of one's own is named by its file. A package adds its own by an entry p
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from crosslevel.errors import InputError
+from crosslevel.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from crosslevel.methods.base import Method
@@ -55,8 +54,7 @@ def find_method(name: str) -> type[Method]:
 
     path, colon, class_name = _place(name).rpartition(":")
     if not (colon and path and class_name):
-        nearest = difflib.get_close_matches(name, method_names(), n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        hint = did_you_mean(name, method_names())
         raise InputError(
             f"Unknown method {name!r}: choose from {method_names()}, "
             f"or name your own as 'my_file.py:MyMethod'.{hint}"

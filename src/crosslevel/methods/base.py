@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NoReturn
 import torch
 from torch import Tensor, nn
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.methods.parts.options import check_options
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net

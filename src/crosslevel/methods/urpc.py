@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from crosslevel.config.model import UNetArgs
 from crosslevel.errors import InputError
 from crosslevel.losses import pyramid_consistency_loss
 from crosslevel.losses.ramp import exponential_ramp
@@ -42,14 +43,15 @@ class URPC(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        widths = task.model.widths[:NUM_SCALES]
-        if not isinstance(self.net.f, UNet) or len(task.model.widths) <= NUM_SCALES:
+        options = task.model.args
+        if not isinstance(options, UNetArgs) or len(options.widths) <= NUM_SCALES:
             raise InputError(
                 f"urpc needs a U-Net of more than {NUM_SCALES} levels, for its scales: use "
                 "--model.name unet and at least five --model.widths."
             )
         self.heads = nn.ModuleList(
-            nn.Conv2d(width, task.num_channels, 3, padding=1) for width in widths[1:]
+            nn.Conv2d(width, task.num_channels, 3, padding=1)
+            for width in options.widths[1:NUM_SCALES]
         )
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

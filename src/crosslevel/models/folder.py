@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from crosslevel.config.model import ModelConfig, forget_idle
 from crosslevel.config.reading import from_dict
-from crosslevel.config.train import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.system.files import atomic_file, write_text
@@ -72,7 +72,8 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
     }
     with atomic_file(folder / "model.safetensors") as file:
         file.write(save(weights))
-    write_text(folder / "model.json", json.dumps(asdict(card), indent=2) + "\n")
+    values = asdict(card) | {"model": card.model.to_dict()}
+    write_text(folder / "model.json", json.dumps(values, indent=2) + "\n")
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -85,7 +86,10 @@ def load_card(folder: Path) -> ModelCard:
     with _reading(folder):
         if file.stat().st_size > MAX_CARD_BYTES:
             raise InputError(f"{file} is no model card: it has over {MAX_CARD_BYTES} bytes.")
-        card = from_dict(ModelCard, json.loads(file.read_text()), where=str(file))
+        values = json.loads(file.read_text())
+        if isinstance(values, dict) and "model" in values:
+            values["model"] = forget_idle(values["model"])
+        card = from_dict(ModelCard, values, where=str(file))
     if card.format != FORMAT:
         raise InputError(f"{file} has format {card.format}; this version reads {FORMAT}.")
     return card
@@ -133,7 +137,7 @@ def _described(card: ModelCard, card_file: Path) -> SegmentationNet:
     """
     try:
         with torch.device("cpu" if card.model.name == "smp" else "meta"):
-            return build_segmentation_net(replace(card.model, weights=None), card.num_channels)
+            return build_segmentation_net(card.model.untrained(), card.num_channels)
     except (RuntimeError, OverflowError) as error:
         raise InputError(f"{card_file} describes no network: {error}") from error
 

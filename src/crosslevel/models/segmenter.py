@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import EfficientNetLiteArgs, ModelConfig, UNetArgs
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
 from crosslevel.models.encoders import build_smp
@@ -73,26 +74,27 @@ class Head(nn.Conv2d):
 
 
 def build_segmentation_net(config: ModelConfig, num_channels: int) -> SegmentationNet:
-    """The segmenter a configuration describes, with freshly initialised weights.
+    """Build the segmenter a configuration describes, with freshly initialised weights.
 
     Raises:
-        InputError: If the model's name is unknown, or its optional packages are missing.
+        InputError: If optional packages are missing, or pretrained weights cannot be had.
     """
-    if config.name not in BACKBONES:
-        nearest = difflib.get_close_matches(config.name, BACKBONES, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise InputError(f"Unknown model {config.name!r}: choose from {sorted(BACKBONES)}.{hint}")
-    return SegmentationNet(BACKBONES[config.name](config), num_channels)
+    return SegmentationNet(BACKBONES[config.name](config.args), num_channels)
 
 
-def _efficientnet_lite(config: ModelConfig) -> Backbone:
+def _unet(args: UNetArgs) -> Backbone:
+    return UNet(args.widths)
+
+
+def _efficientnet_lite(number: int, args: EfficientNetLiteArgs) -> Backbone:
     from crosslevel.models.efficientnet_lite import build_efficientnet_lite
 
-    return build_efficientnet_lite(config)
+    return build_efficientnet_lite(number, args)
 
 
-BACKBONES: dict[str, Callable[[ModelConfig], Backbone]] = {
-    "unet": lambda config: UNet(config.widths),
+BACKBONES: dict[str, Callable[[Any], Backbone]] = {
+    "unet": _unet,
     "smp": build_smp,
-    **{f"efficientnet_lite{i}": _efficientnet_lite for i in range(3)},
+    **{f"efficientnet_lite{i}": partial(_efficientnet_lite, i) for i in range(3)},
 }
+"""Name → builder from the `Args` that `config.model` has for it."""

@@ -63,11 +63,10 @@ class Plan:
 
     def __str__(self) -> str:
         """One line for a person, with the reason for what was not told."""
-        config, model = self.config, self.config.model
-        network = f"{model.architecture} on {model.encoder}" if model.name == "smp" else model.name
+        config = self.config
         parts = {
             "method": config.method,
-            "model": f"{network}, {config.size} px",
+            "model": f"{config.model.label}, {config.size} px",
             "epochs": f"{self.num_steps} steps",
             "precision": config.precision,
         }

@@ -62,6 +62,8 @@ def train(
     reporter = reporter or Reporter(quiet=True)
     asked = with_all_args(config or TrainConfig())
     refuse_contradiction(asked, budget)
+    if warning := asked.model.warning:
+        reporter.say(f"warning: {warning}")
     run = open_run(Path(out), asked)
     with lock(run):
         is_resumed = run.config_file.is_file()

@@ -21,5 +21,5 @@ def test_sources__have_one_folder_for_each_archive():
 
 
 def test_find_source__unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match=r"kvasir-seg, isic2018; did you mean 'kvasir-seg'\?"):
+    with pytest.raises(InputError, match=r"kvasir-seg, isic2018. Did you mean 'kvasir-seg'\?"):
         find_source("Kvasir")

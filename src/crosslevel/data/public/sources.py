@@ -11,10 +11,9 @@ recorded, all alike:
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from crosslevel.errors import InputError
+from crosslevel.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,5 @@ def find_source(name: str) -> Source:
     """
     if name in SOURCES:
         return SOURCES[name]
-    nearest = difflib.get_close_matches(name.lower(), SOURCES, n=1, cutoff=0.4)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise InputError(f"unknown data set {name!r}, expected one of {', '.join(SOURCES)}{hint}")
+    hint = did_you_mean(name.lower(), SOURCES, cutoff=0.4)
+    raise InputError(f"Unknown data set {name!r}: choose from {', '.join(SOURCES)}.{hint}")

@@ -1,0 +1,184 @@
+"""Which network a run trains: the name of its backbone, and the options that backbone has.
+
+A new backbone has its `Args` here, a line in `MODELS`, and its builder in `models.segmenter`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from crosslevel.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetArgs:
+    """Options of the U-Net, which starts from random weights.
+
+    Attributes:
+        widths: Channels of its levels, from full resolution down.
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+
+    def __post_init__(self) -> None:
+        """Refuse a network without channels.
+
+        Raises:
+            InputError: If a width is missing or not positive.
+        """
+        if not self.widths or min(self.widths) < 1:
+            raise InputError(f"model.widths is {list(self.widths)}; it needs positive numbers.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfficientNetLiteArgs:
+    """Options of an EfficientNet-Lite.
+
+    Attributes:
+        weights: "imagenet", or None for random ones.
+    """
+
+    weights: str | None = "imagenet"
+
+    def __post_init__(self) -> None:
+        """Refuse weights there are not.
+
+        Raises:
+            InputError: If they have another name.
+        """
+        if self.weights not in ("imagenet", None):
+            raise InputError(
+                f"model.weights is {self.weights!r}; an EfficientNet-Lite has 'imagenet', or null."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmpArgs:
+    """Options of a network of segmentation-models-pytorch.
+
+    Attributes:
+        architecture: The decoder, for instance "unet".
+        encoder: The encoder, for instance "resnet34".
+        weights: Pretrained weights of the encoder by name, or None for random ones.
+    """
+
+    architecture: str = "unet"
+    encoder: str = "resnet34"
+    weights: str | None = "imagenet"
+
+
+Args = UNetArgs | EfficientNetLiteArgs | SmpArgs
+MODELS: dict[str, type[Args]] = {
+    "unet": UNetArgs,
+    "smp": SmpArgs,
+    **{f"efficientnet_lite{number}": EfficientNetLiteArgs for number in range(3)},
+}
+"""Name of a backbone → its options."""
+FORMER_DEFAULTS: dict[str, Any] = {
+    "widths": UNetArgs().widths,
+    "architecture": SmpArgs().architecture,
+    "encoder": SmpArgs().encoder,
+    "weights": SmpArgs().weights,
+}
+"""What version 0.1 wrote into every configuration, whichever backbone it named."""
+OWN = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The backbone `f`, shared by every method; what is left out is the backbone's own default.
+
+    Attributes:
+        name: "unet" (from scratch), "efficientnet_lite0" (ImageNet weights from a package, no
+            download), or "smp" for segmentation-models-pytorch.
+        widths: With "unet": channels of its levels, from full resolution down (16 to 256).
+        architecture: With "smp": the decoder (unet).
+        encoder: With "smp": the encoder (resnet34).
+        weights: Not for "unet": pretrained weights by name (imagenet), or null for random ones.
+    """
+
+    name: str = "unet"
+    widths: tuple[int, ...] | None = None
+    architecture: str | None = None
+    encoder: str | None = None
+    weights: str | None = OWN
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown backbone, options it does not have, and values it cannot use.
+
+        Raises:
+            InputError: Naming the option, and those there are.
+        """
+        if self.name not in MODELS:
+            raise InputError(
+                f"Unknown model {self.name!r}: choose from {sorted(MODELS)}."
+                + did_you_mean(self.name, MODELS)
+            )
+        for option in self.idle:
+            if self.given[option] != FORMER_DEFAULTS[option]:
+                raise InputError(f"model.{option} is {self.given[option]!r}, but {self._remedy}")
+        assert self.args is not None, "built, so that it is checked"
+
+    @property
+    def args(self) -> Args:
+        """The options of the backbone, each with its value."""
+        known = {name: value for name, value in self.given.items() if name not in self.idle}
+        return MODELS[self.name](**known)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that were not left out."""
+        nothing = {"widths": None, "architecture": None, "encoder": None, "weights": OWN}
+        values = {name: getattr(self, name) for name in nothing}
+        return {name: value for name, value in values.items() if value != nothing[name]}
+
+    @property
+    def idle(self) -> list[str]:
+        """Options that were given and that the backbone does not have."""
+        return [name for name in self.given if name not in options_of(self.name)]
+
+    @property
+    def label(self) -> str:
+        """What a person calls the network."""
+        args = self.args
+        return f"{args.architecture} on {args.encoder}" if isinstance(args, SmpArgs) else self.name
+
+    @property
+    def warning(self) -> str:
+        """One line about idle options, empty if there are none."""
+        return f"model.{', model.'.join(self.idle)}: {self._remedy}" if self.idle else ""
+
+    @property
+    def _remedy(self) -> str:
+        options = " and ".join(options_of(self.name))
+        return f"the model {self.name} has no such option, only {options}: leave it out."
+
+    def without(self, options: set[str]) -> ModelConfig:
+        """Return the same with these options left out."""
+        left = {name: value for name, value in self.given.items() if name not in options}
+        return ModelConfig(name=self.name, **left)
+
+    def untrained(self) -> ModelConfig:
+        """Return the same network with random weights."""
+        return replace(self, weights=None) if "weights" in options_of(self.name) else self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the name and every option of the backbone, as plain values."""
+        return {"name": self.name, **asdict(self.args)}
+
+
+def options_of(name: str) -> list[str]:
+    """Return the names of a backbone's options."""
+    return [field.name for field in fields(MODELS[name])]
+
+
+def forget_idle(values: Any) -> Any:
+    """Return a model's values from a run's own file, without options that its backbone lacks.
+
+    Version 0.1 wrote all of them, and trained without a word whatever they said.
+    """
+    if not isinstance(values, dict) or values.get("name", "unet") not in MODELS:
+        return values  # refused by whoever reads it
+    known = options_of(values.get("name", "unet"))
+    return {n: value for n, value in values.items() if n in known or n not in FORMER_DEFAULTS}
