@@ -48,7 +48,7 @@ fuzz: $(VENV)/.dev
 	done
 
 test-encoders: $(ENCODERS)/.installed
-	$(ENCODERS)/bin/pytest -m encoders tests/models/test_encoders.py
+	$(ENCODERS)/bin/pytest -m encoders tests/models tests/contracts
 
 speed: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

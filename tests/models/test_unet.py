@@ -38,20 +38,6 @@ def test_unet__has_the_parameters_of_the_classical_one_divided_by_16():
     assert 1.9e6 < down + up < 2.0e6
 
 
-def test_unet__every_parameter_has_a_part_in_the_output():
-    net = UNet((4, 6, 10))
-    net(torch.randn(2, 3, 16, 16)).square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
-
-
-def test_unet__images_of_a_batch_do_not_meet_in_evaluation():
-    net = UNet((4, 8)).eval()
-    images = torch.randn(3, 3, 8, 8)
-    with torch.no_grad():
-        one_by_one = torch.cat([net(image.unsqueeze(0)) for image in images])
-        torch.testing.assert_close(net(images), one_by_one)
-
-
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_doubling__is_the_transposed_convolution_in_values_and_gradients(memory_format):
     net = Doubling(6, 4).double()
