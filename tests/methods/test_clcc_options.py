@@ -26,6 +26,7 @@ OPTIONS = {
     "view": ("colour", "blur", "noise", "all"),
     "tile_flips": (True,),
     "context": (8,),
+    "projection_end": ("relu",),
     "depth": (1,),
     "anchor": ("tile",),
     "negative_images": ("batch",),
@@ -37,7 +38,7 @@ OPTIONS = {
     "further_tiles": ([1], [4, 1]),
     "target": ("teacher",),
 }
-"""Every option that the paper has not, with every value it can have but the default."""
+"""Every option that the paper does not have, with every value it can have but the default."""
 CASES = [(name, value) for name, values in OPTIONS.items() for value in values]
 NEEDED = {"vectors": {"anchor": "tile"}}
 
@@ -76,14 +77,17 @@ def test_options__each_lets_the_loss_be_learned_from(name, value):
     assert all(p.grad is None for p in method.parameters() if not p.requires_grad)
 
 
+OF_TILES = {"view", "tile_flips", "context"}
 OF_CONTRAST = {"depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors"}
 OF_CONSISTENCY = {"confidence", "further_tiles", "target"}
+REFUSED_ALONE = OF_TILES | OF_CONTRAST | OF_CONSISTENCY
+"""But not options of the paper and its authors' code, whose ablations set weights to 0."""
 
 
-@pytest.mark.parametrize(("name", "value"), CASES)
+@pytest.mark.parametrize(("name", "value"), [case for case in CASES if case[0] in REFUSED_ALONE])
 def test_options__without_effect_are_refused(name, value):
     stages = {
-        **dict.fromkeys(OPTIONS, NOTHING),
+        **dict.fromkeys(OF_TILES, NOTHING),
         **dict.fromkeys(OF_CONTRAST, CONSISTENCY),
         **dict.fromkeys(OF_CONSISTENCY, CONTRAST),
     }

@@ -123,3 +123,12 @@ sys.exit("torch._dynamo" in sys.modules)
 
 def test_build__for_a_prediction_does_not_import_the_compiler():
     subprocess.run([sys.executable, "-c", BUILD_WITHOUT_MEMORY], check=True)
+
+
+def test_pyramid__begins_with_the_output_and_halves_from_level_to_level():
+    f = build_segmentation_net(LITE0, num_channels=1).f.eval()
+    x = torch.randn(1, 3, 64, 96)
+    levels = f.decode_pyramid(f.encode(x))
+    assert torch.equal(levels[0], f(x))
+    shapes = [(1, c, 16 >> k, 24 >> k) for k, c in enumerate(f.level_channels)]
+    assert [tuple(level.shape) for level in levels] == shapes

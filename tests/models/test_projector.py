@@ -57,3 +57,15 @@ def test_projector__of_a_tile_equals_its_place_in_the_map_of_the_whole():
 
 def test_projector__does_not_clip_its_vectors():
     assert (Projector(2, 8, hidden=4, dim=8)(torch.randn(4, 2, 16, 16)) < 0).any()
+
+
+def test_projector__that_ends_in_relu_has_no_negative_number_and_normalises_each():
+    vectors = Projector(2, 8, hidden=4, dim=8, end="relu").train()(torch.randn(64, 2, 16, 16))
+    assert (vectors >= 0).all()
+    share = (vectors == 0).float().mean(dim=(0, 2, 3))
+    assert ((share > 0.3) & (share < 0.7)).all()
+
+
+@pytest.mark.parametrize(("tile_size", "kernels"), [(1, (1, 1, 1)), (2, (2, 1, 1)), (4, (2, 2, 1))])
+def test_kernels_for__tiles_of_deep_maps_have_kernels_of_1(tile_size, kernels):
+    assert kernels_for(tile_size) == kernels

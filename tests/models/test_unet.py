@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -51,3 +53,33 @@ def test_doubling__is_the_transposed_convolution_in_values_and_gradients(memory_
         results.append((y, *torch.autograd.grad((y * weights).sum(), inputs)))
     for ours, general in zip(*results, strict=True):
         torch.testing.assert_close(ours, general)
+
+
+def test_unet__plain_has_the_parameters_of_the_authors_network():
+    """Counted by hand: no BatchNorm in the decoder, biases instead, 4×4 convolutions up."""
+    widths = (16, 32, 64, 128, 256)
+    down = sum(9 * (i + o) * o + 4 * o for i, o in zip((3, *widths), widths, strict=False))
+    up = sum(16 * 2 * o * o + o + 9 * 3 * o * o + 2 * o for o in widths[:-1])
+    net = UNet(decoder="plain")
+    assert num_parameters(net) == down + up
+    assert down + up == pytest.approx(2.5e6, rel=0.02)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.decoder.modules())
+
+
+def test_unet__plain_keeps_the_resolution_and_every_parameter_has_a_part():
+    net = UNet((4, 6, 10), decoder="plain")
+    features = net(torch.randn(2, 3, 16, 24))
+    assert features.shape == (2, 4, 16, 24)
+    features.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+@pytest.mark.parametrize("decoder", ["batchnorm", "plain"])
+def test_unet__he_s_initial_weights_are_root_6_times_larger(decoder):
+    torch.manual_seed(0)
+    ours, he = (UNet(decoder=decoder, initial=initial) for initial in ("torch", "he"))
+    for (name, a), b in zip(ours.named_parameters(), he.parameters(), strict=True):
+        if a.ndim == 4 and a.numel() > 2000:
+            assert (b.std() / a.std()).item() == pytest.approx(math.sqrt(6), rel=0.06), name
+        elif name.startswith(("upsample", "decoder")) and name.endswith("bias"):
+            assert (b == 0).all(), name

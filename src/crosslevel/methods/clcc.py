@@ -78,9 +78,9 @@ class CLCC(Method):
         if not args.stages:
             raise InputError("args.stages is empty; it needs at least one stage.")
         refuse_in_vain(args)
-        self.p = projector_for(self.net.f, task.size // args.tiles, args.depth, args.projection_dim)
+        self.p = projector_for(self.net.f, task.size // args.tiles, args)
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
-        self.see_tiles = TilePass(args, self.net.f)
+        self.see_tiles = TilePass(args, self.net.f, args.depth)
         has_teacher = "teacher" in (args.vectors, args.target, args.evaluated)
         self.teacher = moving_average_of(self._pair("student"), args.decay) if has_teacher else None
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
 from crosslevel.errors import InputError
+
+End = Literal["linear", "relu"]
 
 
 class Projector(nn.Sequential):
@@ -14,14 +17,15 @@ class Projector(nn.Sequential):
 
     Source: Zhao et al., ISBI 2022, Sec. 2.1 (three convolutional layers, receptive fields on Z
     that do not overlap); kernels and widths of its authors' code for tiles of 64 px: 4, 4, 4 and
-    64, 64, 128 channels, BatchNorm and ReLU between them. Differs from that code: no activation
-    after the last, which would keep every vector in the positive orthant.
+    64, 64, 128 channels, BatchNorm and ReLU between them. Differs from that code: no BatchNorm and
+    no activation after the last, which keeps every vector in the positive orthant.
 
     Args:
         in_channels: Channels of the feature map.
         tile_size: Side of a tile in pixels, the product of the three kernels.
         hidden: Channels between the convolutions.
         dim: D, the length of a tile's vector.
+        end: "linear", or "relu" for that code's: BatchNorm and ReLU after the last, too.
 
     Raises:
         InputError: If `tile_size` does not suit three convolutions (see `kernels_for`).
@@ -33,7 +37,13 @@ class Projector(nn.Sequential):
     """
 
     def __init__(
-        self, in_channels: int, tile_size: int, *, hidden: int = 64, dim: int = 128
+        self,
+        in_channels: int,
+        tile_size: int,
+        *,
+        hidden: int = 64,
+        dim: int = 128,
+        end: End = "linear",
     ) -> None:
         channels = list(pairwise((in_channels, hidden, hidden, dim)))
         layers: list[nn.Module] = []
@@ -43,7 +53,7 @@ class Projector(nn.Sequential):
                 nn.BatchNorm2d(outputs),
                 nn.ReLU(inplace=True),
             ]
-        super().__init__(*layers[:-2])
+        super().__init__(*(layers if end == "relu" else layers[:-2]))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from crosslevel.models.backbone import Backbone
+
+Decoder = Literal["batchnorm", "plain"]
+Initial = Literal["torch", "he"]
 
 
 class UNet(Backbone):
@@ -20,11 +24,16 @@ class UNet(Backbone):
 
     Source: Ronneberger et al., *U-Net*, 2015, with the widths of the CLCC authors' code (the
     classical 64 … 1024 divided by 4). Differs from the paper of U-Net: padded convolutions, and
-    BatchNorm and ReLU after every one of them.
+    BatchNorm and ReLU after every one of them. The CLCC authors' code has the decoder "plain" and
+    the initial weights "he", as far as its description goes.
 
     Args:
         widths: Channels of each level, from full resolution down.
         in_channels: Channels of the image.
+        decoder: "batchnorm", enlarged by 2×2 transposed convolutions; or "plain", without BatchNorm
+            and enlarged by 4×4 ones, whose results overlap.
+        initial: Initial weights of convolutions: torch's own, or those of He et al., which are
+            √6 times larger.
 
     Example:
         >>> UNet()(torch.zeros(1, 3, 32, 32)).shape
@@ -32,7 +41,12 @@ class UNet(Backbone):
     """
 
     def __init__(
-        self, widths: Sequence[int] = (16, 32, 64, 128, 256), in_channels: int = 3
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128, 256),
+        in_channels: int = 3,
+        *,
+        decoder: Decoder = "batchnorm",
+        initial: Initial = "torch",
     ) -> None:
         super().__init__()
         self.out_channels = widths[0]
@@ -40,8 +54,17 @@ class UNet(Backbone):
         self.stride = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList(conv_block(i, o) for i, o in pairwise((in_channels, *widths)))
         deep_to_shallow = list(pairwise(reversed(widths)))
-        self.upsample = nn.ModuleList(Doubling(i, o) for i, o in deep_to_shallow)
-        self.decoder = nn.ModuleList(conv_block(2 * o, o) for _, o in deep_to_shallow)
+        if decoder == "batchnorm":
+            self.upsample = nn.ModuleList(Doubling(i, o) for i, o in deep_to_shallow)
+            self.decoder = nn.ModuleList(conv_block(2 * o, o) for _, o in deep_to_shallow)
+        else:
+            self.upsample = nn.ModuleList(
+                nn.ConvTranspose2d(i, o, kernel_size=4, stride=2, padding=1)
+                for i, o in deep_to_shallow
+            )
+            self.decoder = nn.ModuleList(plain_block(2 * o, o) for _, o in deep_to_shallow)
+        if initial == "he":
+            self.apply(start_as_he)
 
     def encode(self, x: Tensor) -> list[Tensor]:
         """One map for each level, each next at half the resolution."""
@@ -102,3 +125,22 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)
+
+
+def plain_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """Twice a 3×3 convolution and ReLU: (B, in, H, W) → (B, out, H, W)."""
+    layers: list[nn.Module] = []
+    for channels in (in_channels, out_channels):
+        layers += [nn.Conv2d(channels, out_channels, 3, padding=1), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def start_as_he(module: nn.Module) -> None:
+    """Draw a convolution's weights anew, of variance 2 / fan-in; its bias starts at 0.
+
+    Source: He et al., *Delving deep into rectifiers*, ICCV 2015, Eq. 10.
+    """
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

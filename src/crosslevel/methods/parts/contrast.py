@@ -20,21 +20,21 @@ from crosslevel.losses.places import (
     negative_shares,
 )
 from crosslevel.methods.parts.class_queue import ClassQueue
-from crosslevel.methods.parts.options import Count, Positive, Range
+from crosslevel.methods.parts.levels import ProjectionArgs
+from crosslevel.methods.parts.options import Positive, Range
 
 SWAPPED: dict[Negatives, Negatives] = {"global": "local", "local": "global", "both": "both"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastArgs:
-    """Options of the contrastive loss; the first five are of the paper and its authors' code.
+class ContrastArgs(ProjectionArgs):
+    """Options of the contrastive loss; the first four are of the paper and its authors' code.
 
     Attributes:
         temperature: τ of Eq. 1.
         normalize: Norm of the vectors of Eq. 1.
         negatives: Which level's other positions are negatives in Eq. 1.
         detach_local: No gradient into the tiles' vectors in Eq. 1.
-        projection_dim: D, the length of a tile's vector.
         anchor: Whose vector is compared with the others: the image's place, as in Eq. 1, or the
             tile.
         negative_images: Negatives are places of the anchor's own image, or of all of the batch.
@@ -49,7 +49,6 @@ class ContrastArgs:
     normalize: Normalisation = "l2"
     negatives: Negatives = "global"
     detach_local: bool = False
-    projection_dim: Count = 128
     anchor: Literal["image", "tile"] = "image"
     negative_images: Literal["own", "batch"] = "own"
     same_class: SameClass = "negative"

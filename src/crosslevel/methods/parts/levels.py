@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from crosslevel.errors import InputError
+from crosslevel.methods.parts.options import Count, Range
 from crosslevel.models.backbone import Backbone
-from crosslevel.models.projector import Projector
+from crosslevel.models.projector import End, Projector
 from crosslevel.models.segmenter import SegmentationNet
 
 Network = Literal["student", "teacher"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionArgs:
+    """Options of p.
+
+    Attributes:
+        projection_dim: D, the length of a tile's vector.
+        projection_end: What p ends in: "linear", its third convolution, or "relu", BatchNorm and
+            ReLU after it, as in the authors' code.
+        depth: Levels of the decoder between its end and the map that p projects; 0 is the paper's.
+    """
+
+    projection_dim: Count = 128
+    projection_end: End = "linear"
+    depth: Annotated[int, Range(0)] = 0
 
 
 class Pair(nn.Module):
@@ -70,16 +88,17 @@ def maps_of(f: Backbone, images: Tensor, depth: int) -> Maps:
     return Maps(pyramid[0], pyramid[depth])
 
 
-def projector_for(f: Backbone, tile_side: int, depth: int, dim: int) -> Projector:
-    """Return p for tiles of `tile_side` px, on the map `depth` levels below the decoder's end.
+def projector_for(f: Backbone, tile_side: int, args: ProjectionArgs) -> Projector:
+    """Return p for tiles of `tile_side` px.
 
     Raises:
-        InputError: If the backbone has no such level, or a tile is less than a pixel of it.
+        InputError: If the backbone has no map so deep, or three convolutions do not suit a tile.
     """
     channels = f.level_channels
-    if depth >= len(channels):
+    if args.depth >= len(channels):
         raise InputError(
-            f"args.depth is {depth}; the decoder of this backbone has the levels 0 to "
+            f"args.depth is {args.depth}; the decoder of this backbone has the levels 0 to "
             f"{len(channels) - 1}."
         )
-    return Projector(channels[depth], tile_side // f.reduction >> depth, dim=dim)
+    side = tile_side // f.reduction >> args.depth
+    return Projector(channels[args.depth], side, dim=args.projection_dim, end=args.projection_end)

@@ -32,7 +32,6 @@ class TileArgs:
         tiles: n, tiles along each axis.
         tile_batchnorm: "frozen": the tile pass normalises by its own batch but leaves the running
             statistics alone; "update": it moves them too.
-        depth: Levels of the decoder between its end and the map that p projects; 0 is the paper's.
         view: What is changed in the view tiles are cut from: nothing ("same"), "colour", "blur",
             "noise", or "all" three.
         tile_flips: Each tile is flipped at random, and its features are flipped back.
@@ -41,7 +40,6 @@ class TileArgs:
 
     tiles: Count = 5
     tile_batchnorm: Literal["frozen", "update"] = "frozen"
-    depth: Annotated[int, Range(0)] = 0
     view: View = "same"
     tile_flips: bool = False
     context: Annotated[int, Range(0)] = 0
@@ -53,12 +51,13 @@ class TilePass:
     Args:
         args: The options.
         f: The backbone; its stride must suit what is around the tiles.
+        depth: Of the map that p projects.
 
     Raises:
         InputError: If it does not.
     """
 
-    def __init__(self, args: TileArgs, f: Backbone) -> None:
+    def __init__(self, args: TileArgs, f: Backbone, depth: int) -> None:
         step = max(f.stride // 2, f.reduction)
         if args.context % step:
             below = args.context // step * step
@@ -66,7 +65,7 @@ class TilePass:
                 f"args.context is {args.context} px; around tiles for a backbone of stride "
                 f"{f.stride} it must be a multiple of {step}, such as {below} or {below + step}."
             )
-        self.args = args
+        self.args, self.depth = args, depth
 
     def __call__(self, f: Backbone, images: Tensor, n: int) -> Maps:
         """Return z of each tile.
@@ -82,7 +81,7 @@ class TilePass:
         tiles = with_context(other_view(images, self.args.view), n, self.args.context)
         flips = Flips.draw(tiles) if self.args.tile_flips else None
         with frozen_running_statistics(f) if self._is_frozen else nullcontext():
-            maps = maps_of(f, tiles if flips is None else flips(tiles), self.args.depth)
+            maps = maps_of(f, tiles if flips is None else flips(tiles), self.depth)
         side = tiles.shape[2]
         return maps.each(lambda features: self._restore(features, flips, side))
 
