@@ -27,6 +27,7 @@ METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
     "cps": "crosslevel.methods.cps:CPS",
     "fixmatch": "crosslevel.methods.fixmatch:FixMatch",
+    "fixmatch_clcc": "crosslevel.methods.fixmatch_clcc:FixMatchCLCC",
     "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
     "self_training": "crosslevel.methods.self_training:SelfTraining",
     "supervised": "crosslevel.methods.supervised:Supervised",

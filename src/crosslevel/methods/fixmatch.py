@@ -52,7 +52,13 @@ class FixMatch(TaughtMethod):
         if not len(batch.unlabelled):
             logits = self.net(batch.images)
             return {"supervised": self.task.supervised_loss(logits, batch.masks)}
-        strong, labels, keep = self.strong_targets(batch.unlabelled, *self.label(batch.unlabelled))
+        return self.learn(batch, clock, *self.label(batch.unlabelled))
+
+    def learn(
+        self, batch: Batch, clock: Clock, labels: Tensor, confidence: Tensor
+    ) -> dict[str, Tensor]:
+        """Give the losses for labels and confidences (U, H, W) of the unlabelled images."""
+        strong, labels, keep = self.strong_targets(batch.unlabelled, labels, confidence)
         labelled, unlabelled = self.forward_both(batch.images, strong)
         return {
             "supervised": self.task.supervised_loss(labelled, batch.masks),

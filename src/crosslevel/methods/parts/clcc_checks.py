@@ -1,4 +1,4 @@
-"""Options of CLCC that would do nothing together, or nothing good: refused before a run begins."""
+"""Options of cross-level losses that would do nothing, or nothing good: refused at once."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def refuse_in_vain(args: CLCC.Args) -> None:
     has_contrast = any(stage.alpha for stage in args.stages)
     has_consistency = any(stage.beta for stage in args.stages)
     if not has_contrast:
-        _refuse(args, OF_CONTRAST, "no stage has an alpha greater than 0")
+        refuse(args, OF_CONTRAST, "no stage has an alpha greater than 0")
     if not has_consistency:
-        _refuse(args, OF_CONSISTENCY, "no stage has a beta greater than 0")
+        refuse(args, OF_CONSISTENCY, "no stage has a beta greater than 0")
     if not (has_contrast or has_consistency):
-        _refuse(args, OF_TILES, "no stage has an alpha or a beta greater than 0")
+        refuse(args, OF_TILES, "no stage has an alpha or a beta greater than 0")
     if "teacher" not in (args.vectors, args.target, args.evaluated):
-        _refuse(args, ("decay",), "vectors, target and evaluated are all of the student")
+        refuse(args, ("decay",), "vectors, target and evaluated are all of the student")
     if args.target == "teacher":
-        _refuse(args, ("detach_global",), "the target is the teacher's, which has no gradient")
+        refuse(args, ("detach_global",), "the target is the teacher's, which has no gradient")
     if has_contrast and not _pushes_apart(args):
         raise InputError(
             "Only the positive pair of the contrast would have a gradient, which pulls every "
@@ -52,7 +52,17 @@ def _pushes_apart(args: CLCC.Args) -> bool:
     return any(learns[level] for level in (anchor, *negatives))
 
 
-def _refuse(args: Any, names: Sequence[str], why: str) -> None:
+def refuse(args: Any, names: Sequence[str], why: str) -> None:
+    """Refuse options that differ from their defaults, since they would change nothing.
+
+    Args:
+        args: An instance of a method's `Args`.
+        names: Of the options.
+        why: They would not.
+
+    Raises:
+        InputError: Naming the first such option.
+    """
     defaults = {field.name: field.default for field in fields(args)}
     for name in names:
         if (value := getattr(args, name)) != defaults[name]:

@@ -1,0 +1,156 @@
+"""FixMatch with the two losses of CLCC beside it: tiles agree with the teacher's full image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from crosslevel.errors import InputError
+from crosslevel.losses import cross_level_consistency_loss
+from crosslevel.losses.consistency import Confidence
+from crosslevel.losses.places import Anchors, SameClass
+from crosslevel.losses.pseudo_label import pseudo_labels
+from crosslevel.losses.ramp import linear_ramp
+from crosslevel.methods.base import Clock, Task
+from crosslevel.methods.fixmatch import FixMatch
+from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.clcc_checks import OF_CONTRAST, OF_TILES, refuse
+from crosslevel.methods.parts.contrast import Contrast, ContrastArgs
+from crosslevel.methods.parts.levels import Maps, maps_of, projector_for
+from crosslevel.methods.parts.options import Count, Range, Weight
+from crosslevel.methods.parts.other_views import View
+from crosslevel.methods.parts.tile_views import TileArgs, TilePass
+from crosslevel.models.segmenter import SegmentationNet
+from crosslevel.tiles import from_tiles
+from crosslevel.types import Batch
+
+
+class FixMatchCLCC(FixMatch):
+    """The teacher of FixMatch, which sees the whole image, also teaches the student's tiles.
+
+    Source: Sohn et al., *FixMatch*, NeurIPS 2020, and Zhao et al., ISBI 2022, Eq. 1 and 2, of which
+    only unlabelled images have tiles here. Differs from both: the full image's side is the
+    teacher's, tiles are of another view, and in Eq. 1 the tile is the anchor, with places of this
+    batch's and of earlier images as negatives, the more, the more their class differs.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Args(FixMatch.Args, ContrastArgs, TileArgs):
+        """Options of FixMatch, of the contrast, and of the tiles.
+
+        Attributes:
+            alpha: Weight of the contrastive loss, after FixMatch's ramp; 0 for none.
+            beta: Weight of the consistency loss, likewise.
+            confidence: Whether Eq. 2 weighs pixels by how sure the teacher is.
+            tiles: n, tiles along each axis.
+            view: What is changed in the view tiles are cut from.
+            anchor: Whose vector is compared with the others.
+            negative_images: Negatives are places of the anchor's own image, or of all.
+            same_class: What places of the anchor's class, as predicted, are.
+            anchors: Which places are anchors.
+            queue: Vectors of each class kept from earlier steps as further negatives.
+        """
+
+        alpha: Weight = 0.1
+        beta: Weight = 1.0
+        confidence: Confidence = "weighed"
+        tiles: Count = 4
+        view: View = "all"
+        anchor: Literal["image", "tile"] = "tile"
+        negative_images: Literal["own", "batch"] = "batch"
+        same_class: SameClass = "weighed"
+        anchors: Anchors = "balanced"
+        queue: Annotated[int, Range(0)] = 64
+
+    args: Args
+
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        refuse_in_vain(args)
+        f = self.net.f
+        self.p = projector_for(f, task.size // args.tiles, args) if args.alpha else None
+        self.taught_p = moving_average_of(self.p, args.decay) if self.p is not None else None
+        self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
+        self.see_tiles = TilePass(args, f, args.depth)
+
+    def check_size(self) -> None:
+        """See that the tiles suit the network, too."""
+        self.net.check_size(self.task.size, self.args.tiles)
+
+    def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """Gives FixMatch's losses and, with unlabelled images, "contrast" and "consistency"."""
+        parts = self.training_parts(batch, clock)
+        return {name: loss for part in parts for name, loss in part.items()}
+
+    def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
+        """The tiles come last, alone; the teacher sees the images once for both."""
+        args, images = self.args, batch.unlabelled
+        if not len(images) or not (args.alpha or args.beta):
+            yield super().training_step(batch, clock)
+            return
+        taught, logits = self._ask_teacher(images)
+        yield self.learn(batch, clock, *pseudo_labels(logits))
+        ramp = linear_ramp(clock.progress, args.ramp)
+        tiles = self.see_tiles(self.net.f, images, args.tiles)
+        losses = {}
+        if args.alpha:
+            losses["contrast"] = args.alpha * ramp * self._contrast(taught, tiles, logits)
+        if args.beta:
+            local = self.net.h(tiles.predicted)
+            losses["consistency"] = (
+                args.beta
+                * ramp
+                * cross_level_consistency_loss(
+                    logits, local, args.tiles, reduction="mean", confidence=args.confidence
+                )
+            )
+        yield losses
+
+    @torch.no_grad()
+    def _ask_teacher(self, images: Tensor) -> tuple[Maps, Tensor]:
+        """Z and logits (U, C, H, W) of the teacher, with BatchNorm's running statistics."""
+        net = self.teacher.eval().module
+        assert isinstance(net, SegmentationNet), "of the student's kind"
+        maps = maps_of(net.f, images, self.args.depth)
+        return maps, net.h(maps.predicted)
+
+    def _contrast(self, taught: Maps, tiles: Maps, logits: Tensor) -> Tensor:
+        """Eq. 1 of the teacher's p(Z) and the student's p(z)."""
+        assert self.p is not None, "built where alpha is greater than 0"
+        assert self.taught_p is not None, "likewise"
+        n, no_masks = self.args.tiles, logits.new_zeros((0, *logits.shape[2:]), dtype=torch.long)
+        shares = self.contrast.shares(no_masks, logits, n) if self.args.needs_classes else None
+        vectors = self.taught_p.eval()(taught.projected)
+        loss: Tensor = self.contrast(vectors, from_tiles(self.p(tiles.projected), n), shares)
+        return loss
+
+    def after_step(self, clock: Clock) -> None:
+        """Move the teacher and its p."""
+        super().after_step(clock)
+        if self.taught_p is not None and self.p is not None:
+            self.taught_p.update_parameters(self.p)
+
+
+def refuse_in_vain(args: FixMatchCLCC.Args) -> None:
+    """Refuse options that have no effect, and a contrast in which nothing is pushed apart.
+
+    Raises:
+        InputError: Naming the option.
+    """
+    if not args.alpha:
+        refuse(args, [name for name in OF_CONTRAST if name != "vectors"], "alpha is 0")
+    if not args.beta:
+        refuse(args, ["confidence"], "beta is 0")
+    if not (args.alpha or args.beta):
+        refuse(args, OF_TILES, "alpha and beta are 0")
+    only_positive = args.anchor == "image" and args.negatives == "global"
+    if args.alpha and (only_positive or args.detach_local):
+        raise InputError(
+            "Only the positive pair of the contrast would have a gradient, which pulls every "
+            "vector to one: the full image's side is the teacher's here. Leave out anchor "
+            "'image' or choose negatives 'local', and leave out detach_local."
+        )
