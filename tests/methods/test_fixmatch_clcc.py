@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from crosslevel.config.train import ModelConfig
+from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.losses import cross_level_consistency_loss, cross_level_contrastive_loss
 from crosslevel.methods.base import Clock
@@ -117,6 +117,7 @@ def test_options__each_changes_a_loss(name, value):
         method = build(**args)
         for _ in range(2):
             found = losses(method)
+            method.contrast.after_step()
         statistics = [float(b.sum()) for n, b in method.net.named_buffers() if "running" in n]
         seen.append((found, statistics))
     assert seen[0] != seen[1]
@@ -151,6 +152,7 @@ def test_step__on_a_pretrained_encoder_learns_from_both_losses():
     )
     for _ in range(2):  # the first has no vectors of other classes to be told from
         found = accumulate_gradients(method, batch, LATE, "fp32")
+        method.after_step(LATE)
     assert found["contrast"] > 0
     assert found["consistency"] > 0
     assert all(p.grad is not None for p in method.net.parameters())

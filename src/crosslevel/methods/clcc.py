@@ -179,7 +179,8 @@ class CLCC(Method):
         return cast(Pair, self.teacher.module.eval())
 
     def after_step(self, clock: Clock) -> None:
-        """Move the teacher, if there is one."""
+        """Move the teacher and the queue, if there are any."""
+        self.contrast.after_step()
         if self.teacher is not None:
             self.teacher.update_parameters(self._pair("student"))
 

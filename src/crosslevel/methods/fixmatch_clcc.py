@@ -129,8 +129,9 @@ class FixMatchCLCC(FixMatch):
         return loss
 
     def after_step(self, clock: Clock) -> None:
-        """Move the teacher and its p."""
+        """Move the teacher, its p and the queue."""
         super().after_step(clock)
+        self.contrast.after_step()
         if self.taught_p is not None and self.p is not None:
             self.taught_p.update_parameters(self.p)
 

@@ -97,6 +97,7 @@ def test_contrast__has_what_earlier_steps_left_in_the_queue(options, negatives):
         maps, shares = case(seed)
         found = contrast(*maps, shares)
         assert float(found) == pytest.approx(slow_loss(args, maps, shares, queue), abs=1e-6)
+        contrast.after_step()
         source = maps[0 if negatives == "global" else 1]
         for image, of_image in zip(source, shares, strict=True):
             for vector, share in zip(image.flatten(1).T.tolist(), of_image, strict=True):
@@ -107,8 +108,11 @@ def test_contrast__with_a_queue_can_be_backpropagated_after_the_queue_has_moved(
     contrast = Contrast(ContrastArgs(queue=2, projection_dim=4), num_classes=2).double()
     maps, shares = case()
     contrast(*maps, shares)
+    contrast.after_step()
     maps = [x.requires_grad_() for x in maps]
-    contrast(*maps, shares).backward()
+    loss = contrast(*maps, shares)
+    contrast.after_step()
+    loss.backward()
     assert all(x.grad.abs().sum() > 0 for x in maps)
 
 

@@ -74,9 +74,10 @@ class Contrast(nn.Module):
         self.args = args
         length, dim = args.queue, args.projection_dim
         self.queue = ClassQueue(num_classes, length, dim) if length else None
+        self._latest: tuple[Tensor, Tensor] | None = None
 
     def forward(self, global_map: Tensor, local_map: Tensor, shares: Tensor | None) -> Tensor:
-        """Return Eq. 1, and put this step's vectors into the queue.
+        """Return Eq. 1; the vectors are for the queue, after the step.
 
         Args:
             global_map: p(Z), (B, D, n, n).
@@ -100,8 +101,15 @@ class Contrast(nn.Module):
         )
         if self.queue is not None and shares is not None:
             kept = local_map if args.negatives == "local" else global_map
-            self.queue.push(kept.flatten(2).transpose(1, 2).flatten(0, 1), shares.flatten(0, 1))
+            vectors = kept.detach().flatten(2).transpose(1, 2).flatten(0, 1)
+            self._latest = vectors, shares.flatten(0, 1)
         return loss
+
+    def after_step(self) -> None:
+        """Put the step's vectors into the queue, if there is one."""
+        if self.queue is not None and self._latest is not None:
+            self.queue.push(*self._latest)
+        self._latest = None
 
     def shares(self, masks: Tensor, logits: Tensor, n: int) -> Tensor:
         """Return which class each place is of: by the masks, then as predicted.
