@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crosslevel.report.bench import PAPER
-from docs.tables import comparisons, logs, options
+from docs.tables import comparisons, logs, methods, options
 from docs.tables.cells import fill, gain, link, markdown, spread
 from docs.tables.published import Protocol, protocol, protocols
 
@@ -75,6 +75,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "weights": logs.weights,
     "joint-batch": logs.joint_batch,
     "confidence": logs.confidence,
+    "methods": methods.cards,
     "published": published,
     "fields": options.fields,
     "options": options.options,

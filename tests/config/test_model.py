@@ -7,7 +7,14 @@ import yaml
 
 from crosslevel.cli import main
 from crosslevel.config.files import from_yaml, preset, preset_names, settled_from_yaml, to_dict
-from crosslevel.config.model import MODELS, EfficientNetLiteArgs, ModelConfig, SmpArgs, UNetArgs
+from crosslevel.config.model import (
+    MODELS,
+    EfficientNetLiteArgs,
+    ModelConfig,
+    SegFormerArgs,
+    SmpArgs,
+    UNetArgs,
+)
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
 from crosslevel.models.folder import load_card, load_model
@@ -35,6 +42,7 @@ def test_models__each_has_options_and_a_builder():
     [
         (ModelConfig(), UNetArgs(widths=(16, 32, 64, 128, 256))),
         (ModelConfig(widths=(4, 8)), UNetArgs(widths=(4, 8))),
+        (ModelConfig(name="segformer"), SegFormerArgs(widths=(32, 64, 160, 256))),
         (ModelConfig(name="efficientnet_lite0"), EfficientNetLiteArgs(weights="imagenet")),
         (ModelConfig(name="efficientnet_lite0", weights=None), EfficientNetLiteArgs(weights=None)),
         (ModelConfig(name="smp", encoder="resnet50"), SmpArgs(encoder="resnet50")),
@@ -56,6 +64,8 @@ def test_args__are_those_of_the_backbone(config, args):
         ({"name": "smp", "widths": (4, 8)}, "only architecture and encoder and weights"),
         ({"name": "unnet"}, "Unknown model 'unnet': .*Did you mean 'unet'"),
         ({"widths": (4, 0)}, "needs positive numbers"),
+        ({"name": "segformer", "widths": (8, 16)}, "a SegFormer needs four"),
+        ({"name": "segformer", "widths": (8, 15, 20, 16)}, r"multiples of 1, 2, 5, 8"),
     ],
 )
 def test_model_config__refuses_what_has_no_effect(values, message):

@@ -27,6 +27,7 @@ RTOL = 1e-3
 MODELS = {
     "unet": ModelConfig(widths=(4, 8, 16)),
     "efficientnet_lite0": ModelConfig(name="efficientnet_lite0"),
+    "segformer": ModelConfig(name="segformer"),
 }
 
 

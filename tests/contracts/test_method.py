@@ -11,6 +11,8 @@ from crosslevel.types import Batch
 from support.tiny import tiny_config
 
 CLOCKS = [Clock(step, 30) for step in (0, 15, 29)]
+MIXED = {"bcp"}
+"""Methods whose labelled images have parts of others in them."""
 
 
 @pytest.fixture(params=sorted(METHODS))
@@ -104,7 +106,7 @@ def supervised_loss(method, clock, *, unlabelled):
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=lambda c: f"step{c.step}")
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", sorted(set(METHODS) - MIXED))
 def test_batchnorm_apart__labelled_images_learn_as_if_there_were_no_others(name, clock):
     gradients = []
     for unlabelled in (0, 2):

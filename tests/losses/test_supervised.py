@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from crosslevel.losses import dice_ce_loss, dice_ce_sum_loss
+from crosslevel.losses.supervised import dice_loss
 
 
 def example(channels=1, seed=0):
@@ -66,3 +67,14 @@ def test_dice_ce__takes_masks_with_a_channel_and_of_any_type():
     expected = dice_ce_loss(logits, target)
     for other in (target.unsqueeze(1), target.float(), target.bool(), target.to(torch.uint8)):
         assert float(dice_ce_loss(logits, other)) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_dice__is_the_first_of_two_terms(channels):
+    """What is left of the whole without it is the mean of -ln p of the true classes."""
+    logits, target = example(channels)
+    p = logits.sigmoid() if channels == 1 else logits.softmax(dim=1)
+    p = torch.cat([1 - p, p], dim=1) if channels == 1 else p
+    cross_entropy = -p.gather(1, target.unsqueeze(1)).log().mean()
+    found = dice_loss(logits, target)
+    torch.testing.assert_close(found, dice_ce_sum_loss(logits, target) - cross_entropy)

@@ -54,6 +54,31 @@ class EfficientNetLiteArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegFormerArgs:
+    """Options of the SegFormer, which starts from random weights.
+
+    Attributes:
+        widths: Channels of its four levels; those of MiT-B0, or 64, 128, 320, 512 of MiT-B1.
+    """
+
+    widths: tuple[int, ...] = (32, 64, 160, 256)
+
+    def __post_init__(self) -> None:
+        """Refuse channels that its heads of attention cannot share.
+
+        Raises:
+            InputError: If there are not four, or one is no multiple of its level's heads.
+        """
+        heads = (1, 2, 5, 8)
+        fit = [width > 0 and not width % n for width, n in zip(self.widths, heads, strict=False)]
+        if len(self.widths) != len(heads) or not all(fit):
+            raise InputError(
+                f"model.widths is {list(self.widths)}; a SegFormer needs four, positive multiples "
+                f"of {', '.join(map(str, heads))}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class SmpArgs:
     """Options of a network of segmentation-models-pytorch.
 
@@ -68,9 +93,10 @@ class SmpArgs:
     weights: str | None = "imagenet"
 
 
-Args = UNetArgs | EfficientNetLiteArgs | SmpArgs
+Args = UNetArgs | EfficientNetLiteArgs | SegFormerArgs | SmpArgs
 MODELS: dict[str, type[Args]] = {
     "unet": UNetArgs,
+    "segformer": SegFormerArgs,
     "smp": SmpArgs,
     **{f"efficientnet_lite{number}": EfficientNetLiteArgs for number in range(3)},
 }
@@ -90,12 +116,12 @@ class ModelConfig:
     """The backbone `f`, shared by every method; what is left out is the backbone's own default.
 
     Attributes:
-        name: "unet" (from scratch), "efficientnet_lite0" (ImageNet weights from a package, no
-            download), or "smp" for segmentation-models-pytorch.
-        widths: With "unet": channels of its levels, from full resolution down (16 to 256).
+        name: "unet" or "segformer" (from scratch), "efficientnet_lite0" (ImageNet weights from a
+            package, no download), or "smp" for segmentation-models-pytorch.
+        widths: With "unet" and "segformer": channels of the levels, from high resolution down.
         architecture: With "smp": the decoder (unet).
         encoder: With "smp": the encoder (resnet34).
-        weights: Not for "unet": pretrained weights by name (imagenet), or null for random ones.
+        weights: Not from scratch: pretrained weights by name (imagenet), or null for random ones.
     """
 
     name: str = "unet"

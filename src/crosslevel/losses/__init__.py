@@ -2,9 +2,21 @@
 
 from crosslevel.losses.consistency import cross_level_consistency_loss
 from crosslevel.losses.contrastive import cross_level_contrastive_loss
+from crosslevel.losses.divergence import (
+    jensen_shannon_loss,
+    soft_cross_entropy_loss,
+    symmetric_kl_loss,
+)
+from crosslevel.losses.entropy import entropy_loss
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.losses.pyramid import pyramid_consistency_loss
-from crosslevel.losses.supervised import SUPERVISED_LOSSES, dice_ce_loss, dice_ce_sum_loss
+from crosslevel.losses.region import region_dice_ce_loss
+from crosslevel.losses.supervised import (
+    SUPERVISED_LOSSES,
+    dice_ce_loss,
+    dice_ce_sum_loss,
+    dice_loss,
+)
 from crosslevel.losses.uncertainty import certain_consistency_loss
 
 __all__ = [
@@ -14,6 +26,12 @@ __all__ = [
     "cross_level_contrastive_loss",
     "dice_ce_loss",
     "dice_ce_sum_loss",
+    "dice_loss",
+    "entropy_loss",
+    "jensen_shannon_loss",
     "pseudo_label_loss",
     "pyramid_consistency_loss",
+    "region_dice_ce_loss",
+    "soft_cross_entropy_loss",
+    "symmetric_kl_loss",
 ]

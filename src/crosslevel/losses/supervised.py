@@ -35,8 +35,7 @@ def dice_ce_loss(logits: Tensor, target: Tensor) -> Tensor:
         >>> round(float(dice_ce_loss((2.0 * y[:, None] - 1) * 50, y)), 6)
         0.0
     """
-    dice, ce = _dice_and_ce(logits, target)
-    return (dice + ce) / 2
+    return dice_ce_sum_loss(logits, target) / 2
 
 
 def dice_ce_sum_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -44,8 +43,16 @@ def dice_ce_sum_loss(logits: Tensor, target: Tensor) -> Tensor:
 
     Args, returns and raises as `dice_ce_loss`.
     """
-    dice, ce = _dice_and_ce(logits, target)
-    return dice + ce
+    logits, target = _fitting(logits, target)
+    return _soft_dice(logits, target) + _cross_entropy(logits, target)
+
+
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the Dice term of `dice_ce_loss` alone.
+
+    Args, returns and raises as `dice_ce_loss`.
+    """
+    return _soft_dice(*_fitting(logits, target))
 
 
 SUPERVISED_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -54,7 +61,8 @@ SUPERVISED_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def _dice_and_ce(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _fitting(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits of at least single precision, and class indices (B, H, W) of them."""
     if target.ndim == 4 and target.shape[1] == 1:
         target = target[:, 0]
     if target.shape != (logits.shape[0], *logits.shape[2:]):
@@ -62,16 +70,23 @@ def _dice_and_ce(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             f"A target of {tuple(target.shape)} does not fit logits of {tuple(logits.shape)}: "
             "it must be (B, H, W) or (B, 1, H, W)."
         )
-    logits = widen(logits)
+    return widen(logits), target
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    if logits.shape[1] == 1:
+        truth = target.unsqueeze(1).to(logits.dtype)
+        return F.binary_cross_entropy_with_logits(logits, truth)
+    return F.cross_entropy(logits, target.long())
+
+
+def _soft_dice(logits: Tensor, target: Tensor) -> Tensor:
     probabilities = to_probabilities(logits)
     if logits.shape[1] == 1:
         truth = target.unsqueeze(1).to(logits.dtype)
-        return _soft_dice(probabilities, truth), F.binary_cross_entropy_with_logits(logits, truth)
-    truth = F.one_hot(target.long(), logits.shape[1]).movedim(-1, 1).to(logits.dtype)
-    return _soft_dice(probabilities[:, 1:], truth[:, 1:]), F.cross_entropy(logits, target.long())
-
-
-def _soft_dice(probabilities: Tensor, truth: Tensor) -> Tensor:
+    else:
+        truth = F.one_hot(target.long(), logits.shape[1]).movedim(-1, 1).to(logits.dtype)[:, 1:]
+        probabilities = probabilities[:, 1:]
     overlap = (probabilities * truth).sum(dim=(2, 3))
     total = probabilities.sum(dim=(2, 3)) + truth.sum(dim=(2, 3))
     return (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean()

@@ -24,11 +24,18 @@ GROUP = "crosslevel.methods"
 """Of the entry points by which packages add methods."""
 
 METHODS: dict[str, str] = {
+    "bcp": "crosslevel.methods.bcp:BCP",
     "clcc": "crosslevel.methods.clcc:CLCC",
     "cps": "crosslevel.methods.cps:CPS",
+    "cross_teaching": "crosslevel.methods.cross_teaching:CrossTeaching",
+    "deep_co_training": "crosslevel.methods.deep_co_training:DeepCoTraining",
+    "entropy_minimisation": "crosslevel.methods.entropy_minimisation:EntropyMinimisation",
     "fixmatch": "crosslevel.methods.fixmatch:FixMatch",
     "fixmatch_clcc": "crosslevel.methods.fixmatch_clcc:FixMatchCLCC",
+    "ict": "crosslevel.methods.ict:ICT",
     "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
+    "pseudo_label": "crosslevel.methods.pseudo_label:PseudoLabel",
+    "r_drop": "crosslevel.methods.r_drop:RDrop",
     "self_training": "crosslevel.methods.self_training:SelfTraining",
     "supervised": "crosslevel.methods.supervised:Supervised",
     "uamt": "crosslevel.methods.uamt:UAMT",

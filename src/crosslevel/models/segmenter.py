@@ -13,6 +13,7 @@ from crosslevel.config.model import EfficientNetLiteArgs, ModelConfig, UNetArgs
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
 from crosslevel.models.encoders import build_smp
+from crosslevel.models.segformer import SegFormer
 from crosslevel.models.unet import UNet
 
 
@@ -94,6 +95,7 @@ def _efficientnet_lite(number: int, args: EfficientNetLiteArgs) -> Backbone:
 
 BACKBONES: dict[str, Callable[[Any], Backbone]] = {
     "unet": _unet,
+    "segformer": lambda args: SegFormer(args.widths),
     "smp": build_smp,
     **{f"efficientnet_lite{i}": partial(_efficientnet_lite, i) for i in range(3)},
 }
