@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Auto = Literal["auto"]
 SettledPrecision = Literal["fp32", "bf16"]
 Precision = Literal["auto", "fp32", "bf16"]
+Window = tuple[float, ...] | Literal["file"]
+SIXTEEN_BITS = (0.0, 65535.0)
+"""The window before it was chosen by what the images hold."""
 BatchNormBatch = Literal["joint", "apart"]
 
 
@@ -30,6 +33,8 @@ class Case:
         mask: Path of the mask, or None for an unlabelled image.
         group: Cases of one group stay on one side of a split.
         part: "train", "val" or "test" where the folders or the CSV fix it, else None.
+        frame: Which page, frame or slice of the file, from 0; None for a file with a single one.
+        spacing_mm: Height and width of a pixel, where the file says them.
     """
 
     id: str
@@ -37,6 +42,8 @@ class Case:
     mask: Path | None = None
     group: str | None = None
     part: str | None = None
+    frame: int | None = None
+    spacing_mm: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,33 @@ class Classes:
     def num_channels(self) -> int:
         """Logit channels C: 1 (sigmoid) for a binary task, else background + classes (softmax)."""
         return 1 + len(self.values) if self.values else 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the pixels of image files become 8-bit RGB: the same for all files of a data set.
+
+    Images of 8 bits are taken as they are; `window` is for all deeper ones.
+
+    Attributes:
+        page: Of files with several pages, frames or slices: one of them (from 0) or "all", each
+            an image of its own. None: all of DICOM and NIfTI, none of TIFF, which is refused.
+        channels: Which channels (from 0) are red, green and blue, or the one that is grey; empty
+            for grey and RGB as they are stored.
+        axis: Across which axis of a NIfTI volume the slices lie.
+        window: The values that become black and white; of several channels those of each, one
+            after the other. "auto" is found in the pixels, "file" is the window each DICOM file
+            has. Empty where no image is deeper than 8 bits.
+    """
+
+    page: int | Literal["all"] | None = None
+    channels: tuple[int, ...] = ()
+    axis: Literal[0, 1, 2] = 2
+    window: Window | Auto = "auto"
+
+
+BEFORE_WINDOWS = Reading(window=SIXTEEN_BITS)
+"""How images were read before the window was chosen by what they hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
-from crosslevel.data.reading import content_hash, read_hashed_image
+from crosslevel.data.reading import content_hash, read_hashed_case
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from crosslevel.types import Case, Classes
@@ -137,11 +137,11 @@ def test_datamodule__never_opens_images_it_does_not_use(cases, tmp_path, monkeyp
     monkeypatch.setenv("CROSSLEVEL_CACHE", str(tmp_path))
     opened = []
 
-    def read_and_tell(path):
-        opened.append(path)
-        return read_hashed_image(path)
+    def read_and_tell(case, how):
+        opened.append(case.image)
+        return read_hashed_case(case, how)
 
-    monkeypatch.setattr("crosslevel.data.datamodule.read_hashed_image", read_and_tell)
+    monkeypatch.setattr("crosslevel.data.datamodule.read_hashed_case", read_and_tell)
     make(cases, batches=(2, 0))
     assert sorted(opened) == [case.image for case in cases[:7] + cases[12:]]
 

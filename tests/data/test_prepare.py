@@ -3,8 +3,9 @@ import shutil
 import pytest
 from PIL import Image
 
+from crosslevel.data.formats.readers import read_hashed_picture
 from crosslevel.data.prepare import prepare
-from crosslevel.data.reading import content_hash, read_hashed_image
+from crosslevel.data.reading import content_hash
 from crosslevel.errors import DataError
 from crosslevel.system.console import Reporter
 from support.tiny import tiny_config
@@ -53,12 +54,12 @@ def test_prepare__hashes_every_image(lesions):
 def test_prepare__reads_each_image_once(lesions, monkeypatch):
     read = []
 
-    def count(path):
+    def count(path, *more):
         read.append(path)
-        return read_hashed_image(path)
+        return read_hashed_picture(path, *more)
 
-    monkeypatch.setattr("crosslevel.data.quality.findings.read_hashed_image", count)
-    monkeypatch.setattr("crosslevel.data.split.content_hash", refuse)
+    monkeypatch.setattr("crosslevel.data.quality.findings.read_hashed_picture", count)
+    monkeypatch.setattr("crosslevel.data.split.case_hash", refuse)
     monkeypatch.setattr("crosslevel.data.prepare.image_hashes", refuse)
     prepared = prepare(lesions, tiny_config(), SILENT)
     assert sorted(read) == sorted((lesions / "images").iterdir())

@@ -19,12 +19,12 @@ from crosslevel.types import Case
 SEEDS = st.integers(0, 2**40)
 
 
-def masked(count: int, prefix: str = "m", **fields: str) -> list[Case]:
+def masked(count, prefix="m", **fields):
     names = [f"{prefix}{number:04}" for number in range(count)]
     return [Case(name, Path(f"{name}.png"), Path(f"{name}_mask.png"), **fields) for name in names]
 
 
-def unmasked(count: int, prefix: str = "u", **fields: str) -> list[Case]:
+def unmasked(count, prefix="u", **fields):
     return [replace(case, mask=None) for case in masked(count, prefix, **fields)]
 
 
@@ -36,7 +36,7 @@ def grouped_cases(draw: st.DrawFn) -> list[Case]:
         replace(case, group=draw(groups) or None)
         for case in masked(draw(st.integers(0, 30))) + unmasked(draw(st.integers(0, 15)))
     ]
-    return cases + masked(3, "alone")
+    return [*cases, *masked(3, "alone")]
 
 
 def everything(split: Split) -> list[str]:

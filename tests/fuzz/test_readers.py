@@ -18,7 +18,7 @@ from PIL import Image
 from crosslevel.config.files import from_yaml
 from crosslevel.config.model import ModelConfig
 from crosslevel.data.cases import find_cases
-from crosslevel.data.reading import image_size, read_hashed_image, read_image, read_mask
+from crosslevel.data.reading import read_hashed_case, read_image, read_mask
 from crosslevel.data.split import Split, make_split
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net
@@ -32,8 +32,7 @@ FEWER = settings(deadline=None, max_examples=max(10, settings().max_examples // 
 CLASSES = (Classes(), Classes({"a": 1, "b": 255}), Classes({"red": (255, 0, 0)}))
 READERS = (
     read_image,
-    read_hashed_image,
-    image_size,
+    lambda p: read_hashed_case(Case("x", p)),
     *(lambda p, c=c: read_mask(p, c) for c in CLASSES),
 )
 

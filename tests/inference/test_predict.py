@@ -221,16 +221,16 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
     most: list[int] = []
     original_write = writing.write_mask
 
-    def count_read(path):
+    def count_read(path, *more):
         read.append(path)
         most.append(len(read) - len(written))
-        return reading.read_image(path)
+        return reading.read_as_trained(path, *more)
 
     def count_write(*args):
         original_write(*args)
         written.append(1)
 
-    monkeypatch.setattr(prediction, "read_image", count_read)
+    monkeypatch.setattr(prediction, "read_as_trained", count_read)
     monkeypatch.setattr(prediction, "write_mask", count_write)
     predict(run.path, [tmp_path / "in"], tmp_path / "out")
     batch_size = Segmenter.load(run.path).runtime.batch_size

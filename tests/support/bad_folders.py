@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import struct
@@ -71,8 +72,19 @@ def is_huge(data: Path) -> None:
     (data / "images" / f"{STEM}.png").write_bytes(png_header(60_000, 60_000))
 
 
-def has_32_bits(data: Path) -> None:
-    become(data, ".tif", Image.fromarray(np.ones((32, 32), np.float32)))
+def has_fractions(data: Path, odd: float = 0.5) -> None:
+    array = np.linspace(0, 1, 32 * 32, dtype=np.float32).reshape(32, 32)
+    array[3, 4] = odd
+    become(data, ".tif", Image.fromarray(array))
+
+
+def has_pages(data: Path) -> None:
+    pages = [picture(data).rotate(angle) for angle in (90, 180)]
+    become(data, ".tif", picture(data), save_all=True, append_images=pages)
+
+
+def as_grey(data: Path) -> None:
+    become(data, ".png", picture(data).convert("L"))
 
 
 def is_link_to(data: Path, target: str) -> None:
@@ -248,7 +260,8 @@ SKIPPABLE: dict[str, Damage] = {
     "an empty image": text_to(image, ""),
     "a text named like an image": text_to(image, "no image"),
     "an image of 60 000 × 60 000 pixels (only its header is read)": alone(is_huge),
-    "a 32-bit image": alone(has_32_bits),
+    "a TIFF of several pages": alone(has_pages),
+    "an image with values that are not numbers": alone(lambda d: has_fractions(d, math.nan)),
     "an image without permission to read it": alone(lambda d: image(d).chmod(0)),
     "a link to an image that is gone": alone(lambda d: is_link_to(d, "gone.jpg")),
     "a link that leads to itself": alone(lambda d: is_link_to(d, f"{STEM}.jpg")),
@@ -281,14 +294,16 @@ WARNED: dict[str, Damage] = {
     "an image of one pixel": alone(one_pixel),
     "a file of another type beside the images": text_to(lambda d: d / "images/scan.dcm", "DICM"),
     "a folder linked into itself": alone(lambda d: (d / "images/again").symlink_to(d / "images")),
+    "a 16-bit image among those of 8 bits": alone(
+        lambda d: become(d, ".png", Image.fromarray(np.eye(32).astype(np.uint16) * 65535))
+    ),
+    "an image of fractions among those of 8 bits": alone(has_fractions),
+    "a grey image among coloured ones": alone(as_grey),
     "one image twice": alone(copy),
     "one image twice, compressed again": alone(copy_again),
     "nearly the same image in the train and the test folder": alone(alike_in_both_parts),
 }
 USED: dict[str, Damage] = {
-    "a 16-bit image": alone(
-        lambda d: become(d, ".png", Image.fromarray(np.eye(32).astype(np.uint16) * 65535))
-    ),
     "a CMYK image": alone(lambda d: become(d, ".tif", picture(d).convert("CMYK"))),
     "an image with transparency": alone(lambda d: become(d, ".png", picture(d).convert("RGBA"))),
     "an image with a palette": alone(lambda d: become(d, ".png", picture(d).convert("P"))),

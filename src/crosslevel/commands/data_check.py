@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from crosslevel.commands.image_options import add_reading_arguments, to_reading
+
 EXAMPLE = """\
 examples:
   crosslevel data check polyps
@@ -22,6 +24,7 @@ def configure(parser: ArgumentParser) -> None:
         default={},
         help="mask value or colour of each class, for more than one",
     )
+    add_reading_arguments(parser)
 
 
 def run(arguments: Namespace) -> None:
@@ -32,9 +35,12 @@ def run(arguments: Namespace) -> None:
     from crosslevel.system.console import Reporter
     from crosslevel.types import Classes
 
+    reading = to_reading(arguments)
     found = find_cases(arguments.data)
     with Reporter().task("Checking images", len(found.cases)) as advance:
-        report = check_cases(found.cases, Classes(arguments.classes), progress=advance)
+        report = check_cases(
+            found.cases, Classes(arguments.classes), progress=advance, reading=reading
+        )
     report = replace(
         report,
         bad_files=[*found.bad_files, *report.bad_files],

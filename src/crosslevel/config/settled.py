@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
-from crosslevel.types import SettledPrecision
+from crosslevel.types import SIXTEEN_BITS, SettledPrecision, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,8 @@ class SettledConfig(TrainConfig):
 
     Attributes:
         method: A method's name, or the import path of your own.
+        window: What is black and white in images deeper than 8 bits; runs from before it was
+            chosen took all that 16 bits can hold.
         epochs: Passes over the labelled images.
         check_every: Epochs between two checks on the validation images.
         precision: Number format of the forward passes.
@@ -22,6 +24,7 @@ class SettledConfig(TrainConfig):
 
     # `field()` takes away the default "auto"
     method: str = field()
+    window: Window = SIXTEEN_BITS
     epochs: int = field()
     check_every: int = field()
     precision: SettledPrecision = field()
@@ -42,7 +45,7 @@ def autos(config: TrainConfig) -> list[str]:
 
     Example:
         >>> autos(TrainConfig(method="clcc", epochs=3))
-        ['check_every', 'precision']
+        ['window', 'check_every', 'precision']
     """
     return [f.name for f in fields(config) if getattr(config, f.name) == "auto"]
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from crosslevel.config.images import check_reading
 from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
-from crosslevel.types import Auto, BatchNormBatch, Classes, Precision
+from crosslevel.types import Auto, BatchNormBatch, Classes, Precision, Reading, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,14 @@ class TrainConfig:
         split_seed: Seed of the 60/20/20 split; the same for every draw.
         skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
+        window: The values that become black and white in images deeper than 8 bits ([0, 4095]);
+            of several `channels` those of each. "auto" goes by what the images hold, or by the
+            window that all DICOM files name; "file" takes the window of each DICOM file.
+        channels: Which channels (from 0) of an image are red, green and blue, or which one is
+            grey, where it is neither grey nor RGB.
+        page: Of files with several pages, frames or slices: one of them (from 0) or "all". Left
+            out, it is all of DICOM and NIfTI.
+        axis: Across which axis of a NIfTI volume its slices lie.
         size: Side in pixels to which images are resized.
         epochs: Passes over the labelled images; the method's stages scale in proportion. "auto"
             is a number of steps that suits the recipe, or what fits in --budget.
@@ -61,6 +70,10 @@ class TrainConfig:
     split_seed: int = 0
     skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    window: Window | Auto = "auto"
+    channels: tuple[int, ...] = ()
+    page: int | Literal["all"] | None = None
+    axis: Literal[0, 1, 2] = 2
     size: int = 256
     epochs: int | Auto = "auto"
     batch_labelled: int = 4
@@ -97,6 +110,7 @@ class TrainConfig:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
+        check_reading(self.reading)
         rates = self.learning_rate, self.encoder_rate
         if not (all(rate > 0 for rate in rates) and self.weight_decay >= 0):
             raise InputError(
@@ -112,3 +126,8 @@ class TrainConfig:
     def mask_classes(self) -> Classes:
         """How this run reads masks."""
         return Classes(self.classes)
+
+    @property
+    def reading(self) -> Reading:
+        """How this run reads images."""
+        return Reading(self.page, self.channels, self.axis, self.window)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from crosslevel.data.augment import warp, weak_view
 from crosslevel.data.cache import packed, take
-from crosslevel.data.reading import content_hash, read_hashed_image, read_mask
+from crosslevel.data.reading import content_hash, read_hashed_case, read_mask
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import normalise, resize_image, resize_mask
-from crosslevel.types import Batch, Case, Classes
+from crosslevel.types import BEFORE_WINDOWS, Batch, Case, Classes, Reading
 
 LABELLED, UNLABELLED, AUGMENTATION = 0, 1, 2
 VALIDATION_BATCH = 8
@@ -46,6 +46,7 @@ class DataModule:
         classes: How masks are read.
         size: Side in pixels to which everything is resized.
         sampling: Batch sizes and seed.
+        reading: How images become 8-bit RGB.
 
     Raises:
         DataError: If an image is not the one of its hash.
@@ -58,8 +59,10 @@ class DataModule:
         classes: Classes,
         size: int,
         sampling: Sampling,
+        reading: Reading = BEFORE_WINDOWS,
     ) -> None:
         self.sampling = sampling
+        self._reading = reading
         self.size = size
         self.validation_cases = parts["val"]
         self._classes = classes
@@ -133,13 +136,13 @@ class DataModule:
         keys = [hashes[case.id] for case in cases]
 
         def load(i: int) -> NDArray[np.uint8]:
-            path = cases[i].image
-            image, digest = read_hashed_image(path)
+            image, digest = read_hashed_case(cases[i], self._reading)
             if digest != keys[i]:  # the pack would be wrong for every later run
+                path = cases[i].image
                 raise DataError([f"{path}: changed since it was checked. Repeat the command."])
             return resize_image(image, self.size)
 
-        return packed(keys, load, (self.size, self.size, 3), "images")
+        return packed(keys, load, (self.size, self.size, 3), pack_kind(self._reading))
 
     def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:
@@ -149,6 +152,17 @@ class DataModule:
 
         keys = [content_hash(case.mask) for case in cases if case.mask]
         return packed(keys, load, (self.size, self.size), f"masks:{self._classes.values}")
+
+
+def pack_kind(reading: Reading) -> str:
+    """Return the name of a pack of images that are read so.
+
+    Packs of 8-bit images, and those of 16-bit ones before their window was chosen, have none of it
+    in their names.
+    """
+    if reading in (BEFORE_WINDOWS, Reading(window=())):
+        return "images"
+    return f"images:{reading.channels}:{reading.axis}:{reading.window}"
 
 
 @lru_cache(maxsize=4)

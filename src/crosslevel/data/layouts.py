@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from crosslevel.data.formats.readers import READERS, suffix_of
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.types import Case
 
@@ -33,10 +34,6 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "valdataset", "validationdataset"), "val"),
     **dict.fromkeys(("test", "testing", "testdataset"), "test"),
 }
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff"}
-    | {".webp"}
-)
 OF_THE_SYSTEM = frozenset({"desktop.ini", "thumbs.db"})
 _MASK_ENDING = re.compile(r"_(mask|segmentation|seg|label|gt)$", re.IGNORECASE)
 _ISIC_2018 = re.compile(r"isic2018_task1(?:-2)?_(\w+)_(input|groundtruth)", re.IGNORECASE)
@@ -70,7 +67,7 @@ class Folder:
                     continue
                 if _is_folder(entry):
                     folders.append(entry.name)
-                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                elif suffix_of(entry.name) in READERS:
                     images.append(entry.name)
                 elif entry.name.lower() not in OF_THE_SYSTEM:
                     others.append(entry.name)

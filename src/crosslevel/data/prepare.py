@@ -10,6 +10,7 @@ from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.layouts import Found
 from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.depths import Depths, depths_of
 from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
 from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
 from crosslevel.data.quality.overlap import limited
@@ -17,7 +18,7 @@ from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
-from crosslevel.types import Case
+from crosslevel.types import Case, Window
 
 SKIPPED = "each with the image or mask that belongs to it"
 MASKED_PARTS = ("train_labelled", "val", "test")
@@ -31,11 +32,13 @@ class Prepared:
         split: Which case is where, with content hashes.
         parts: "train_labelled", "train_unlabelled", "val" and "test" cases.
         set_aside: What is done without (with `skip_bad`).
+        window: What is black and white in images deeper than 8 bits.
     """
 
     split: Split
     parts: dict[str, list[Case]]
     set_aside: tuple[BadFile, ...] = ()
+    window: Window = ()
 
 
 def prepare(
@@ -59,6 +62,8 @@ def prepare(
         cases = _in_split(split, usable_cases(folder, skip_bad=config.skip_bad))
         prepared = _resolve(split, cases, image_hashes(cases))
         _refuse_changed_masks(prepared)
+        assert config.window != "auto", "a run that has begun has a window"
+        prepared = replace(prepared, window=config.window)
     else:
         prepared = _with_mask_hashes(_split_and_check(folder, config, reporter))
     parts = prepared.parts
@@ -113,13 +118,16 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
         )
     cases = _in_split(given, found.cases) if given else found.cases
     with reporter.task("Checking images", len(cases)) as advance:
-        findings = examine_images(cases, advance)
+        findings = examine_images(cases, advance, config.reading)
+    depths = depths_of(cases, findings, config.reading)
+    if depths.window:
+        reporter.say(f"Values: {depths.text}")
     alike = findings.look_alikes()
     try:
         prepared = _resolve(given or _draw(cases, config, findings, alike), cases, findings.hashes)
     except InputError as error:
         raise _together(error, folder, [*found.problems, *findings.problems]) from error
-    checked = _check(prepared, config, findings, alike)
+    checked = _check(prepared, config, findings, alike, depths)
     for warning in [*found.warnings, *checked.warnings]:
         reporter.say(f"warning: {one_line(warning)}")
     bad_files = [*found.bad_files, *checked.bad_files]
@@ -129,10 +137,10 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
         raise DataError([*(bad.problem for bad in bad_files), *faults], remedy)
     for line in limited(bad.problem for bad in bad_files):
         reporter.say(f"set aside: {one_line(line)}")
-    if not bad_files:
-        return prepared
-    left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
-    return replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
+    if bad_files:
+        left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
+        prepared = replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
+    return replace(prepared, window=depths.window)
 
 
 def _together(error: InputError, folder: Path, problems: Sequence[str]) -> InputError:
@@ -168,6 +176,7 @@ def _check(
     config: TrainConfig,
     findings: Findings,
     alike: Sequence[Sequence[str]],
+    depths: Depths,
 ) -> CheckReport:
     """Open the masks that are used and compare the sides of the split."""
     parts = prepared.parts
@@ -176,7 +185,7 @@ def _check(
     masked = [case.id for name in MASKED_PARTS for case in parts[name]]
     classes = config.mask_classes
     findings = examine_masks(findings, cases, classes, masked)
-    return report(cases, classes, findings, side_of, alike)
+    return report(cases, classes, findings, side_of, alike, depths)
 
 
 def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:

@@ -3,15 +3,94 @@
 What decodes them is in `formats`; which files belong together is decided in `cases`.
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
 from crosslevel.data.formats.masks import inspect_mask, read_mask
-from crosslevel.data.formats.opening import content_hash
-from crosslevel.data.formats.pictures import image_size, read_hashed_image, read_image
+from crosslevel.data.formats.opening import content_hash, reading
+from crosslevel.data.formats.readers import frame_hash, read_hashed_picture, read_picture
+from crosslevel.data.intensity import measure, to_rgb, unlike_training
+from crosslevel.types import Case, Reading
 
 __all__ = [
+    "case_hash",
     "content_hash",
-    "image_size",
     "inspect_mask",
-    "read_hashed_image",
+    "read_as_trained",
+    "read_case",
+    "read_hashed_case",
     "read_image",
     "read_mask",
 ]
+
+_BY_ITSELF = Reading()
+
+
+def read_image(
+    path: Path, how: Reading = _BY_ITSELF, frame: int | None = None
+) -> NDArray[np.uint8]:
+    """Read any image as (H, W, 3) RGB, upright.
+
+    Transparency is flattened on black, of an animation the first frame is taken.
+
+    Args:
+        path: A file of a kind that is in `READERS`, or that Pillow reads.
+        how: Which channels are meant, and what is black and white in images deeper than 8 bits;
+            if left out, the values of this image alone decide.
+        frame: Which page, frame or slice of the file; None for the only one.
+
+    Returns:
+        (H, W, 3) in 0…255.
+
+    Raises:
+        DataError: The file cannot be read, or it does not say what is asked for.
+    """
+    with reading(path):
+        return to_rgb(path, read_picture(path, frame, how.axis), how)
+
+
+def read_as_trained(
+    path: Path, how: Reading, frame: int | None = None
+) -> tuple[NDArray[np.uint8], str]:
+    """As `read_image`, and how the image differs from those trained on, "" if it does not.
+
+    Raises:
+        DataError: As `read_image`.
+    """
+    with reading(path):
+        picture = read_picture(path, frame, how.axis)
+        note = unlike_training(measure(path, picture, how), how)
+        return to_rgb(path, picture, how), note
+
+
+def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
+    """As `read_image`, of a case.
+
+    Raises:
+        DataError: As `read_image`.
+    """
+    return read_image(case.image, how, case.frame)
+
+
+def read_hashed_case(case: Case, how: Reading = _BY_ITSELF) -> tuple[NDArray[np.uint8], str]:
+    """As `read_case`, and its `case_hash`, for one reading of the file.
+
+    Raises:
+        DataError: As `read_image`.
+    """
+    with reading(case.image):
+        picture, digest = read_hashed_picture(case.image, case.frame, how.axis)
+        return to_rgb(case.image, picture, how), digest
+
+
+def case_hash(case: Case) -> str:
+    """Return what tells the image of a case from all others: SHA-256 of its file, and its frame.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    return frame_hash(case.image, case.frame)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from crosslevel.data.reading import content_hash
+from crosslevel.data.reading import case_hash
 from crosslevel.errors import DataError, InputError
 from crosslevel.system.files import write_text
 from crosslevel.types import Case
@@ -218,7 +218,7 @@ def resolve_split(
     unmasked = [i for i in need_masks if i in by_id and not by_id[i].mask]
     compared = [i for i in listed if i in by_id and i in split.hashes]
     if hashes is None:
-        hashes = {i: content_hash(by_id[i].image) for i in compared}
+        hashes = {i: case_hash(by_id[i]) for i in compared}
     changed = [
         str(by_id[i].image) for i in compared if hashes.get(i, split.hashes[i]) != split.hashes[i]
     ]

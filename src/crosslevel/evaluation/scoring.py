@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosslevel.data.quality.findings import size_mismatch
-from crosslevel.data.reading import read_image, read_mask
+from crosslevel.data.reading import read_case, read_mask
 from crosslevel.errors import DataError
 from crosslevel.evaluation.metrics import CaseScore, score_case
 from crosslevel.images.preprocess import resize_mask
@@ -62,7 +62,8 @@ class Scoring:
         for case in cases:
             assert case.mask is not None, "only cases with masks are evaluated"
             try:
-                image, truth = read_image(case.image), read_mask(case.mask, self._classes)
+                image = read_case(case, self._segmenter.card.reading)
+                truth = read_mask(case.mask, self._classes)
             except DataError as error:
                 self.problems.extend(error.problems)
                 continue

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from crosslevel.data.cases import find_cases
 from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.data.quality.fingerprints import changed_masks
-from crosslevel.data.reading import content_hash
+from crosslevel.data.reading import case_hash
 from crosslevel.data.split import PARTS, Split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.system.threads import map_files
@@ -119,7 +119,7 @@ def _digests(cases: list[Case]) -> dict[str, str]:
 
 def _digest(case: Case) -> str | None:
     try:
-        return content_hash(case.image)
+        return case_hash(case)
     except DataError:
         return None
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from crosslevel.data.cases import usable_cases
-from crosslevel.data.reading import read_image, read_mask
+from crosslevel.data.reading import read_case, read_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.metrics import CaseScore, score_case
@@ -135,6 +135,7 @@ def export(
                 size=source.card.size,
                 classes=source.card.classes,
                 threshold=source.card.threshold,
+                reading=source.card.reading,
                 weights=weights_hash(source.folder),
                 num_images=len(source.parts["val"]),
                 dice_original=original,
@@ -236,7 +237,8 @@ def _from_onnx(onnx: Path, file: Path) -> Path:
 def _calibration_images(source: _Source) -> list[Image]:
     cases = [*source.parts["train_labelled"], *source.parts["train_unlabelled"]]
     return [
-        resize_image(read_image(case.image), source.card.size) for case in cases[:NUM_CALIBRATION]
+        resize_image(read_case(case, source.card.reading), source.card.size)
+        for case in cases[:NUM_CALIBRATION]
     ]
 
 
@@ -251,7 +253,7 @@ def _runtime(file: Path, format: Format) -> Runtime:
 def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
     """Mean Dice ×100 on the validation images, at their own size."""
     cases = source.parts["val"]
-    images = (read_image(case.image) for case in cases)
+    images = (read_case(case, source.card.reading) for case in cases)
     found = []
     with reporter.task(f"Scoring with {runtime.name}", len(cases)) as advance:
         stream = Segmenter(runtime, source.card).stream(images)

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
 from crosslevel.system.files import write_text
+from crosslevel.types import BEFORE_WINDOWS, Reading
 
 Format = Literal["openvino", "onnx", "torchscript"]
 ExportPrecision = Literal["int8", "fp32"]
@@ -38,6 +39,7 @@ class ExportRecord:
         num_images: Validation images both were scored on.
         dice_original: Mean Dice ×100 of the weights, computed by PyTorch.
         dice_exported: The same of the export.
+        reading: How the images were read that it was trained on, before they became its input.
     """
 
     file: str
@@ -49,6 +51,7 @@ class ExportRecord:
     num_images: int
     dice_original: float
     dice_exported: float
+    reading: Reading = BEFORE_WINDOWS
 
     @property
     def is_faithful(self) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosslevel.data.layouts import IMAGE_SUFFIXES, OF_THE_SYSTEM, describe_passed_over
+from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
 from crosslevel.errors import InputError, one_line
 
 
@@ -66,7 +67,7 @@ def _files(name: str) -> list[tuple[Path, Path]]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return suffix_of(path.name) in READERS
 
 
 def _is_of_the_system(path: Path) -> bool:

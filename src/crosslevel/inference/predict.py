@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.reading import read_image
-from crosslevel.errors import DataError
+from crosslevel.data.quality.overlap import limited
+from crosslevel.data.reading import read_as_trained
+from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.confidence import MaskConfidence
@@ -114,6 +115,7 @@ def predict(  # noqa: PLR0913 - the options of the command
     work = _Work(segmenter, outputs or Outputs(), files.masks)
     ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
+    notes: list[str] = []
     confidence: dict[Path, float] = {}
     with (
         _listed_by_confidence(Path(out), confidence, files.masks),
@@ -122,12 +124,14 @@ def predict(  # noqa: PLR0913 - the options of the command
         reporter.task("Predicting", len(files.masks)) as advance,
     ):
         loading = _ahead(readers, work.load, files.masks, ahead)
-        drawn = work.draw_all(_readable(loading, problems))
+        drawn = work.draw_all(_readable(loading, problems, notes))
         for written in _ahead(writers, work.write, drawn, ahead):
             image, sure = written.result()
             confidence[image] = sure
             advance()
         advance(len(problems))
+    for note in limited(notes):
+        reporter.say(f"warning: {one_line(note)}")
     return Prediction(_sorted(confidence), problems)
 
 
@@ -140,12 +144,14 @@ class _Loaded:
         size: Height and width.
         small: (S, S, 3), None with a sliding window.
         whole: (H, W, 3), only kept if a window slides over it or it is drawn on.
+        note: How it differs from what the segmenter was trained on, "" if it does not.
     """
 
     path: Path
     size: tuple[int, int]
     small: NDArray[np.uint8] | None
     whole: NDArray[np.uint8] | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +182,12 @@ class _Work:
     masks: dict[Path, Path]
 
     def load(self, path: Path) -> _Loaded:
-        image = read_image(path)
+        image, note = read_as_trained(path, self.segmenter.card.reading)
         height, width, _ = image.shape
         slides = self.segmenter.sliding_window
         small = None if slides else resize_image(image, self.segmenter.card.size)
         whole = image if slides or self.outputs.overlay else None
-        return _Loaded(path, (height, width), small, whole)
+        return _Loaded(path, (height, width), small, whole, note)
 
     def draw_all(self, images: Iterator[_Loaded]) -> Iterator[_Drawn]:
         if self.segmenter.sliding_window:
@@ -225,12 +231,18 @@ class _Work:
         return drawn.image, drawn.confidence
 
 
-def _readable(loading: Iterable[Future[_Loaded]], problems: list[str]) -> Iterator[_Loaded]:
+def _readable(
+    loading: Iterable[Future[_Loaded]], problems: list[str], notes: list[str]
+) -> Iterator[_Loaded]:
     for image in loading:
         try:
-            yield image.result()
+            loaded = image.result()
         except DataError as error:
             problems.append(str(error))
+            continue
+        if loaded.note:
+            notes.append(f"{loaded.path}: {loaded.note}. Its mask may be wrong.")
+        yield loaded
 
 
 def _ahead(

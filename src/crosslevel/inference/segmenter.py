@@ -94,7 +94,9 @@ class Segmenter:
 
     def probabilities(self, image: str | Path | Image) -> Probabilities:
         """Probabilities (C, H, W) of one image, at its own size; C = 1 for a binary task."""
-        array = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        array = (
+            image if isinstance(image, np.ndarray) else read_image(Path(image), self.card.reading)
+        )
         return next(self.stream([array]))
 
     def stream(self, images: Iterable[Image]) -> Iterator[Probabilities]:

@@ -13,11 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from crosslevel.config.images import check_reading
 from crosslevel.config.model import ModelConfig, forget_idle
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.system.files import atomic_file, write_text
+from crosslevel.types import BEFORE_WINDOWS, Reading
 
 FORMAT = 1
 MAX_CARD_BYTES = 100_000
@@ -36,6 +38,7 @@ class ModelCard:
         num_channels: Logit channels C.
         size: Side in pixels of the images the network has seen.
         threshold: Binary only: foreground where the probability is at least this.
+        reading: How the images were read that it was trained on.
         format: Version of this folder's form.
     """
 
@@ -45,6 +48,7 @@ class ModelCard:
     num_channels: int
     size: int
     threshold: float = 0.5
+    reading: Reading = BEFORE_WINDOWS
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -57,6 +61,7 @@ class ModelCard:
             raise InputError(f"size is {self.size}; it must be from 1 to {MAX_SIZE} px.")
         if not 0 <= self.threshold <= 1:
             raise InputError(f"threshold is {self.threshold}; it must be from 0 to 1.")
+        check_reading(self.reading)
         binary = {1} if len(self.classes) == 1 else set()
         if self.num_channels not in binary | {1 + len(self.classes)}:
             raise InputError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.reading import read_image, read_mask
+from crosslevel.data.reading import read_case, read_mask
 from crosslevel.images.overlay import draw_outlines
 from crosslevel.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR, read_prediction
 from crosslevel.report.page import Gallery, Panel
@@ -74,7 +74,7 @@ def _picture(
 ) -> str:
     assert case.mask is not None, "only evaluated cases are shown"
     classes = run.config.mask_classes
-    image = read_image(case.image)
+    image = read_case(case, run.config.reading)
     size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
     image = _resized(image, size)
     if with_truth:

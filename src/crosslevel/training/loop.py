@@ -201,6 +201,7 @@ class Trainer:
             num_channels=classes.num_channels,
             size=self.config.size,
             threshold=threshold,
+            reading=self.config.reading,
         )
         save_model(self.run.model_folder, self.method.inference_model, card)
 

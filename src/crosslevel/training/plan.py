@@ -18,7 +18,7 @@ from crosslevel.system.console import duration
 from crosslevel.system.devices import Place
 from crosslevel.training.budget import Pace, epochs_within
 from crosslevel.training.ladder import check_interval, method_for, recipe_epochs
-from crosslevel.types import Case, SettledPrecision
+from crosslevel.types import Case, SettledPrecision, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +28,24 @@ class Facts:
     Attributes:
         num_labelled: Labelled training images, at least 1.
         num_unlabelled: Unlabelled training images.
+        window: What is black and white in images deeper than 8 bits, by what they hold.
         budget: Seconds the run may take; None if nothing was said.
         pace: How fast it goes, once that was measured; only a budget needs it.
     """
 
     num_labelled: int = 1
     num_unlabelled: int = 1
+    window: Window = ()
     budget: float | None = None
     pace: Pace | None = None
 
     @classmethod
-    def of(cls, parts: Mapping[str, Sequence[Case]], budget: float | None) -> Facts:
+    def of(cls, parts: Mapping[str, Sequence[Case]], window: Window, budget: float | None) -> Facts:
         """Count the cases of the training parts."""
         return cls(
             num_labelled=len(parts["train_labelled"]),
             num_unlabelled=len(parts["train_unlabelled"]),
+            window=window,
             budget=budget,
         )
 
@@ -105,6 +108,8 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
         reasons["method"] = choice.reason
     if asked.epochs == "auto":
         values["epochs"], reasons["epochs"] = _length(asked, facts, steps)
+    if asked.window == "auto":
+        values["window"] = facts.window
     if asked.check_every == "auto":
         values["check_every"] = check_interval(values["epochs"])
     if asked.precision == "auto":

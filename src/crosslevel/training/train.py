@@ -113,7 +113,7 @@ class _Start:
                 "images the part test, or train without --evaluate and score the run with "
                 "`crosslevel evaluate RUN --subset val`."
             )
-        facts = Facts.of(prepared.parts, budget)
+        facts = Facts.of(prepared.parts, prepared.window, budget)
         planned = plan(self.asked, facts, self.place)
         if planned.config.method != supposed.method:
             method = build_method(planned.config)
@@ -162,7 +162,12 @@ def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
         warp=config.warp,
     )
     return DataModule(
-        prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
+        prepared.parts,
+        prepared.split.hashes,
+        config.mask_classes,
+        config.size,
+        sampling,
+        config.reading,
     )
 
 

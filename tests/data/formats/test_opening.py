@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosslevel.data.reading import content_hash, image_size, read_image, read_mask
+from crosslevel.data.reading import content_hash, read_image, read_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
 from support.pictures import save
@@ -44,7 +44,7 @@ def test_damaged_files__are_named(tmp_path: Path, content: bytes, message: str) 
             read(path)
 
 
-@pytest.mark.parametrize("read", [read_image, image_size, content_hash])
+@pytest.mark.parametrize("read", [read_image, content_hash])
 def test_missing_file__is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
     with pytest.raises(DataError, match=r"gone\.png: no such file. Correct the path"):
         read(tmp_path / "gone.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, MemoryError),
     *(struct.error, zlib.error),
 )  # everything Pillow's decoders are known to raise on damaged files
+
+
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many are refused
 
 
 def content_hash(path: Path) -> str:

@@ -9,21 +9,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crosslevel.data.formats.readers import read_hashed_picture
+from crosslevel.data.intensity import Levels, choose_window, measure, to_rgb
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
-from crosslevel.data.reading import inspect_mask, read_hashed_image
+from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
-from crosslevel.types import Case, Classes
+from crosslevel.types import Case, Classes, Reading
+
+_BY_ITSELF = Reading()
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFinding:
-    """Of one readable image: content hash, height and width, and a thumbnail to compare."""
+    """Of one readable image.
+
+    Attributes:
+        digest: Hash of its content.
+        size: Height and width.
+        thumbnail: To compare it with others.
+        levels: Its values, if it is deeper than 8 bits.
+    """
 
     digest: str
     size: tuple[int, int]
     thumbnail: NDArray[np.uint8]
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +81,18 @@ class Findings:
         return [[ids[index] for index in indices] for indices in look_alikes(stack)]
 
 
-def examine_images(cases: Sequence[Case], progress: Callable[[], object] | None = None) -> Findings:
+def examine_images(
+    cases: Sequence[Case],
+    progress: Callable[[], object] | None = None,
+    reading: Reading = _BY_ITSELF,
+) -> Findings:
     """Decode every image; `progress` is called after each."""
     found = Findings()
-    for case, result in zip(cases, map_files(_examine_image, cases), strict=True):
+
+    def examine(case: Case) -> ImageFinding | list[BadFile]:
+        return _examine_image(case, reading)
+
+    for case, result in zip(cases, map_files(examine, cases), strict=True):
         if isinstance(result, ImageFinding):
             found.images[case.id] = result
         else:
@@ -111,12 +131,17 @@ def examine_masks(
     return replace(found, masks=masks, bad_files=bad_files)
 
 
-def _examine_image(case: Case) -> ImageFinding | list[BadFile]:
+def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]:
     try:
-        image, digest = read_hashed_image(case.image)
+        picture, digest = read_hashed_picture(case.image, case.frame, reading.axis)
+        levels = measure(case.image, picture, reading)
+        if levels and reading.window == "auto":
+            own = levels.window or choose_window([levels], per_channel=bool(reading.channels))
+            reading = replace(reading, window=own)
+        image = to_rgb(case.image, picture, reading)
     except DataError as error:
         return [BadFile(case.image, problem, case.id) for problem in error.problems]
-    return ImageFinding(digest, (image.shape[0], image.shape[1]), thumbnail(image))
+    return ImageFinding(digest, (image.shape[0], image.shape[1]), thumbnail(image), levels)
 
 
 def _examine_mask(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from crosslevel.data.reading import content_hash
+from crosslevel.data.formats.readers import frame_hash
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
 from crosslevel.types import Case
+
+_Frame = tuple[Path, int | None]
 
 
 def image_hashes(cases: Iterable[Case]) -> dict[str, str]:
@@ -17,7 +19,7 @@ def image_hashes(cases: Iterable[Case]) -> dict[str, str]:
     Raises:
         DataError: All files that cannot be read.
     """
-    return _hashes({case.id: case.image for case in cases})
+    return _hashes({case.id: (case.image, case.frame) for case in cases})
 
 
 def mask_hashes(cases: Iterable[Case]) -> dict[str, str]:
@@ -26,7 +28,7 @@ def mask_hashes(cases: Iterable[Case]) -> dict[str, str]:
     Raises:
         DataError: All files that cannot be read.
     """
-    return _hashes({case.id: case.mask for case in cases if case.mask})
+    return _hashes({case.id: (case.mask, None) for case in cases if case.mask})
 
 
 def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path]:
@@ -37,7 +39,7 @@ def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path
         cases: Whose masks are compared, but for those that cannot be read at all.
     """
     compared = {case.id: case.mask for case in cases if case.mask and case.id in before}
-    now = map_files(_hash_or_problems, list(compared.values()))
+    now = map_files(_hash_or_problems, [(mask, None) for mask in compared.values()])
     return [
         mask
         for (case_id, mask), found in zip(compared.items(), now, strict=True)
@@ -45,11 +47,11 @@ def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path
     ]
 
 
-def _hashes(paths: Mapping[str, Path]) -> dict[str, str]:
+def _hashes(files: Mapping[str, _Frame]) -> dict[str, str]:
     problems: list[str] = []
     hashes: dict[str, str] = {}
-    found = map_files(_hash_or_problems, list(paths.values()))
-    for case_id, result in zip(paths, found, strict=True):
+    found = map_files(_hash_or_problems, list(files.values()))
+    for case_id, result in zip(files, found, strict=True):
         if isinstance(result, str):
             hashes[case_id] = result
         else:
@@ -59,8 +61,8 @@ def _hashes(paths: Mapping[str, Path]) -> dict[str, str]:
     return hashes
 
 
-def _hash_or_problems(path: Path) -> str | Sequence[str]:
+def _hash_or_problems(frame: _Frame) -> str | Sequence[str]:
     try:
-        return content_hash(path)
+        return frame_hash(*frame)
     except DataError as error:
         return error.problems

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.depths import Depths, depths_of
 from crosslevel.data.quality.findings import Findings, MaskFinding, examine_images, examine_masks
 from crosslevel.data.quality.overlap import find_overlap, limited
 from crosslevel.errors import one_line
-from crosslevel.types import Case, Classes
+from crosslevel.types import Case, Classes, Reading
 
 _BINARY = Classes()
+_BY_ITSELF = Reading()
 _MAX_EXAMPLES = 3  # files named in a line about many
 _SMALLEST_SIDE = 4  # pixels; less shows nothing
 _FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
@@ -54,6 +56,7 @@ class CheckReport:
         parts: Number of cases in each part the folders fix ("train", "val", "test").
         height: Of the readable images, in pixels; None if there are none.
         width: Likewise.
+        values: What the values of the pixels are, and which become black and white.
         num_sizes: Number of distinct image sizes.
         foreground: By class, the share (0…1) of a mask's pixels that it covers.
         hashes: By case id, SHA-256 of the image file (readable images only).
@@ -69,6 +72,7 @@ class CheckReport:
     parts: dict[str, int] = field(default_factory=dict)
     height: Spread | None = None
     width: Spread | None = None
+    values: str = ""
     num_sizes: int = 0
     foreground: dict[str, Spread] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -97,6 +101,7 @@ class CheckReport:
             ("Height", _pixels(self.height)),
             ("Width", _pixels(self.width)),
             ("Sizes", f"{self.num_sizes} different"),
+            ("Values", self.values or "no readable image"),
             *((f"Share of {name}", _percent(share)) for name, share in self.foreground.items()),
         ]  # fmt: skip
         width = max(len(name) for name, _ in rows) + 2
@@ -112,6 +117,7 @@ def check_cases(
     *,
     progress: Callable[[], object] | None = None,
     read_masks_of: Collection[str] | None = None,
+    reading: Reading = _BY_ITSELF,
 ) -> CheckReport:
     """Decode every image and mask and report on them.
 
@@ -120,14 +126,16 @@ def check_cases(
         classes: How masks are read.
         progress: Called after each image.
         read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
+        reading: How images are read.
 
     Returns:
         The report; nothing is raised for what a file holds.
     """
-    found = examine_images(cases, progress)
+    found = examine_images(cases, progress, reading)
     found = examine_masks(found, cases, classes, read_masks_of)
     side_of = {case.id: case.part for case in cases if case.part}
-    return report(cases, classes, found, side_of, found.look_alikes())
+    depths = depths_of(cases, found, reading)
+    return report(cases, classes, found, side_of, found.look_alikes(), depths)
 
 
 def report(
@@ -136,6 +144,7 @@ def report(
     found: Findings,
     side_of: Mapping[str, str],
     alike: Sequence[Sequence[str]],
+    depths: Depths,
 ) -> CheckReport:
     """What findings mean for a data set.
 
@@ -145,6 +154,7 @@ def report(
         found: In its files.
         side_of: By case id, "train", "val" or "test" where that is decided.
         alike: Sets of ids whose images show the same picture.
+        depths: Of the images.
     """
     overlap = find_overlap(cases, side_of, found, alike)
     faults, mask_warnings = _about_masks(list(found.masks.values()), classes)
@@ -159,6 +169,7 @@ def report(
         height=Spread.of([height for height, _ in sizes]),
         width=Spread.of([width for _, width in sizes]),
         num_sizes=len(set(sizes)),
+        values=depths.text if found.images else "",
         foreground={
             name: spread
             for name, column in zip(classes.names, columns, strict=False)
@@ -169,6 +180,7 @@ def report(
         faults=[*faults, *overlap.faults],
         warnings=[
             *_about_sizes(cases, found),
+            *depths.warnings,
             *_about_copies(cases, found, alike),
             *overlap.warnings,
             *mask_warnings,

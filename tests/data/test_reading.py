@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosslevel.data.reading import image_size, read_image, read_mask
-from crosslevel.errors import DataError
+from crosslevel.data.reading import read_image, read_mask
 from crosslevel.types import Classes
 from support.pictures import exif, save, with_palette
 
@@ -62,13 +61,6 @@ def test_read_image__16_bit_pgm(tmp_path: Path) -> None:
     assert read_image(path)[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-@pytest.mark.parametrize("kind", [np.int32, np.float32])
-def test_read_image__32_bit_is_refused(tmp_path: Path, kind: type) -> None:
-    path = save(tmp_path / "a.tif", np.ones((2, 2), kind))
-    with pytest.raises(DataError, match=r"a\.tif: 32-bit image.*Save it with 8 or 16 bits"):
-        read_image(path)
-
-
 def test_read_image__first_frame_of_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -80,19 +72,8 @@ def test_exif__is_applied_everywhere(tmp_path: Path, suffix: str) -> None:
     array = np.zeros((8, 16), np.uint8)
     array[:, :8] = 255
     path = save(tmp_path / f"a{suffix}", array, "RGB", exif=exif(TURNED))
-    assert image_size(path) == (16, 8)
     assert read_image(path).shape == (16, 8, 3)
     mask = read_mask(path, BINARY)
     assert mask.shape == (16, 8)
     assert mask[:7].all()
     assert not mask[9:].any()
-
-
-def test_image_size__upright(tmp_path: Path) -> None:
-    assert image_size(save(tmp_path / "a.png", np.zeros((3, 5), np.uint8))) == (3, 5)
-
-
-def test_image_size__reads_the_header_only(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.jpg", np.zeros((64, 96), np.uint8))
-    path.write_bytes(path.read_bytes()[:-50])
-    assert image_size(path) == (64, 96)

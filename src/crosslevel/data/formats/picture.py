@@ -1,0 +1,70 @@
+"""What every reader gives: the pixels as they are stored, before black and white are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosslevel.errors import DataError
+
+Pixels = NDArray[np.integer[Any] | np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image, upright, with the largest values the brightest.
+
+    Attributes:
+        pixels: (H, W) grey or (H, W, C); uint8 is shown as it is, all else needs a window.
+        spacing_mm: Height and width of a pixel, if the file says them.
+        window: The values the file itself says are black and white, if it does.
+    """
+
+    pixels: Pixels
+    spacing_mm: tuple[float, float] | None = None
+    window: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself before its pixels are decoded.
+
+    Attributes:
+        num_frames: Pages, frames or slices.
+        spacing_mm: Height and width of a pixel.
+        owner: The patient, else the study; a secret, only ever to be hashed.
+        serial: What tells this file from all others in the world; a secret too.
+    """
+
+    num_frames: int = 1
+    spacing_mm: tuple[float, float] | None = None
+    owner: str = ""
+    serial: str = ""
+
+
+def check_frame(path: Path, frame: int | None, num_frames: int, kind: str) -> int:
+    """The frame that is meant, 0 in a file with a single one.
+
+    Args:
+        path: The file.
+        frame: Which one was asked for, if any.
+        num_frames: How many there are.
+        kind: What they are called: "pages", "frames", "slices".
+
+    Raises:
+        DataError: If the file has several and none was asked for, or it has not that one.
+    """
+    if frame is None and num_frames > 1:
+        line = (
+            f"{path}: holds {num_frames} {kind}. Say which one is the image (--page 0 is the "
+            "first), or take each as an image of its own with --page all."
+        )
+        raise DataError([line])
+    if frame is not None and not 0 <= frame < num_frames:
+        line = f"{path}: has {num_frames} {kind}, so --page must be from 0 to {num_frames - 1}."
+        raise DataError([f"{line} It is {frame}."])
+    return frame or 0

@@ -1,0 +1,106 @@
+"""Which function decodes which kind of file; nothing guesses the list of suffixes elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from crosslevel.data.formats.opening import content_hash, reading
+from crosslevel.data.formats.picture import Header, Picture
+from crosslevel.data.formats.plain import read_plain
+from crosslevel.data.formats.tiff import tiff_header
+
+Reader = Callable[[Path, BinaryIO, int | None, int], Picture]
+"""(file, its content, frame, axis of the slices) → its pixels."""
+READERS: dict[str, Reader] = dict.fromkeys(
+    (
+        *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp"),
+        *(".tif", ".tiff"),
+    ),
+    read_plain,
+)
+"""By the end of a file's name, in lower case."""
+HEADERS: dict[str, Callable[[Path, int], Header]] = dict.fromkeys((".tif", ".tiff"), tiff_header)
+"""Those that may hold several images, or say who is on them and how large a pixel is."""
+
+
+def suffix_of(name: str) -> str:
+    """The end of a file's name that is in `READERS`, in lower case; else whatever follows a dot.
+
+    Example:
+        >>> suffix_of("scan.PNG"), suffix_of("notes.tar.gz")
+        ('.png', '.gz')
+    """
+    lower = name.lower()
+    fitting = [suffix for suffix in _DOUBLE if lower.endswith(suffix)]
+    return fitting[0] if fitting else os.path.splitext(lower)[1]
+
+
+_DOUBLE = [suffix for suffix in READERS if suffix.count(".") > 1]
+
+
+def read_header(path: Path, axis: int) -> Header:
+    """Return what a file says of itself; nothing is opened that holds one plain image.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    header = HEADERS.get(suffix_of(path.name))
+    if header is None:
+        return Header()
+    with reading(path):
+        return header(path, axis)
+
+
+def read_picture(path: Path, frame: int | None = None, axis: int = 2) -> Picture:
+    """Read one image, as it is stored.
+
+    Args:
+        path: The file.
+        frame: Which page, frame or slice; None for the only one.
+        axis: Across which axis of a volume its slices lie.
+
+    Raises:
+        DataError: The file cannot be read, or holds several images of which none was asked for.
+    """
+    with reading(path), path.open("rb") as stream:
+        return READERS.get(suffix_of(path.name), read_plain)(path, stream, frame, axis)
+
+
+def read_hashed_picture(path: Path, frame: int | None = None, axis: int = 2) -> tuple[Picture, str]:
+    """As `read_picture`, and its `frame_hash`; a file of one image is read once.
+
+    Raises:
+        DataError: As `read_picture`.
+    """
+    if frame is not None:
+        return read_picture(path, frame, axis), frame_hash(path, frame)
+    with reading(path):
+        content = path.read_bytes()
+        reader = READERS.get(suffix_of(path.name), read_plain)
+        picture = reader(path, io.BytesIO(content), None, axis)
+    return picture, hashlib.sha256(content).hexdigest()
+
+
+def frame_hash(path: Path, frame: int | None) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal, and the frame if there is one.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    if frame is None:
+        return content_hash(path)
+    with reading(path):
+        stat = path.stat()
+    return f"{_hash_once(path, stat.st_mtime_ns, stat.st_size)}-{frame}"
+
+
+@lru_cache(maxsize=64)
+def _hash_once(path: Path, mtime_ns: int, size: int) -> str:
+    """Of a volume with hundreds of slices the file is hashed once."""
+    return content_hash(path)
