@@ -28,9 +28,9 @@ NOT_SAID = (
     r"\btrainings\b",
     r"\b[Tt]old apart",
     r"\b[Pp]retend",
-    r"\bis no (?!longer|more\b)\w+",
+    r"(?<![Tt]here )\bis no (?!longer|more\b)\w+",
     r"\bTODO\b",
-    r"\bbeats?\b",
+    r"\bbeats\b",
 )
 """How we do not say it, and why not is in CONTRIBUTING; to be extended."""
 
@@ -89,14 +89,14 @@ def test_links__lead_somewhere(page):
                 assert anchor in anchors(found), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", LINKED, ids=name_of)
 def test_lines__are_short(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    wide = [line for line in text.splitlines() if len(line) > 100 and not line.startswith("|")]
-    assert [line for line in wide if not re.fullmatch(r" *\[[^]]+\]\(\S+\)[.,;]?", line)] == []
+    shown = re.sub(r"\]\([^)]+\)", "]", text)  # an address cannot be broken
+    assert [line for line in shown.splitlines() if len(line) > 100 and line[0] != "|"] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", LINKED, ids=name_of)
 def test_english__is_plain(page):
     text = re.sub(r"\s+", " ", QUOTED.sub("", GENERATED.sub("", page.read_text())))
     assert [words for words in NOT_SAID if re.search(words, text)] == []

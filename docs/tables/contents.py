@@ -30,7 +30,7 @@ def _section(page: Path, of: Protocol) -> str:
         [
             f"### {facts['title']}",
             "",
-            f"- Runs: {link(page, of.key, of.key)}.",
+            f"- Runs: {of.dataset}, {link(page, of.key.split('/')[1], of.key)}.",
             *fill(f"- Data: {facts['data']}; {facts['masks']} masks in training."),
             *fill(
                 f"- Machine: {facts['machine']}; {facts['precision']}. Commit: {facts['commit']}."
@@ -52,10 +52,20 @@ def _rows(of: Protocol, digits: int) -> str:
     for name, runs in of.rows.items():
         scores = [spread(runs, score, digits) for score in ("dice", "iou", "mae")]
         minutes = f"{sum(one.seconds for one in runs) / len(runs) / 60:.0f}"
-        memory = str(of.facts.get("peak_memory_gb", {}).get(name, ""))
+        peak = of.facts.get("peak_memory_gb", {}).get(name)
         paper = PAPER.get(of.facts.get("paper", ""), {}).get(name, "").replace("±", " ± ")
         compared = gain(runs, of.reference, digits)
-        lines.append([name, str(len(runs)), *scores, *compared, paper, minutes, memory])
+        lines.append(
+            [
+                name,
+                str(len(runs)),
+                *scores,
+                *compared,
+                paper,
+                minutes,
+                f"{peak:.2f}" if peak else "",
+            ]
+        )
     against = f"Dice against {of.facts.get('reference', '')}".strip()
     header = ["row", "draws", "Dice", "mIoU", "MAE", against, "verdict", *COST]
     wanted = [i for i in range(len(header)) if any(line[i] for line in lines)]
