@@ -17,7 +17,7 @@ from crosslevel.methods.base import Clock, Method
 from crosslevel.methods.build import build_method
 from crosslevel.system.devices import this_place
 from crosslevel.system.memory import keep_freed_memory
-from crosslevel.training.gradients import accumulate_gradients
+from crosslevel.training.gradients import accumulate_gradients, check_finite
 from crosslevel.training.plan import Facts, plan
 from crosslevel.training.step import Optimisation
 from crosslevel.types import Batch
@@ -86,7 +86,8 @@ class OurStep:
         """Losses of the first step, and the norm of their gradient."""
         torch.manual_seed(0)
         method = self.optimisation.method
-        values = accumulate_gradients(method, self.batch, self.clock, "fp32")
+        losses = accumulate_gradients(method, self.batch, self.clock, "fp32")
+        values = check_finite(losses, self.batch, self.clock.step)
         found = values | {"gradient norm": gradient_norm(method)}
         method.zero_grad()
         return found

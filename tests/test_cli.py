@@ -175,7 +175,7 @@ def test_train__a_gpu_that_is_too_small_is_one_error(lesions, tmp_path, monkeypa
     def fail(*_):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(Trainer, "_step", fail)
+    monkeypatch.setattr(Trainer, "_losses", fail)
     assert main(train_words(lesions, tmp_path / "run")) == 1
     said = capsys.readouterr().err
     assert "CUDA out of memory" in said

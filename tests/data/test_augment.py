@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.data.augment import MAX_SCALE, MAX_SHIFT, _random_affine, warp, weak_view
+from crosslevel.data.augment import MAX_SCALE, MAX_SHIFT, draw_affine, warp, weak_view
 
 SIDE = 3
 PIXELS = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
@@ -106,7 +106,7 @@ def test_warp__moves_masks_with_their_images(seed):
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_warp__stays_within_its_limits(seed):
-    matrix = _random_affine(8, torch.Generator().manual_seed(seed))
+    matrix = draw_affine(8, torch.Generator().manual_seed(seed))
     scale = matrix[:, :, :2].det().sqrt()
     assert bool((scale <= MAX_SCALE + 1e-5).all())
     assert bool((scale >= 1 / MAX_SCALE - 1e-5).all())
@@ -114,7 +114,7 @@ def test_warp__stays_within_its_limits(seed):
 
 
 def test_warp__changes_the_size_of_the_disc_by_the_square_of_the_scale():
-    scale = _random_affine(4, torch.Generator().manual_seed(5))[:, :, :2].det()
+    scale = draw_affine(4, torch.Generator().manual_seed(5))[:, :, :2].det()
     _, before = disc()
     _, after = warped(5)
     ratio = before.sum((1, 2)) / after.sum((1, 2))

@@ -9,7 +9,6 @@ import torch
 
 from crosslevel.runs.folder import RunFolder
 from crosslevel.training.loop import Trainer
-from crosslevel.types import Batch
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -34,11 +33,11 @@ def assert_equal_runs(first: RunFolder, second: RunFolder) -> None:
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Let training be interrupted when `step` is about to be done."""
-    original = Trainer._step
+    original = Trainer._losses
 
-    def interrupted(self: Trainer, number: int, batch: Batch) -> dict[str, float]:
+    def interrupted(self: Trainer, number: int) -> dict[str, float]:
         if number == step:
             raise KeyboardInterrupt
-        return original(self, number, batch)
+        return original(self, number)
 
-    monkeypatch.setattr(Trainer, "_step", interrupted)
+    monkeypatch.setattr(Trainer, "_losses", interrupted)

@@ -14,10 +14,14 @@ from torch.utils._pytree import tree_iter, tree_map
 
 from crosslevel.inference import runtimes
 from crosslevel.system import devices
+from crosslevel.training import loop
 
 aten = torch.ops.aten
 DEVICE = torch.device("lazy:0")
 """Of a type that CPU builds of torch know and have no kernels for."""
+
+FREE_BYTES = 2**30
+"""Of its memory, so that the images of a test fit."""
 
 MAY_MIX = {
     aten.copy_.default,
@@ -124,6 +128,7 @@ def other_device(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
     with patch.context() as inside, Waits() as waits:
         for module in (devices, runtimes):
             inside.setattr(module, "pick_device", lambda: DEVICE)
+        inside.setattr(loop, "free_memory", lambda _: FREE_BYTES)
         inside.setattr(torch, "tensor", tensor)  # makes its tensor where no mode sees it
         inside.setattr(torch, "autocast", autocast_on)
         inside.setattr(

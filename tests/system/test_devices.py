@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -26,17 +27,20 @@ def test_the_pretended_device__refuses_to_be_mixed_with_the_cpu(monkeypatch):
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_train__elsewhere_killed_and_repeated_equals_the_run_on_the_cpu(
+def test_train__elsewhere_killed_and_repeated_equals_the_uninterrupted_run(
     lesions, tmp_path, monkeypatch, method
 ):
     here = train(lesions, tmp_path / "here", tiny_config(method))
     with other_device(monkeypatch):
+        whole = train(lesions, tmp_path / "whole", tiny_config(method))
         with monkeypatch.context() as patch:
             stop_at(patch, 3)
             with pytest.raises(KeyboardInterrupt):
                 train(lesions, tmp_path / "there", tiny_config(method))
         there = train(lesions, tmp_path / "there", tiny_config(method))
-    assert_equal_runs(here, there)
+    assert_equal_runs(whole, there)
+    log, expected = (pd.read_csv(run.log_file).drop(columns="seconds") for run in (whole, here))
+    pd.testing.assert_frame_equal(log, expected, rtol=1e-4)  # it keeps learning rates in float32
 
 
 def test_segmenter__elsewhere_predicts_as_on_the_cpu(lesions, tmp_path, monkeypatch):

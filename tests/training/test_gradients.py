@@ -12,7 +12,7 @@ from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
 from crosslevel.methods.parts.batchnorm import frozen_running_statistics
 from crosslevel.tiles import from_tiles, to_tiles
-from crosslevel.training.gradients import NotFiniteError, accumulate_gradients
+from crosslevel.training.gradients import NotFiniteError, accumulate_gradients, check_finite
 from support.tiny import tiny_batch, tiny_config
 
 CLOCKS = {"contrast": Clock(0, 30), "consistency": Clock(10, 30), "both": Clock(20, 30)}
@@ -93,11 +93,13 @@ def test_accumulate_gradients__one_graph_at_a_time(batch):
     assert had_gradients == [False, True]
 
 
-def test_accumulate_gradients__a_loss_that_is_not_finite_is_refused(batch):
+def test_check_finite__refuses_a_loss_that_is_not_and_names_it(batch):
     method = clcc()
     torch.nn.init.constant_(method.net.h.bias, float("nan"))
-    with pytest.raises(NotFiniteError, match="'supervised' became nan"):
-        accumulate_gradients(method, batch, CLOCKS["consistency"], "fp32")
+    losses = accumulate_gradients(method, batch, CLOCKS["consistency"], "fp32")
+    with pytest.raises(NotFiniteError, match="'supervised' became nan") as raised:
+        check_finite(losses, batch, step=7)
+    assert raised.value.step == 7
 
 
 @pytest.mark.parametrize(

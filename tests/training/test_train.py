@@ -80,17 +80,17 @@ def test_train__stopped_after_any_step_equals_uninterrupted(
 ):
     config = tiny_config(check_every=3)  # no check, and so no checkpoint, before the end
     whole = train(lesions, tmp_path / "whole", config)
-    original, done = Trainer._step, []
+    original, done = Trainer._losses, []
 
-    def count(self, step, batch):
+    def count(self, step):
         done.append(step)
-        return original(self, step, batch)
+        return original(self, step)
 
     @contextmanager
     def stop_after_steps():
         yield lambda: len(done) >= num_steps
 
-    monkeypatch.setattr(Trainer, "_step", count)
+    monkeypatch.setattr(Trainer, "_losses", count)
     with monkeypatch.context() as patch:
         patch.setattr("crosslevel.training.loop.requested_stop", stop_after_steps)
         message = rf"Stopped after step {num_steps} of 6;.*Repeat the same command"
@@ -121,7 +121,7 @@ def test_train__saves_at_checks_and_by_the_clock_not_every_short_epoch(
 def test_train__finished_run_is_left_alone(lesions, tmp_path, monkeypatch):
     run = train(lesions, tmp_path / "run", tiny_config())
     before = run.last_checkpoint.stat().st_mtime_ns
-    monkeypatch.setattr(Trainer, "_step", lambda *_: pytest.fail("no step is left to do"))
+    monkeypatch.setattr(Trainer, "_losses", lambda *_: pytest.fail("no step is left to do"))
     train(lesions, tmp_path / "run", tiny_config())
     assert run.last_checkpoint.stat().st_mtime_ns == before
 

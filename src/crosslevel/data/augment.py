@@ -29,12 +29,31 @@ def weak_view(
     Returns:
         Images and masks of the same shapes.
     """
-    choices = torch.randint(8, (len(images),), generator=generator).tolist()
-    turned = [_orient(image, choice) for image, choice in zip(images, choices, strict=True)]
+    return turn(images, masks, draw_turns(len(images), generator))
+
+
+def draw_turns(count: int, generator: torch.Generator) -> Tensor:
+    """Return (count,) numbers of orientations, 0 to 7, each equally likely."""
+    return torch.randint(8, (count,), generator=generator)
+
+
+def turn(images: Tensor, masks: Tensor | None, turns: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Give each image the orientation of its number, and its mask alike.
+
+    Args:
+        images: (B, H, W, 3), H = W.
+        masks: (B, H, W), or None for unlabelled images.
+        turns: (B,) numbers of quarter turns, plus 4 for a flip after them.
+
+    Returns:
+        Images and masks of the same shapes.
+    """
+    choices = turns.tolist()
+    turned = [orient(image, choice) for image, choice in zip(images, choices, strict=True)]
     images = torch.stack(turned) if turned else images
     if masks is None:
         return images, None
-    turned = [_orient(mask, choice) for mask, choice in zip(masks, choices, strict=True)]
+    turned = [orient(mask, choice) for mask, choice in zip(masks, choices, strict=True)]
     return images, torch.stack(turned) if turned else masks
 
 
@@ -51,9 +70,13 @@ def warp(
     Returns:
         Images (bilinear) and masks (nearest neighbour) of the same shapes and dtypes.
     """
+    return warp_by(images, masks, draw_affine(len(images), generator))
+
+
+def warp_by(images: Tensor, masks: Tensor | None, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Warp each image by its matrix (B, 2, 3), its mask alike; see `warp`."""
     if not len(images):
         return images, masks
-    matrix = _random_affine(len(images), generator)
     grid = affine_grid(matrix, list(images.shape), align_corners=False)
     warped = grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
     warped = warped.to(memory_format=torch.channels_last)
@@ -63,8 +86,8 @@ def warp(
     return warped, moved[:, 0].to(masks.dtype)
 
 
-def _random_affine(count: int, generator: torch.Generator) -> Tensor:
-    """(count, 2, 3): where each output pixel is read, in coordinates of -1 to 1."""
+def draw_affine(count: int, generator: torch.Generator) -> Tensor:
+    """Return (count, 2, 3): where each output pixel is read, in coordinates of -1 to 1."""
 
     def uniform(limit: float) -> Tensor:
         return (2 * torch.rand(count, generator=generator) - 1) * limit
@@ -75,6 +98,7 @@ def _random_affine(count: int, generator: torch.Generator) -> Tensor:
     return torch.stack(rows, dim=1).view(count, 2, 3)
 
 
-def _orient(x: Tensor, choice: int) -> Tensor:
+def orient(x: Tensor, choice: int) -> Tensor:
+    """Return (H, W, …) in one of its eight orientations; see `turn`."""
     turned = torch.rot90(x, choice % 4, dims=(0, 1))
     return turned.flip(0) if choice >= 4 else turned

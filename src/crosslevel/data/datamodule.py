@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crosslevel.data.augment import warp, weak_view
+from crosslevel.data.augment import draw_affine, draw_turns, turn, warp_by
 from crosslevel.data.cache import packed, take
 from crosslevel.data.reading import content_hash, read_hashed_case, read_mask
 from crosslevel.errors import DataError
@@ -33,6 +33,40 @@ class Sampling:
     batch_unlabelled: int
     seed: int
     warp: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Everything random about the batch of a step, labelled images first.
+
+    Attributes:
+        labelled: (L,) places in the list of labelled images, int64.
+        unlabelled: (U,) places in the list of unlabelled images, int64.
+        turns: (L + U,) orientations, as `crosslevel.data.augment.turn` takes them.
+        affine: (L + U, 2, 3) float, as `warp_by` takes them; None without warps.
+    """
+
+    labelled: torch.Tensor
+    unlabelled: torch.Tensor
+    turns: torch.Tensor
+    affine: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class TrainingArrays:
+    """What every batch is made of.
+
+    Attributes:
+        images: (N, S, S, 3) uint8, labelled and unlabelled ones together.
+        masks: (number of labelled images, S, S) uint8 class indices.
+        labelled: Where in `images` each labelled image is.
+        unlabelled: Where in `images` each unlabelled image is.
+    """
+
+    images: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    labelled: NDArray[np.int64]
+    unlabelled: NDArray[np.int64]
 
 
 class DataModule:
@@ -89,30 +123,45 @@ class DataModule:
 
     def batch(self, step: int) -> Batch:
         """The batch of a step (from 0), augmented and normalised."""
+        choices = self.choices(step)
+        labelled, unlabelled = choices.labelled.numpy(), choices.unlabelled.numpy()
+        count, affine = len(labelled), choices.affine
+        images, masks = _view(
+            take(self._images, self._labelled[labelled]),
+            take(self._masks, labelled),
+            choices.turns[:count],
+            None if affine is None else affine[:count],
+        )
+        others, _ = _view(
+            take(self._images, self._unlabelled[unlabelled]),
+            None,
+            choices.turns[count:],
+            None if affine is None else affine[count:],
+        )
+        assert masks is not None, "labelled images come with masks"
+        return Batch(images=images, masks=masks.long(), unlabelled=others)
+
+    def choices(self, step: int) -> Choices:
+        """Draw which images a step (from 0) sees, and how they are turned and warped."""
         sampling = self.sampling
         labelled = self._draw(LABELLED, len(self._labelled), sampling.batch_labelled, step)
         unlabelled = self._draw(UNLABELLED, len(self._unlabelled), sampling.batch_unlabelled, step)
         generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
-        images, masks = self._view(
-            take(self._images, self._labelled[labelled]), take(self._masks, labelled), generator
+        turns, affine = [], []
+        for count in (len(labelled), len(unlabelled)):
+            turns.append(draw_turns(count, generator))
+            if sampling.warp:
+                affine.append(draw_affine(count, generator))
+        return Choices(
+            torch.from_numpy(labelled),
+            torch.from_numpy(unlabelled),
+            torch.cat(turns),
+            torch.cat(affine) if affine else None,
         )
-        others, _ = self._view(take(self._images, self._unlabelled[unlabelled]), None, generator)
-        assert masks is not None, "labelled images come with masks"
-        return Batch(images=images, masks=masks.long(), unlabelled=others)
 
-    def _view(
-        self,
-        images: NDArray[np.uint8],
-        masks: NDArray[np.uint8] | None,
-        generator: torch.Generator,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Augmented, normalised images (B, 3, H, W) and their masks (B, H, W)."""
-        turned, turned_masks = weak_view(
-            torch.from_numpy(images), None if masks is None else torch.from_numpy(masks), generator
-        )
-        if not self.sampling.warp:
-            return normalise(turned), turned_masks
-        return warp(normalise(turned), turned_masks, generator)
+    def training_arrays(self) -> TrainingArrays:
+        """Return all training images and masks as they are packed."""
+        return TrainingArrays(self._images, self._masks, self._labelled, self._unlabelled)
 
     def validation_batches(
         self, batch_size: int = VALIDATION_BATCH
@@ -163,6 +212,21 @@ def pack_kind(reading: Reading) -> str:
     if reading in (BEFORE_WINDOWS, Reading(window=())):
         return "images"
     return f"images:{reading.channels}:{reading.axis}:{reading.window}"
+
+
+def _view(
+    images: NDArray[np.uint8],
+    masks: NDArray[np.uint8] | None,
+    turns: torch.Tensor,
+    affine: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Augmented, normalised images (B, 3, H, W) and their masks (B, H, W)."""
+    turned, turned_masks = turn(
+        torch.from_numpy(images), None if masks is None else torch.from_numpy(masks), turns
+    )
+    if affine is None:
+        return normalise(turned), turned_masks
+    return warp_by(normalise(turned), turned_masks, affine)
 
 
 @lru_cache(maxsize=4)

@@ -24,7 +24,7 @@ def entropy(probabilities: Tensor) -> Tensor:
     return -(probabilities * (probabilities + EPSILON).log()).sum(dim=1, keepdim=True)
 
 
-def uncertainty_threshold(progress: float, num_classes: int) -> float:
+def uncertainty_threshold(progress: float | Tensor, num_classes: int) -> float | Tensor:
     """Highest entropy that still counts as certain: ¾ ln K at first, ln K at the end.
 
     Source: Yu et al., *Uncertainty-aware self-ensembling model*, MICCAI 2019, with ln K for ln 2.
@@ -37,7 +37,7 @@ def uncertainty_threshold(progress: float, num_classes: int) -> float:
 
 
 def certain_consistency_loss(
-    student: Tensor, teacher: Tensor, uncertainty: Tensor, threshold: float
+    student: Tensor, teacher: Tensor, uncertainty: Tensor, threshold: float | Tensor
 ) -> Tensor:
     """Mean-square difference of class probabilities over the pixels that are certain.
 

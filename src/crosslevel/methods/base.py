@@ -6,7 +6,7 @@ Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
@@ -22,15 +22,22 @@ from crosslevel.types import Batch, BatchNormBatch
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where a training is: the step about to be done (from 0) and how long it will be."""
+    """Where a run is: the step about to be done (from 0) and how long it will be.
+
+    Attributes:
+        step: The step's number.
+        num_steps: Of the whole run.
+        moment: `progress` as a scalar on the device, where a step is recorded once and replayed.
+    """
 
     step: int
     num_steps: int
+    moment: Tensor | None = None
 
     @property
-    def progress(self) -> float:
-        """Share of the training already done, in [0, 1)."""
-        return self.step / self.num_steps
+    def progress(self) -> float | Tensor:
+        """Share of the run already done, in [0, 1)."""
+        return self.step / self.num_steps if self.moment is None else self.moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,16 @@ class Method(nn.Module, ABC):
         that only one graph is in memory at a time.
         """
         yield self.training_step(batch, clock)
+
+    def phase(self, clock: Clock) -> Hashable | None:
+        """Return what a step's course depends on besides weights, batch and `clock.progress`.
+
+        Steps of one phase may be recorded once and replayed on a GPU (a CUDA graph): they run the
+        same operations, read no value back from the device, and know the time by `clock.progress`
+        alone, which is a tensor then. None, as here, says that this is not known: each step is
+        run by Python, as on a CPU.
+        """
+        return None
 
     def after_step(self, clock: Clock) -> None:
         """Called after the optimiser's step, for instance to move an EMA teacher."""

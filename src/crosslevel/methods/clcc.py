@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +13,7 @@ from crosslevel.errors import InputError
 from crosslevel.losses import cross_level_consistency_loss
 from crosslevel.losses.consistency import Confidence, Reduction
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.methods.parts.clcc_checks import refuse_in_vain
 from crosslevel.methods.parts.contrast import Contrast, ContrastArgs
 from crosslevel.methods.parts.levels import Maps, Network, Pair, maps_of, projector_for
@@ -82,7 +82,7 @@ class CLCC(Method):
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
         self.see_tiles = TilePass(args, self.net.f, args.depth)
         has_teacher = "teacher" in (args.vectors, args.target, args.evaluated)
-        self.teacher = moving_average_of(self._pair("student"), args.decay) if has_teacher else None
+        self.teacher = MovingAverage(self._pair("student"), args.decay) if has_teacher else None
 
     def check_size(self) -> None:
         """See that the tiles suit the network, too."""
@@ -120,6 +120,10 @@ class CLCC(Method):
                 logits = self._pair("teacher").net.h(whole["teacher"].predicted)
             losses["consistency"] = stage.beta * self._consistency(logits, images, tiles)
         yield losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return the stage: its weights decide which passes a step has."""
+        return stage_at(self.args.stages, clock)
 
     def _full_maps(self, labelled: Tensor, others: Tensor, stage: Stage) -> dict[Network, Maps]:
         """Z of those who are asked; the student alone sees labelled images for their masks."""

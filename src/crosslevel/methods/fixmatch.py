@@ -78,6 +78,6 @@ class FixMatch(TaughtMethod):
         strong, labels, confidence = cut_mix(boxes, strong_view(images), labels, confidence)
         return strong, labels, confidence >= self.args.threshold
 
-    def weight(self, clock: Clock) -> float:
+    def weight(self, clock: Clock) -> float | Tensor:
         """Of the unlabelled loss at this step."""
         return self.args.weight * linear_ramp(clock.progress, self.args.ramp)

@@ -17,7 +17,7 @@ from crosslevel.losses.pseudo_label import pseudo_labels
 from crosslevel.losses.ramp import linear_ramp
 from crosslevel.methods.base import Clock, Task
 from crosslevel.methods.fixmatch import FixMatch
-from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.methods.parts.clcc_checks import OF_CONTRAST, OF_TILES, refuse
 from crosslevel.methods.parts.contrast import Contrast, ContrastArgs
 from crosslevel.methods.parts.levels import Maps, maps_of, projector_for
@@ -73,7 +73,7 @@ class FixMatchCLCC(FixMatch):
         refuse_in_vain(args)
         f = self.net.f
         self.p = projector_for(f, task.size // args.tiles, args) if args.alpha else None
-        self.taught_p = moving_average_of(self.p, args.decay) if self.p is not None else None
+        self.taught_p = MovingAverage(self.p, args.decay) if self.p is not None else None
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
         self.see_tiles = TilePass(args, f, args.depth)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,10 @@ class MeanTeacher(TaughtMethod):
             weight = self.args.weight * exponential_ramp(clock.progress)
             losses["consistency"] = weight * self.consistency(student, batch.unlabelled, clock)
         return losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
 
     def consistency(self, student: Tensor, images: Tensor, clock: Clock) -> Tensor:
         """Mean-square difference from the teacher.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import cast
 
 from torch import Tensor
 
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.methods.parts.options import Share
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import Batch
@@ -35,11 +36,15 @@ class Supervised(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        self.average = moving_average_of(self.net, args.decay) if args.decay else None
+        self.average = MovingAverage(self.net, args.decay) if args.decay else None
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """One term, "supervised"."""
         return {"supervised": self.task.supervised_loss(self.net(batch.images), batch.masks)}
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: every step runs alike."""
+        return ()
 
     def after_step(self, clock: Clock) -> None:
         """Move the average."""

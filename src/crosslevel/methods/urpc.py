@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -64,6 +65,10 @@ class URPC(Method):
             losses["consistency"] = weight * pyramid_consistency_loss(unlabelled.unbind(1))
         return losses
 
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
+
     def _scales(self, images: Tensor) -> Tensor:
         """Logits (B, 4, C, H, W) of the scales, the finest first, all at full size."""
         assert isinstance(self.net.f, UNet), "checked when built"
@@ -94,6 +99,6 @@ def feature_dropout(features: Tensor, lowest: float = 0.7, highest: float = 0.9)
     "Near" is at least t times the maximum of the image, t uniform in [lowest, highest].
     """
     attention = features.mean(dim=1, keepdim=True)
-    share = float(torch.empty(()).uniform_(lowest, highest))
+    share = torch.empty((), device=features.device).uniform_(lowest, highest)
     limit = attention.amax(dim=(2, 3), keepdim=True) * share
     return features * (attention < limit)

@@ -56,6 +56,11 @@ def describe_device(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def free_memory(device: torch.device) -> int:
+    """Return the bytes of a GPU that nobody uses; 0 for a device that does not tell."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
 def autocast(precision: SettledPrecision, device: torch.device) -> AbstractContextManager[None]:
     """Return the context in which a forward pass runs in that precision.
 

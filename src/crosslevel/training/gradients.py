@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -24,16 +24,17 @@ class NotFiniteError(ArithmeticError):
         name: Of the loss.
         value: What it became.
         batch: The images it became so on.
+        step: At which step.
     """
 
-    def __init__(self, name: str, value: float, batch: Batch) -> None:
-        self.name, self.value, self.batch = name, value, batch
+    def __init__(self, name: str, value: float, batch: Batch, step: int) -> None:
+        self.name, self.value, self.batch, self.step = name, value, batch, step
         super().__init__(f"the loss {name!r} became {value}")
 
 
 def accumulate_gradients(
     method: Method, batch: Batch, clock: Clock, precision: SettledPrecision
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """Add the gradients of a step's losses to those of the method's parameters.
 
     Args:
@@ -43,13 +44,12 @@ def accumulate_gradients(
         precision: Of the forward passes.
 
     Returns:
-        The losses by name.
+        The losses by name, scalars on the device; none has been looked at (see `check_finite`).
 
     Raises:
-        NotFiniteError: If a loss is not; gradients of earlier parts may have been added.
         InputError: If the method gives no loss, as one that forgets `return` does.
     """
-    values: dict[str, float] = {}
+    values: dict[str, Tensor] = {}
     parts = method.training_parts(batch, clock)
     while (losses := _next(parts, precision, batch.images.device)) is not END:
         if not losses:
@@ -58,11 +58,22 @@ def accumulate_gradients(
                 "one, by name."
             )
         for name, loss in losses.items():
-            values[name] = float(loss.detach())
-            if not math.isfinite(values[name]):
-                raise NotFiniteError(name, values[name], batch)
+            values[name] = loss.detach()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         del losses, loss  # the next part may need the memory of their graph
+    return values
+
+
+def check_finite(losses: Mapping[str, Tensor], batch: Batch, step: int) -> dict[str, float]:
+    """Return the losses as numbers, for which the host waits.
+
+    Raises:
+        NotFiniteError: If one of them is infinite or not a number.
+    """
+    values = {name: float(loss) for name, loss in losses.items()}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NotFiniteError(name, value, batch, step)
     return values
 
 

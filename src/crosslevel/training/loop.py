@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
+from crosslevel.data.device_set import fits
 from crosslevel.errors import Interrupted, RunError
 from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.images.writing import write_batch
@@ -21,11 +22,13 @@ from crosslevel.methods.base import Method
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Advance, Reporter, duration
+from crosslevel.system.devices import free_memory
 from crosslevel.system.files import write_text
 from crosslevel.system.threads import one_ahead
 from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
+from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.gradients import NotFiniteError
-from crosslevel.training.step import Optimisation
+from crosslevel.training.step import HostSteps, Optimisation, Steps
 from crosslevel.training.validation import validate
 from crosslevel.types import Batch
 
@@ -59,6 +62,7 @@ class Trainer:
         self.optimisation = Optimisation(method, config, self.num_steps)
         self.progress = Progress()
         self._saved_step, self._saved_at = 0, time.monotonic()
+        self._steps: Steps
 
     def fit(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -68,6 +72,7 @@ class Trainer:
             Interrupted: After SIGINT, when the checkpoint is written.
         """
         self._resume()
+        self._steps = self._choose_steps()
         board = SummaryWriter(
             str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows) + 1
         )
@@ -77,9 +82,8 @@ class Trainer:
             requested_stop() as is_stop_requested,
             self.reporter.task(label, self.num_steps, self.progress.step) as advance,
         ):
-            batches = self._batches()
             while self.progress.step < self.num_steps:
-                if self._epoch(batches, advance, is_stop_requested):
+                if self._epoch(advance, is_stop_requested):
                     for name, value in self.progress.rows[-1].items():
                         board.add_scalar(name, value, len(self.progress.rows))
                 if is_stop_requested() and self.progress.step < self.num_steps:
@@ -96,23 +100,29 @@ class Trainer:
     def _resume(self) -> None:
         found = load_newest(self.run.last_checkpoint, self.method, self.optimisation.optimizer)
         if found:
+            self.optimisation.keep_on_device()
             self.progress, damages = found
             for damage in damages:
                 self.reporter.say(f"{damage} Going on from the one before.")
             self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
 
-    def _batches(self) -> Iterator[Batch]:
-        """Those of all steps to come.
+    def _choose_steps(self) -> Steps:
+        """Steps from images on the device where they fit; else from batches of the host.
 
-        On a CPU one after the other: whoever prepares the next takes its cores from the step.
+        On a CPU batches are made one after the other: else they would take a step's cores.
         """
+        if self.device.type != "cpu" and fits(self.data, free_memory(self.device)):
+            return DeviceSteps(self.optimisation, self.data, self.reporter.say)
         steps = range(self.progress.step, self.num_steps)
-        is_cpu = self.device.type == "cpu"
-        return map(self.data.batch, steps) if is_cpu else one_ahead(self.data.batch, steps)
+        if self.device.type == "cpu":
+            return HostSteps(self.optimisation, map(self.data.batch, steps))
+        return HostSteps(self.optimisation, one_ahead(self._pinned_batch, steps))
 
-    def _epoch(
-        self, batches: Iterator[Batch], advance: Advance, is_stop_requested: Callable[[], bool]
-    ) -> bool:
+    def _pinned_batch(self, step: int) -> Batch:
+        batch = self.data.batch(step)
+        return batch.pinned() if self.device.type == "cuda" else batch
+
+    def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
         """The rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
@@ -121,18 +131,22 @@ class Trainer:
         start = time.monotonic()
         epoch = self.progress.step // self.data.steps_per_epoch
         end = (epoch + 1) * self.data.steps_per_epoch
-        self.method.train()
         for step in range(self.progress.step, end):
-            losses = self._step(step, next(batches))
+            losses = self._losses(step)
             for name, value in losses.items():
                 self.progress.add_loss(name, value)
             self.progress.step = step + 1
             advance(1, self._note(epoch, losses))
-            if is_stop_requested() and self.progress.step < end:
+            if is_stop_requested() and self._steps.is_level and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
                 return False
         self._finish_epoch(epoch, start)
         return True
+
+    def _next_check(self, step: int) -> int:
+        """Return the number of steps after which the weights are next looked at."""
+        steps = self.config.check_every * self.data.steps_per_epoch
+        return min(self.num_steps, (step // steps + 1) * steps)
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
@@ -156,18 +170,20 @@ class Trainer:
             self._save(self.run.best_checkpoint)
         write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
         # the last, so that a kill before it repeats the epoch
-        if is_due or time.monotonic() - self._saved_at >= SAVE_EVERY:
+        is_late = time.monotonic() - self._saved_at >= SAVE_EVERY
+        if is_due or (is_late and self._steps.is_level):
             self._save_last()
 
-    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+    def _losses(self, step: int) -> dict[str, float]:
         try:
-            return self.optimisation.step(step, batch)
+            self.method.train()
+            return self._steps.losses(step, self._next_check(step))
         except NotFiniteError as error:
-            folder = self.run.not_finite_folder(step)
+            folder = self.run.not_finite_folder(error.step)
             write_batch(error.batch, folder)
             again = "" if self.config.precision == "fp32" else ", without autocast too"
             raise RunError(
-                f"At step {step} {error}{again}. The images of that step are in {folder}. "
+                f"At step {error.step} {error}{again}. The images of that step are in {folder}. "
                 "Start again with another --out and a lower --learning_rate."
             ) from error
 

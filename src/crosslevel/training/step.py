@@ -7,16 +7,18 @@ exactly.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import step_seed
 from crosslevel.methods.base import Clock, Method
 from crosslevel.models.backbone import Backbone
 from crosslevel.system.randomness import preserved_generators, seed_generators
-from crosslevel.training.gradients import NotFiniteError, accumulate_gradients
+from crosslevel.training.gradients import NotFiniteError, accumulate_gradients, check_finite
 from crosslevel.types import Batch, SettledPrecision
 
 
@@ -38,6 +40,14 @@ class Optimisation:
             weight_decay=config.weight_decay,
             fused=True,
         )
+        self.keep_on_device()
+
+    def keep_on_device(self) -> None:
+        """On a GPU, keep learning rates and step counts there; call it after loading a state."""
+        for group in self.optimizer.param_groups:
+            group["capturable"] = self.device.type == "cuda"
+            rate = torch.as_tensor(group["lr"], dtype=torch.float32)
+            group["lr"] = rate.to(self.device) if group["capturable"] else float(rate)
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of a step (from 0), of what starts at random."""
@@ -55,29 +65,85 @@ class Optimisation:
         """
         clock = Clock(step, self.num_steps)
         batch = batch.to(self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step) * group["rate"]
+        self.set_rate(self.learning_rate(step))
         with preserved_generators(self.device):
-            losses = self._gradients(clock, batch)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            self.method.after_step(clock)
+            losses = self._finite_gradients(clock, batch)
+            self._move(clock)
         return losses
 
-    def _gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
+    def unchecked_step(self, clock: Clock, batch: Batch, rate: float | Tensor) -> dict[str, Tensor]:
+        """Learn from one batch on the device, and give its losses there; the host never waits.
+
+        Args:
+            clock: Where the run is.
+            batch: On the device.
+            rate: Learning rate of what starts at random; a scalar on the device, or a number.
+        """
+        self.set_rate(rate)
+        losses = accumulate_gradients(self.method, batch, clock, self.config.precision)
+        self._move(clock)
+        return losses
+
+    def seed(self, step: int) -> None:
+        """Make everything random inside a step (dropout, noise) a function of its number."""
+        seed_generators(step_seed(self.config.seed, step), self.device)
+
+    def set_rate(self, rate: float | Tensor) -> None:
+        """Set the learning rate: `rate` for what starts at random, its share for an encoder."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].copy_(rate * group["rate"])
+            else:
+                group["lr"] = rate * group["rate"]
+
+    def _move(self, clock: Clock) -> None:
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.method.after_step(clock)
+
+    def _finite_gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
         """As `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
         before = [buffer.clone() for buffer in self.method.buffers()]
         precisions: list[SettledPrecision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
-            seed_generators(step_seed(self.config.seed, clock.step), self.device)
+            self.seed(clock.step)
             try:
-                return accumulate_gradients(self.method, batch, clock, precision)
+                losses = accumulate_gradients(self.method, batch, clock, precision)
+                return check_finite(losses, batch, clock.step)
             except NotFiniteError as error:
                 failure = error.with_traceback(None)  # it would keep the graph in memory
                 self.optimizer.zero_grad()
                 for buffer, value in zip(self.method.buffers(), before, strict=True):
                     buffer.copy_(value)
         raise failure
+
+
+class Steps(Protocol):
+    """Takes the steps of a run in order, and gives their losses."""
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the weights are those after the last step whose losses were given."""
+
+    def losses(self, step: int, end: int) -> dict[str, float]:
+        """Return the losses of a step by name; the weights may go on to those after step `end`.
+
+        Raises:
+            NotFiniteError: If one of them is not finite, without autocast too.
+        """
+
+
+class HostSteps:
+    """Steps one by one: a batch comes from the host, its losses go there."""
+
+    is_level = True
+
+    def __init__(self, optimisation: Optimisation, batches: Iterator[Batch]) -> None:
+        self._optimisation, self._batches = optimisation, batches
+
+    def losses(self, step: int, end: int) -> dict[str, float]:
+        """Return the losses of a step; `end` has no bearing, since none is taken ahead."""
+        return self._optimisation.step(step, next(self._batches))
 
 
 def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:

@@ -5,7 +5,7 @@ import torch
 
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
-from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.methods.parts.teacher import with_noise
 from crosslevel.types import Batch
 from support.tiny import tiny_config
@@ -31,7 +31,7 @@ def move(net, value):
 
 def test_teacher__is_the_moving_average_with_a_low_decay_at_first():
     student = torch.nn.Linear(1, 1)
-    teacher = moving_average_of(student, decay=0.6)
+    teacher = MovingAverage(student, decay=0.6)
     expected = None
     for step, value in enumerate([1.0, 3.0, 5.0, 9.0]):
         move(student, value)

@@ -8,9 +8,9 @@ from typing import Literal, cast
 import torch
 from torch import Tensor
 
-from crosslevel.images.preprocess import IMAGENET_STD
+from crosslevel.images.preprocess import imagenet_statistics
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.average import moving_average_of
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.methods.parts.options import Share
 from crosslevel.models.segmenter import SegmentationNet
 
@@ -37,7 +37,7 @@ class TaughtMethod(Method):
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        self.teacher = moving_average_of(self.net, args.decay)
+        self.teacher = MovingAverage(self.net, args.decay)
 
     def after_step(self, clock: Clock) -> None:
         """Move the teacher."""
@@ -53,4 +53,4 @@ class TaughtMethod(Method):
 def with_noise(images: Tensor) -> Tensor:
     """Normalised images with clipped Gaussian noise, of standard deviation 0.1 on [0, 1]."""
     noise = (torch.randn_like(images) * NOISE_STD).clamp(-NOISE_LIMIT, NOISE_LIMIT)
-    return images + noise / torch.tensor(IMAGENET_STD, device=images.device).view(1, 3, 1, 1)
+    return images + noise / imagenet_statistics(images.device)[1].view(1, 3, 1, 1)

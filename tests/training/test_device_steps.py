@@ -1,0 +1,130 @@
+"""Steps on a device: the same as on the CPU, and the host waits once for many of them."""
+
+import math
+
+import pytest
+import torch
+
+from crosslevel.data.datamodule import DataModule, Sampling
+from crosslevel.data.device_set import DeviceSet, choices_ahead, choices_at, fits
+from crosslevel.data.prepare import prepare
+from crosslevel.methods import METHODS
+from crosslevel.methods.base import Clock
+from crosslevel.methods.build import build_method
+from crosslevel.system.console import Reporter
+from crosslevel.training.device_steps import DeviceSteps
+from crosslevel.training.gradients import NotFiniteError
+from crosslevel.training.step import HostSteps, Optimisation
+from support.fake_device import DEVICE, other_device
+from support.tiny import tiny_config
+
+CPU = torch.device("cpu")
+NUM_STEPS = 30
+
+
+@pytest.fixture
+def data(lesions):
+    return make_data(lesions)
+
+
+def make_data(lesions, *, warp=False):
+    config = tiny_config(labelled=4)
+    prepared = prepare(lesions, config, Reporter(quiet=True), None)
+    sampling = Sampling(batch_labelled=2, batch_unlabelled=3, seed=0, warp=warp)
+    return DataModule(
+        prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
+    )
+
+
+def build(method, device=CPU):
+    config = tiny_config(method)
+    return Optimisation(build_method(config).to(device).train(), config, NUM_STEPS)
+
+
+def state(optimisation):
+    return {k: v.cpu() for k, v in optimisation.method.state_dict().items()}
+
+
+@pytest.mark.parametrize("warp", [False, True])
+def test_batch__on_a_device_is_that_of_the_host_bit_for_bit(lesions, warp):
+    data = make_data(lesions, warp=warp)
+    on_device = DeviceSet.load(data, CPU)
+    ahead = choices_ahead(data, range(10, 20), CPU)
+    for row in range(10):
+        found = on_device.batch(choices_at(ahead, torch.tensor([row])))
+        expected = data.batch(10 + row)
+        assert torch.equal(found.images, expected.images)
+        assert torch.equal(found.masks, expected.masks)
+        assert torch.equal(found.unlabelled, expected.unlabelled)
+
+
+def test_fits__by_the_share_of_free_memory(data):
+    used = sum(x.nbytes for x in (data.training_arrays().images, data.training_arrays().masks))
+    assert fits(data, 3 * used)
+    assert not fits(data, 2 * used)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_losses_and_weights__are_those_of_steps_from_the_host(data, method):
+    one, other = build(method), build(method)
+    host = HostSteps(one, map(data.batch, range(NUM_STEPS)))
+    device = DeviceSteps(other, data, pytest.fail)
+    for step in range(NUM_STEPS):
+        end = NUM_STEPS if step < 12 else 12
+        assert device.losses(step, end) == pytest.approx(host.losses(step, end), rel=1e-5)
+    assert device.is_level
+    for name, value in state(one).items():
+        torch.testing.assert_close(state(other)[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_host__waits_once_for_twenty_steps(data, method, monkeypatch):
+    with other_device(monkeypatch) as waits:
+        optimisation = build(method, DEVICE)
+        steps = DeviceSteps(optimisation, data, pytest.fail)
+        steps.losses(0, 2)  # the first makes what is kept
+        steps.losses(1, 2)
+        before = waits.count
+        for step in range(2, 22):
+            steps.losses(step, 22)
+        is_recorded = optimisation.method.phase(Clock(5, NUM_STEPS)) is not None
+        assert waits.count - before <= (1 if is_recorded else 60)
+
+
+def test_losses__are_taken_ahead_but_not_past_the_end(data):
+    optimisation = build("supervised")
+    steps = DeviceSteps(optimisation, data, pytest.fail)
+    expected = [build("supervised") for _ in range(3)]
+    for num_steps, reference in enumerate(expected, start=1):
+        host = HostSteps(reference, map(data.batch, range(num_steps)))
+        for step in range(num_steps):
+            host.losses(step, num_steps)
+    steps.losses(0, 2)
+    assert not steps.is_level
+    steps.losses(1, 2)
+    assert steps.is_level
+    two = state(expected[1])
+    assert all(torch.equal(state(optimisation)[name], two[name]) for name in two)
+
+
+def test_a_loss_that_is_not_finite__names_its_step_and_leaves_the_weights_before_it(
+    data, monkeypatch
+):
+    reference, optimisation = build("supervised"), build("supervised")
+    host = HostSteps(reference, map(data.batch, range(5)))
+    for step in range(5):
+        host.losses(step, 5)
+    original = type(optimisation.method).training_step
+
+    def spoil(self, batch, clock):
+        losses = original(self, batch, clock)
+        return {name: loss * (math.nan if clock.step == 5 else 1) for name, loss in losses.items()}
+
+    monkeypatch.setattr(type(optimisation.method), "training_step", spoil)
+    steps = DeviceSteps(optimisation, data, pytest.fail)
+    with pytest.raises(NotFiniteError) as raised:
+        steps.losses(0, 9)
+    assert raised.value.step == 5
+    assert torch.equal(raised.value.batch.images, data.batch(5).images)
+    for name, value in state(reference).items():
+        torch.testing.assert_close(state(optimisation)[name], value, msg=name)
