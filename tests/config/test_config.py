@@ -58,6 +58,7 @@ def test_differences__names_the_dotted_field():
         ({"learning_rate": float("nan")}, "learning_rate and encoder_rate must be greater"),
         ({"seed": -1}, "seed is -1; it must not be negative"),
         ({"learning_rate": 0.0}, "learning_rate"),
+        ({"rate_per": "epoch", "epochs": 1}, "learning rate would be 0 throughout"),
         (["size"], "expected names with values"),
     ],
 )

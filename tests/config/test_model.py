@@ -31,6 +31,8 @@ OLD = {
     "weights": "imagenet",
 }
 """What version 0.1 wrote for a U-Net."""
+SMALL = {"name": "unet", "widths": [4, 8], "decoder": "batchnorm", "initial": "torch"}
+"""What is written for it today."""
 
 
 def test_models__each_has_options_and_a_builder():
@@ -43,6 +45,10 @@ def test_models__each_has_options_and_a_builder():
         (ModelConfig(), UNetArgs(widths=(16, 32, 64, 128, 256))),
         (ModelConfig(widths=(4, 8)), UNetArgs(widths=(4, 8))),
         (ModelConfig(name="segformer"), SegFormerArgs(widths=(32, 64, 160, 256))),
+        (
+            ModelConfig(decoder="plain", initial="he"),
+            UNetArgs(decoder="plain", initial="he"),
+        ),
         (ModelConfig(name="efficientnet_lite0"), EfficientNetLiteArgs(weights="imagenet")),
         (ModelConfig(name="efficientnet_lite0", weights=None), EfficientNetLiteArgs(weights=None)),
         (ModelConfig(name="smp", encoder="resnet50"), SmpArgs(encoder="resnet50")),
@@ -57,11 +63,12 @@ def test_args__are_those_of_the_backbone(config, args):
     ("values", "message"),
     [
         ({"encoder": "resnet152"}, "model.encoder is 'resnet152', but the model unet has no such"),
-        ({"weights": "nonsense"}, "model.weights is 'nonsense', but .* only widths: leave it out"),
+        ({"weights": "nonsense"}, "model.weights is 'nonsense', but .* only widths, decoder, "),
         ({"weights": None}, "model.weights is None"),
         ({"name": "efficientnet_lite0", "widths": (4, 8)}, "model.widths is .* only weights"),
         ({"name": "efficientnet_lite0", "weights": "coco"}, "model.weights is 'coco'"),
-        ({"name": "smp", "widths": (4, 8)}, "only architecture and encoder and weights"),
+        ({"name": "smp", "widths": (4, 8)}, "only architecture, encoder, weights"),
+        ({"name": "smp", "decoder": "plain"}, "model.decoder is 'plain', but the model smp has no"),
         ({"name": "unnet"}, "Unknown model 'unnet': .*Did you mean 'unet'"),
         ({"widths": (4, 0)}, "needs positive numbers"),
         ({"name": "segformer", "widths": (8, 16)}, "a SegFormer needs four"),
@@ -81,12 +88,9 @@ def test_train__warns_of_what_older_presets_said(lesions, tmp_path, capsys):
     assert main(["train", *words, "--epochs", "1", "--labelled", "2"]) == 0
     assert (
         "warning: model.architecture, model.encoder, model.weights: the model unet has no such "
-        "option, only widths: leave it out."
+        "option, only widths, decoder, initial: leave it out."
     ) in capsys.readouterr().err
-    assert to_dict(RunFolder(tmp_path / "run").config())["model"] == {
-        "name": "unet",
-        "widths": [4, 8],
-    }
+    assert to_dict(RunFolder(tmp_path / "run").config())["model"] == SMALL
 
 
 @pytest.mark.parametrize("idle", [{}, {"encoder": "resnet152", "weights": "nonsense"}])
@@ -96,7 +100,7 @@ def test_old_run__goes_on_whatever_had_no_effect_in_it(lesions, tmp_path, idle, 
     values = yaml.safe_load(run.config_file.read_text())
     run.config_file.write_text(yaml.safe_dump(values | {"model": OLD | idle}))
     card = json.loads((run.model_folder / "model.json").read_text())
-    assert card["model"] == {"name": "unet", "widths": [4, 8]}
+    assert card["model"] == SMALL
     (run.model_folder / "model.json").write_text(json.dumps(card | {"model": OLD | idle}))
     assert settled_from_yaml(run.config_file).model == ModelConfig(widths=(4, 8))
     assert load_card(run.model_folder).model == ModelConfig(widths=(4, 8))
@@ -116,8 +120,8 @@ def test_presets__say_nothing_that_has_no_effect(name):
     [
         ([], {"name": "efficientnet_lite0", "weights": "imagenet"}),
         (["--model.weights", "null"], {"name": "efficientnet_lite0", "weights": None}),
-        (["--model.name", "unet", "--model.widths", "[4, 8]"], {"name": "unet", "widths": [4, 8]}),
-        (["--config", "small", "--model.widths", "[4, 8]"], {"name": "unet", "widths": [4, 8]}),
+        (["--model.name", "unet", "--model.widths", "[4, 8]"], SMALL),
+        (["--config", "small", "--model.widths", "[4, 8]"], SMALL),
         (
             ["--config", "small", "--model.name", "efficientnet_lite1"],
             {"name": "efficientnet_lite1", "weights": "imagenet"},

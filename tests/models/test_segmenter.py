@@ -4,6 +4,7 @@ import torch
 from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.models.segmenter import build_segmentation_net
+from crosslevel.models.unet import UNet
 
 SMALL = ModelConfig(widths=(4, 8))
 STRIDE_16 = ModelConfig(widths=(1, 1, 1, 1, 1))
@@ -52,3 +53,19 @@ def test_check_size__needs_a_tile():
 def test_build_segmentation_net__unknown_name_is_answered_with_the_nearest():
     with pytest.raises(InputError, match=r"'unnet': choose from .*Did you mean 'unet'\?"):
         build_segmentation_net(ModelConfig(name="unnet"), 1)
+
+
+def test_build__gives_the_u_net_its_decoder_and_initial_weights():
+    torch.manual_seed(0)
+    plain, ours = (
+        build_segmentation_net(config, 1).f
+        for config in (ModelConfig(decoder="plain", initial="he"), ModelConfig())
+    )
+    assert isinstance(plain, UNet)
+    assert isinstance(ours, UNet)
+    assert not [m for m in plain.decoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    plain_weight, our_weight = (
+        dict(f.named_parameters())["encoder.4.0.weight"] for f in (plain, ours)
+    )
+    ratio = plain_weight.std() / our_weight.std()
+    assert ratio.item() == pytest.approx(6**0.5, rel=0.05)

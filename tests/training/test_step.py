@@ -103,3 +103,14 @@ def test_parameter_groups__slow_encoder_and_the_rest_share_all_parameters():
 
 def test_parameter_groups__a_random_start_has_one():
     assert len(parameter_groups(build_method(tiny_config()), 0.1)) == 1
+
+
+@pytest.mark.parametrize(("warmup", "decay"), [(0.5, "cosine"), (0.25, "none")])
+def test_learning_rate__per_epoch_is_that_of_the_epoch_s_begin(warmup, decay):
+    settings: dict[str, Any] = {"warmup": warmup, "decay": decay, "epochs": 8}
+    config = tiny_config(precision="fp32", rate_per="epoch", **settings)
+    method: Any = Fails(lambda _: False)
+    optimisation = Optimisation(method, config, num_steps=8 * 3)
+    found = [optimisation.learning_rate(step) / config.learning_rate for step in range(8 * 3)]
+    expected = [learning_rate_factor(epoch / 8, warmup, decay) for epoch in range(8)]
+    assert found == pytest.approx([factor for factor in expected for _ in range(3)])

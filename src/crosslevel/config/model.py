@@ -6,9 +6,12 @@ A new backbone has its `Args` here, a line in `MODELS`, and its builder in `mode
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from crosslevel.errors import InputError, did_you_mean
+
+Decoder = Literal["batchnorm", "plain"]
+Initial = Literal["torch", "he"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +20,14 @@ class UNetArgs:
 
     Attributes:
         widths: Channels of its levels, from full resolution down.
+        decoder: "batchnorm", enlarged by 2×2 transposed convolutions, or "plain" as the CLCC
+            authors have it: no BatchNorm, and 4×4 ones, whose results overlap.
+        initial: Initial weights: torch's own, or those of He et al., which are √6 times larger.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    decoder: Decoder = "batchnorm"
+    initial: Initial = "torch"
 
     def __post_init__(self) -> None:
         """Refuse a network without channels.
@@ -119,6 +127,8 @@ class ModelConfig:
         name: "unet" or "segformer" (from scratch), "efficientnet_lite0" (ImageNet weights from a
             package, no download), or "smp" for segmentation-models-pytorch.
         widths: With "unet" and "segformer": channels of the levels, from high resolution down.
+        decoder: With "unet": with BatchNorm ("batchnorm"), or "plain".
+        initial: With "unet": initial weights of "torch", or "he".
         architecture: With "smp": the decoder (unet).
         encoder: With "smp": the encoder (resnet34).
         weights: Not from scratch: pretrained weights by name (imagenet), or null for random ones.
@@ -126,6 +136,8 @@ class ModelConfig:
 
     name: str = "unet"
     widths: tuple[int, ...] | None = None
+    decoder: Decoder | None = None
+    initial: Initial | None = None
     architecture: str | None = None
     encoder: str | None = None
     weights: str | None = OWN
@@ -142,7 +154,7 @@ class ModelConfig:
                 + did_you_mean(self.name, MODELS)
             )
         for option in self.idle:
-            if self.given[option] != FORMER_DEFAULTS[option]:
+            if self.given[option] != FORMER_DEFAULTS.get(option):
                 raise InputError(f"model.{option} is {self.given[option]!r}, but {self._remedy}")
         assert self.args is not None, "built, so that it is checked"
 
@@ -155,7 +167,7 @@ class ModelConfig:
     @property
     def given(self) -> dict[str, Any]:
         """The options that were not left out."""
-        nothing = {"widths": None, "architecture": None, "encoder": None, "weights": OWN}
+        nothing = {f.name: f.default for f in fields(self) if f.name != "name"}
         values = {name: getattr(self, name) for name in nothing}
         return {name: value for name, value in values.items() if value != nothing[name]}
 
@@ -177,7 +189,7 @@ class ModelConfig:
 
     @property
     def _remedy(self) -> str:
-        options = " and ".join(options_of(self.name))
+        options = ", ".join(options_of(self.name))
         return f"the model {self.name} has no such option, only {options}: leave it out."
 
     def without(self, options: set[str]) -> ModelConfig:

@@ -55,6 +55,8 @@ class TrainConfig:
         weight_decay: Of AdamW.
         warmup: Share of the training over which the learning rate rises linearly.
         decay: After that "cosine" to 0, or "none".
+        rate_per: The learning rate changes with each "step", or stays for an "epoch" what it is at
+            the epoch's begin, as in the CLCC authors' code.
         check_every: Epochs between two checks on the validation images.
         calibrate: Binary only: choose the threshold by validation Dice instead of 0.5.
         seed: Of initial weights, order of images, augmentation and dropout.
@@ -86,6 +88,7 @@ class TrainConfig:
     weight_decay: float = 1e-2
     warmup: float = 0.1
     decay: Literal["cosine", "none"] = "cosine"
+    rate_per: Literal["step", "epoch"] = "step"
     check_every: int | Auto = "auto"
     calibrate: bool = True
     seed: int = 0
@@ -111,16 +114,24 @@ class TrainConfig:
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
         check_reading(self.reading)
-        rates = self.learning_rate, self.encoder_rate
-        if not (all(rate > 0 for rate in rates) and self.weight_decay >= 0):
-            raise InputError(
-                "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
-            )
+        self._check_rates()
         for name in self.classes:
             if name.casefold() in ("background", "bg"):
                 raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
         if self.method == "auto" and self.args:
             raise InputError("args belong to a method: name it with --method.")
+
+    def _check_rates(self) -> None:
+        if self.rate_per == "epoch" and self.epochs == 1 and self.warmup > 0:
+            raise InputError(
+                "epochs is 1 and rate_per is 'epoch': the learning rate would be 0 throughout. "
+                "Give more epochs, or a warmup of 0."
+            )
+        rates = self.learning_rate, self.encoder_rate
+        if not (all(rate > 0 for rate in rates) and self.weight_decay >= 0):
+            raise InputError(
+                "learning_rate and encoder_rate must be greater than 0, weight_decay at least 0."
+            )
 
     @property
     def mask_classes(self) -> Classes:

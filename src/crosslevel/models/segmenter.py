@@ -84,7 +84,7 @@ def build_segmentation_net(config: ModelConfig, num_channels: int) -> Segmentati
 
 
 def _unet(args: UNetArgs) -> Backbone:
-    return UNet(args.widths)
+    return UNet(args.widths, decoder=args.decoder, initial=args.initial)
 
 
 def _efficientnet_lite(number: int, args: EfficientNetLiteArgs) -> Backbone:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from crosslevel.config.model import Decoder, Initial
 from crosslevel.models.backbone import Backbone
-
-Decoder = Literal["batchnorm", "plain"]
-Initial = Literal["torch", "he"]
 
 
 class UNet(Backbone):

@@ -51,8 +51,10 @@ class Optimisation:
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of a step (from 0), of what starts at random."""
-        middle = (step + 0.5) / self.num_steps
-        factor = learning_rate_factor(middle, self.config.warmup, self.config.decay)
+        moment = (step + 0.5) / self.num_steps
+        if self.config.rate_per == "epoch":
+            moment = step * self.config.epochs // self.num_steps / self.config.epochs
+        factor = learning_rate_factor(moment, self.config.warmup, self.config.decay)
         return self.config.learning_rate * factor
 
     def step(self, step: int, batch: Batch) -> dict[str, float]:
