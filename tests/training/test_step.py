@@ -32,6 +32,9 @@ class Fails(nn.Module):
         features = self.norm(batch.images[:, :, 0, 0] * (math.inf if bad else 1))
         yield {"supervised": features.mean(), "other": self.norm.weight.sum()}
 
+    def own_rates(self):
+        return {}
+
     def after_step(self, clock):
         pass
 

@@ -28,6 +28,7 @@ METHODS: dict[str, str] = {
     "clcc": "crosslevel.methods.clcc:CLCC",
     "cps": "crosslevel.methods.cps:CPS",
     "cross_teaching": "crosslevel.methods.cross_teaching:CrossTeaching",
+    "dan": "crosslevel.methods.dan:DAN",
     "deep_co_training": "crosslevel.methods.deep_co_training:DeepCoTraining",
     "entropy_minimisation": "crosslevel.methods.entropy_minimisation:EntropyMinimisation",
     "fixmatch": "crosslevel.methods.fixmatch:FixMatch",

@@ -162,6 +162,10 @@ class Method(nn.Module, ABC):
         """
         return None
 
+    def own_rates(self) -> dict[nn.Module, float]:
+        """Return parts with a learning rate of their own, as a share of the run's; none here."""
+        return {}
+
     def after_step(self, clock: Clock) -> None:
         """Called after the optimiser's step, for instance to move an EMA teacher."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +57,10 @@ class BCP(TaughtMethod):
             "supervised": region_dice_ce_loss(logits, truth, is_labelled),
             "pseudo": self.args.weight * region_dice_ce_loss(logits, truth, ~is_labelled),
         }
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return which part of the training it is: they have other passes."""
+        return self._is_warmup(clock)
 
     def _labelled_alone(self, batch: Batch) -> Tensor:
         """The supervised loss of labelled images with boxes of each other."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from crosslevel.images.preprocess import IMAGENET_STD
+from crosslevel.images.preprocess import imagenet_statistics
 from crosslevel.losses.divergence import jensen_shannon_loss, soft_cross_entropy_loss
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.losses.ramp import exponential_ramp
@@ -69,13 +70,17 @@ class DeepCoTraining(Method):
             losses["difference"] = self.args.difference * weight * torch.stack(resisted).sum()
         return losses
 
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
+
     def _mislead(self, images: Pair, logits: Pair, supervised: Tensor) -> Pair:
         """Images moved one step towards a higher loss of the network that gave the logits."""
         labels, _ = pseudo_labels(logits[1].detach())
         everywhere = torch.ones_like(labels, dtype=torch.bool)
         loss = supervised + pseudo_label_loss(logits[1], labels, everywhere)
         slopes = torch.autograd.grad(loss, images, retain_graph=True)
-        std = torch.tensor(IMAGENET_STD, device=images[0].device).view(1, 3, 1, 1)
+        std = imagenet_statistics(images[0].device)[1].view(1, 3, 1, 1)
         labelled, others = (
             (x + self.args.step / std * slope.sign()).detach()
             for x, slope in zip(images, slopes, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -41,3 +42,7 @@ class EntropyMinimisation(Method):
             weight = self.args.weight * exponential_ramp(clock.progress)
             losses["entropy"] = weight * entropy_loss(unlabelled)
         return losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +51,10 @@ class ICT(TaughtMethod):
             weight = self.args.weight * exponential_ramp(clock.progress)
             losses["consistency"] = weight * (student - target).square().mean()
         return losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
 
     @torch.no_grad()
     def _ask_teacher(self, images: Tensor) -> Tensor:

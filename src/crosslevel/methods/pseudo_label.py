@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -48,3 +49,7 @@ class PseudoLabel(Method):
             weight = self.args.weight * linear_ramp(clock.progress, self.args.ramp)
             losses["pseudo"] = weight * pseudo_label_loss(unlabelled, labels, everywhere)
         return losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()

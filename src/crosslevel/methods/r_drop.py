@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,10 @@ class RDrop(Method):
             weight = self.args.weight * exponential_ramp(clock.progress)
             losses["agreement"] = weight * symmetric_kl_loss(unlabelled.unbind(1))
         return losses
+
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
 
     def _two_passes(self, images: Tensor) -> Tensor:
         """Logits (B, 2, C, H, W) of two passes, of which BatchNorm remembers the first."""

@@ -165,12 +165,20 @@ def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
 
 
 def parameter_groups(method: Method, encoder_rate: float) -> list[dict[str, Any]]:
-    """What the optimiser moves: pretrained encoders at `encoder_rate`, the rest at rate 1."""
+    """Group what the optimiser moves by its learning rate, as a share of the run's.
+
+    Pretrained encoders learn at `encoder_rate`, a method's parts as its `own_rates` say, the rest
+    at rate 1.
+    """
+    own = method.own_rates()
+    apart = {p for part in own for p in part.parameters()}
     encoders = [m.pretrained for m in method.modules() if isinstance(m, Backbone)]
     slow = {p for encoder in encoders if encoder is not None for p in encoder.parameters()}
     trained = [p for p in method.parameters() if p.requires_grad]
+    shared = [p for p in trained if p not in apart]
     groups = [
-        {"params": [p for p in trained if p not in slow], "rate": 1.0},
-        {"params": [p for p in trained if p in slow], "rate": encoder_rate},
+        {"params": [p for p in shared if p not in slow], "rate": 1.0},
+        {"params": [p for p in shared if p in slow], "rate": encoder_rate},
+        *({"params": list(part.parameters()), "rate": rate} for part, rate in own.items()),
     ]
     return [group for group in groups if group["params"]]
