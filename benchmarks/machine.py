@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +16,9 @@ def describe() -> dict[str, Any]:
     """Machine, instruction set, threads, load, versions and commit."""
     import torch
 
-    found = describe_environment()
-    wanted = ("command", "commit", "machine", "processor", "cores", "python", "packages")
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{key: found[key] for key in wanted},
+        **asdict(describe_environment()),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": NUM_THREADS,

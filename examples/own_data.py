@@ -19,7 +19,7 @@ def main(data: Path, out: Path, config: crosslevel.TrainConfig) -> float:
     segmenter = crosslevel.Segmenter.load(run.path)
     mask = segmenter.predict(crosslevel.index_cases(data)[0].image)
     crosslevel.predict(run.path, [data / "images"], out / "masks")
-    dice = float(result.summary["mean"]["dice"])
+    dice = result.summary.mean["dice"]
     sys.stdout.write(f"test Dice {dice:.1f}; the first mask is {mask.shape} {mask.dtype}\n")
     return dice
 

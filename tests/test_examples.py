@@ -33,7 +33,7 @@ def test_add_a_method__trains_and_is_scored_without_touching_the_package(lesions
     run = train(lesions, tmp_path / "run", tiny_config(f"{file}:Mine"))
     log = pd.read_csv(run.log_file)
     assert log["loss/entropy"].notna().tolist() == [False, True, True]
-    assert evaluate(run.path).summary["method"] == f"{file}:Mine"
+    assert evaluate(run.path).summary.method == f"{file}:Mine"
 
 
 def test_add_a_method__is_a_row_of_the_bench(lesions, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def test_protocol__says_what_its_runs_say(key):
     for run in (run for runs in of.rows.values() for run in runs):
         split = Split.load(of.split_file(run.config.draw))
         assert set(run.per_image.index) == set(split.test)
-        assert run.summary["environment"]["commit"] in of.facts["commit"]
+        assert run.summary.environment.commit in of.facts["commit"]
         assert run.config.precision == of.facts["precision"]
         assert of.facts["masks"] == len(split.train_labelled)
 

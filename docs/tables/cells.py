@@ -20,7 +20,7 @@ NO_VERDICT = "one run each"
 
 def spread(runs: Runs, score: str = "dice", digits: int = 1) -> str:
     """Return the mean of a score over the runs, ×100, and its standard deviation."""
-    values = [float(run.summary["mean"][score]) for run in runs]
+    values = [run.summary.mean[score] for run in runs]
     shown = f"{np.mean(values):.{digits}f}"
     return f"{shown} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else shown
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from crosslevel.runs.collect import CELL
 from crosslevel.runs.finished import FinishedRun, read_run
+from crosslevel.runs.records import Cell
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
@@ -66,11 +66,10 @@ def protocol(key: str) -> Protocol:
     facts = yaml.safe_load((folder / "protocol.yaml").read_text())
     rows: dict[str, Runs] = {}
     for path in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-        match = CELL.fullmatch(path.name)
-        if match is None:
+        cell = Cell.parse(path.name)
+        if cell is None:
             raise ValueError(f"{path}: expected the name ROW-drawD-seedS. Rename the folder.")
-        name = match["row"]
-        rows[name] = (*rows.get(name, ()), read_run(path, name))
+        rows[cell.row] = (*rows.get(cell.row, ()), read_run(path, cell.row))
     order = sorted(rows, key=lambda name: (name != facts.get("reference"), name))
     return Protocol(key, facts, {name: rows[name] for name in order})
 
@@ -90,7 +89,7 @@ def row(key: str) -> Runs:
 def run(key: str) -> FinishedRun:
     """Return the run of `<dataset>/<protocol>/<row>-drawD-seedS`."""
     found = {
-        f"{each.name}-draw{each.config.draw}-seed{each.config.seed}": each
+        each.cell.folder_name: each
         for runs in protocol(key.rsplit("/", 1)[0]).rows.values()
         for each in runs
     }
@@ -110,7 +109,7 @@ def index() -> pd.DataFrame:
 
 
 def _line(of: Protocol, one: FinishedRun) -> dict[str, object]:
-    mean = one.summary["mean"]
+    mean = one.summary.mean
     name = of.key.split("/")[1]
     return {
         "dataset": of.dataset,
@@ -129,5 +128,5 @@ def _line(of: Protocol, one: FinishedRun) -> dict[str, object]:
         "hd95_px": f"{mean['hd95_px']:.1f}",
         "best_val_dice": f"{100 * one.log['val/dice'].max():.2f}",
         "minutes": f"{one.seconds / 60:.1f}",
-        "commit": one.summary["environment"]["commit"],
+        "commit": one.summary.environment.commit,
     }

@@ -1,5 +1,4 @@
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -36,9 +35,10 @@ def test_evaluate__scores_every_test_case_by_its_saved_mask(run, lesions):
         mask = segmenter.predict(lesions / "images" / f"{case}.jpg") > 0
         total = mask.sum() + truth.sum()
         assert row["dice"] == pytest.approx(2 * (mask & truth).sum() / total if total else 1.0)
-    summary = json.loads(run.summary_file.read_text())
-    assert summary["mean"]["dice"] == pytest.approx(100 * rows["dice"].mean(), abs=1e-3)
-    assert summary["mean"]["hd95_px"] == pytest.approx(rows["hd95_px"].mean(), abs=1e-3)
+    summary = run.summary()
+    assert summary == result.summary
+    assert summary.mean["dice"] == pytest.approx(100 * rows["dice"].mean(), abs=1e-3)
+    assert summary.mean["hd95_px"] == pytest.approx(rows["hd95_px"].mean(), abs=1e-3)
     assert "Dice" in result.to_text()
 
 
@@ -172,10 +172,10 @@ def test_evaluate__says_that_validation_images_chose_the_epoch(run, lesions, tmp
             if file.stem in (*Split.load(run.split_file).val, *Split.load(run.split_file).test):
                 shutil.copy(file, data / folder / f"other_{file.name}")
     result = evaluate(run.path, data, subset="all", out=tmp_path / "all", reporter=Reporter())
-    assert (result.summary["num_cases"], result.summary["num_validated_on"]) == (10, 5)
+    assert (result.summary.num_cases, result.summary.num_validated_on) == (10, 5)
     assert "warning: 5 images (the first is other_" in capsys.readouterr().err
     result = evaluate(run.path, subset="val", out=tmp_path / "val", reporter=Reporter())
-    assert result.summary["num_validated_on"] == 5
+    assert result.summary.num_validated_on == 5
     assert "warning" not in capsys.readouterr().err
 
 
@@ -190,8 +190,8 @@ def test_evaluate__a_class_that_is_nowhere_has_no_mean(lesions, tmp_path):
     result = evaluate(run.path)
     assert result.per_image["dice_tool"].isna().all()
     assert result.per_image["dice"].equals(result.per_image["dice_lesion"])
-    assert "dice_lesion" in result.summary["mean"]
-    assert "dice_tool" not in result.summary["mean"]
+    assert "dice_lesion" in result.summary.mean
+    assert "dice_tool" not in result.summary.mean
     assert "NaN" not in run.summary_file.read_text()
 
 
@@ -200,11 +200,11 @@ def test_evaluate__says_that_masks_are_not_those_of_the_start(run, lesions, tmp_
     first, second = Split.load(run.split_file).test[:2]
     shutil.copy(data / "masks" / f"{second}.png", data / "masks" / f"{first}.png")
     result = evaluate(run.path, data, out=tmp_path / "scores", reporter=Reporter())
-    assert result.summary["num_masks_changed"] == 1
+    assert result.summary.num_masks_changed == 1
     assert f"1 masks are not those of the training's start (the first is {data}" in (
         capsys.readouterr().err
     )
-    assert evaluate(run.path, out=tmp_path / "same").summary["num_masks_changed"] == 0
+    assert evaluate(run.path, out=tmp_path / "same").summary.num_masks_changed == 0
 
 
 def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys):
@@ -213,12 +213,12 @@ def test_evaluate__says_that_the_training_is_not_finished(run, tmp_path, capsys)
     assert "warning" not in capsys.readouterr().err
     rows = pd.read_csv(begun / "log.csv")
     rows.iloc[:1].to_csv(begun / "log.csv", index=False)
-    assert evaluate(begun, reporter=Reporter()).summary["num_epochs_done"] == 1
+    assert evaluate(begun, reporter=Reporter()).summary.num_epochs_done == 1
     assert not RunFolder(begun).is_finished
     assert RunFolder(run.path).is_finished
     assert f"warning: {begun} is trained for 1 of 3 epochs. Repeat" in capsys.readouterr().err
     (begun / "log.csv").unlink()
-    assert evaluate(begun, reporter=Reporter()).summary["num_epochs_done"] == 3
+    assert evaluate(begun, reporter=Reporter()).summary.num_epochs_done == 3
     assert "warning" not in capsys.readouterr().err
 
 
@@ -226,17 +226,16 @@ def test_evaluate__says_whether_low_confidence_finds_bad_masks(run, tmp_path):
     result = evaluate(run.path, out=tmp_path, subset="all", allow_overlap=True)
     rows = result.per_image.sort_values("confidence", kind="stable")
     assert len(rows) == 24
-    found = result.summary["confidence"]
-    assert found["num_lowest"] == 2
-    assert found["dice_lowest"] == pytest.approx(100 * rows["dice"][:2].mean(), abs=1e-3)
-    assert found["dice_others"] == pytest.approx(100 * rows["dice"][2:].mean(), abs=1e-3)
+    found = result.summary.confidence
+    assert found is not None
+    assert found.num_lowest == 2
+    assert found.dice_lowest == pytest.approx(100 * rows["dice"][:2].mean(), abs=1e-3)
+    assert found.dice_others == pytest.approx(100 * rows["dice"][2:].mean(), abs=1e-3)
     expected = spearmanr(rows["dice"], rows["confidence"]).statistic
-    assert found["spearman"] == pytest.approx(expected, abs=1e-3)
-    assert (
-        f"The 2 masks of lowest confidence: Dice {found['dice_lowest']:.2f}, " in result.to_text()
-    )
-    assert "confidence" not in result.summary["mean"]
+    assert found.spearman == pytest.approx(expected, abs=1e-3)
+    assert f"The 2 masks of lowest confidence: Dice {found.dice_lowest:.2f}, " in result.to_text()
+    assert "confidence" not in result.summary.mean
     few = evaluate(run.path)
     assert len(few.per_image) == 5
-    assert few.summary["confidence"] is None
+    assert few.summary.confidence is None
     assert "confidence" not in few.to_text()

@@ -1,9 +1,11 @@
 import re
 import shutil
+from dataclasses import replace
 
 from crosslevel.report.figures import most_disputed
 from crosslevel.report.pictures import picture_sections
 from crosslevel.runs.collect import collect
+from crosslevel.runs.records import Environment
 
 
 def test_pictures__image_truth_and_every_row_of_each_chosen_case(bench):
@@ -56,8 +58,8 @@ def test_pictures__without_masks_or_images_say_what_to_do(published, lesions, tm
 def test_pictures__a_recorded_place_with_other_things_is_no_error(bench, tmp_path):
     runs = collect([bench]).representatives
     (tmp_path / "notes.txt").touch()
-    for run in runs:
-        run.environment["data"] = str(tmp_path)
+    environment = Environment(data=str(tmp_path))
+    runs = [replace(run, environment=environment) for run in runs]
     [section] = picture_sections(runs, None)
     assert "at the place the runs recorded" in section.text[0]
 

@@ -19,9 +19,10 @@ def test_settings__table_holds_what_differs_and_no_more(bench):
 
 def test_environment__equal_facts_once_and_different_ones_side_by_side(bench):
     runs = collect([bench]).runs
-    runs[0].environment["commit"] = "abc"
-    for run in runs[1:]:
-        run.environment["commit"] = "def"
+    runs = [
+        replace(run, environment=replace(run.environment, commit="def" if number else "abc"))
+        for number, run in enumerate(runs)
+    ]
     section = environment_section(runs)
     assert section.table is not None
     facts = section.table.set_index("Fact")["Value"].to_dict()

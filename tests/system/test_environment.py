@@ -13,10 +13,10 @@ def test_commit__of_a_repository_that_holds_an_installed_copy_is_not_ours(tmp_pa
     file = tmp_path / "environment.py"
     file.touch()
     monkeypatch.setattr(environment, "__file__", str(file))
-    assert environment.describe_environment()["commit"] is None
+    assert environment.describe_environment().commit is None
     git("init")
     git("commit", "--allow-empty", "-m", "theirs")
-    assert environment.describe_environment()["commit"] is None
+    assert environment.describe_environment().commit is None
     git("add", file.name)
     git("commit", "-m", "ours")
-    assert len(environment.describe_environment()["commit"]) == 12
+    assert len(environment.describe_environment().commit or "") == 12

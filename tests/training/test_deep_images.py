@@ -109,12 +109,12 @@ def test_run__from_before_windows_goes_on_as_it_began(run, twelve, tmp_path):
 
 
 def test_evaluate__reads_with_the_window_of_the_model(run, twelve):
-    before = evaluate(run.path, runtime="torch").summary["mean"]["dice"]
+    before = evaluate(run.path, runtime="torch").summary.mean["dice"]
     card = run.model_folder / "model.json"
     text = card.read_text()
     card.write_text(text.replace("4095.0", "65535.0"))
     try:
-        assert evaluate(run.path, runtime="torch").summary["mean"]["mae"] != before
+        assert evaluate(run.path, runtime="torch").summary.mean["mae"] != before
     finally:
         card.write_text(text)
 

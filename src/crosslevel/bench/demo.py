@@ -96,7 +96,7 @@ def _present(out: Path, runs: Sequence[FinishedRun], cases: Sequence[Case]) -> D
 
 def _lead(runs: Sequence[FinishedRun], num_test: int) -> str:
     unet, clcc = runs
-    dice = clcc.per_image["dice"].to_frame("clcc").join(unet.per_image["dice"].rename("unet"))
+    dice = clcc.dice.to_frame("clcc").join(unet.dice.rename("unet"))
     gain = paired_difference(dice["clcc"].to_numpy(), dice["unet"].to_numpy())
     verdict = (
         "which does not tell them apart"

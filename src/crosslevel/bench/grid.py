@@ -11,41 +11,34 @@ from crosslevel.config.train import TrainConfig
 from crosslevel.methods.build import with_all_args
 from crosslevel.runs.finished import memory_file, peak_memory
 from crosslevel.runs.folder import RunFolder
+from crosslevel.runs.records import Cell
 from crosslevel.system.files import write_text
 
 ABLATIONS = {"clcc_without_consistency": "beta", "clcc_without_contrast": "alpha"}
 """Rows of the paper's table that leave out a term of Eq. 3, and the weight that is 0 in them."""
-
-
 AVERAGED = "supervised_ema"
 """The supervised network whose moving average is evaluated: the fair opponent of EMA teachers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One run of the bench.
+class PlannedRun(Cell):
+    """A cell of the bench with its place on disk.
 
     Attributes:
-        row: Name of its row: a method, or an ablation, or `AVERAGED`.
-        draw: Which choice of labelled images.
-        seed: Of everything random in training.
-        folder: Its run folder.
+        parent: The folder of all run folders.
     """
 
-    row: str
-    draw: int
-    seed: int
-    folder: Path
+    parent: Path
+
+    @property
+    def folder(self) -> Path:
+        """Its run folder."""
+        return self.parent / self.folder_name
 
     @property
     def is_finished(self) -> bool:
         """True when it is trained and scored."""
         return RunFolder(self.folder).is_finished
-
-    @property
-    def name(self) -> str:
-        """For a person."""
-        return f"{self.row}, draw {self.draw}, seed {self.seed}"
 
     @property
     def config_file(self) -> Path:
@@ -79,17 +72,10 @@ class Grid:
     draws: Sequence[int] = (0,)
     seeds: Sequence[int] = (0,)
 
-    def cells(self, out: Path) -> list[Cell]:
+    def cells(self, out: Path) -> list[PlannedRun]:
         """All cells; every row of one draw comes before the next draw, so a part is of use."""
-        return [
-            Cell(row, draw, seed, out / "runs" / f"{plain_row_name(row)}-draw{draw}-seed{seed}")
-            for seed, draw, row in product(self.seeds, self.draws, self.rows)
-        ]
-
-
-def plain_row_name(row: str) -> str:
-    """A row's name as a folder's: "my/file.py:Mine" becomes "Mine"."""
-    return row.rpartition(":")[2]
+        places = product(self.seeds, self.draws, self.rows)
+        return [PlannedRun(row, draw, seed, out / "runs") for seed, draw, row in places]
 
 
 def method_of(row: str) -> str:

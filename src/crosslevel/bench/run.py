@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from crosslevel.bench.grid import ABLATIONS, Cell, Grid, configure_cell, plain_row_name
+from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell
 from crosslevel.bench.workers import Workers
 from crosslevel.config.files import to_yaml
 from crosslevel.config.train import TrainConfig
@@ -27,6 +27,7 @@ from crosslevel.report.bench import bench_notes, bench_table, to_markdown
 from crosslevel.report.comparison import write_report
 from crosslevel.runs.collect import Collection, collect
 from crosslevel.runs.folder import RunFolder, open_run
+from crosslevel.runs.records import plain_row_name
 from crosslevel.system.console import Reporter
 from crosslevel.system.devices import this_place
 from crosslevel.system.files import write_text
@@ -92,14 +93,14 @@ def run_grid(
         Workers(jobs) as workers,
     ):
         for cell, problem in workers.run(open_cells, data, threads):
-            advance(1, cell.name)
+            advance(1, str(cell))
             if problem:
                 failures.append(problem)
                 reporter.say(f"failed: {problem}")
     return failures
 
 
-def _check(cells: Sequence[Cell], jobs: int, base: TrainConfig) -> None:
+def _check(cells: Sequence[PlannedRun], jobs: int, base: TrainConfig) -> None:
     if not hasattr(os, "wait4"):
         raise InputError("A bench needs Linux or macOS: on Windows run it in WSL.")
     if not cells or jobs < 1:
@@ -129,11 +130,11 @@ def _check_images(out: Path, now: set[str]) -> None:
             )
 
 
-def _warn_of_another_source(cell: Cell, config: TrainConfig, reporter: Reporter) -> None:
-    now = source_hash(config.method)
-    if now != RunFolder(cell.folder).environment().get("method_source", now):
+def _warn_of_another_source(cell: PlannedRun, config: TrainConfig, reporter: Reporter) -> None:
+    begun = RunFolder(cell.folder).environment().method_source
+    if begun and begun != source_hash(config.method):
         reporter.say(
-            f"warning: the file of {config.method} has changed since {cell.name} was begun; its "
+            f"warning: the file of {config.method} has changed since {cell} was begun; its "
             "runs will not be of one method. Use another --out to train them all anew."
         )
 

@@ -16,7 +16,7 @@ from typing import IO
 
 import torch
 
-from crosslevel.bench.grid import Cell
+from crosslevel.bench.grid import PlannedRun
 from crosslevel.errors import Interrupted
 
 
@@ -50,14 +50,14 @@ class Workers:
             raise Interrupted("Stopped; finished runs are kept. Repeat the command to go on.")
 
     def run(
-        self, cells: Sequence[Cell], data: Path, threads: int
-    ) -> Iterator[tuple[Cell, str | None]]:
+        self, cells: Sequence[PlannedRun], data: Path, threads: int
+    ) -> Iterator[tuple[PlannedRun, str | None]]:
         """Each cell when it is done, with what went wrong if anything did."""
         futures = {self._pool.submit(self._run_cell, cell, data, threads): cell for cell in cells}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
-    def _run_cell(self, cell: Cell, data: Path, threads: int) -> str | None:
+    def _run_cell(self, cell: PlannedRun, data: Path, threads: int) -> str | None:
         if self._is_stopping:
             return None
         words = ["train", "--data", str(data), "--out", str(cell.folder), "--evaluate"]
@@ -70,7 +70,7 @@ class Workers:
             return None
         said = cell.log_file.read_bytes()[start:].decode(errors="replace")
         reason = _reason(said) if exit_code > 0 else f"killed by {signal.Signals(-exit_code).name}"
-        return f"{cell.name}: {reason} (exit code {exit_code}, see {cell.log_file})"
+        return f"{cell}: {reason} (exit code {exit_code}, see {cell.log_file})"
 
     def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
         place = self._places.get()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pandas as pd
 
@@ -20,8 +19,8 @@ from crosslevel.images.writing import write_mask
 from crosslevel.inference.runtimes import RuntimeName
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
+from crosslevel.runs.records import SCORES, Environment, Summary
 from crosslevel.system.console import Advance, Reporter
-from crosslevel.system.environment import describe_environment
 from crosslevel.system.files import write_text
 from crosslevel.types import Case
 
@@ -40,21 +39,18 @@ class Evaluation:
     """
 
     per_image: pd.DataFrame
-    summary: dict[str, Any]
+    summary: Summary
     per_image_file: Path
 
     def to_text(self) -> str:
         """The summary as a small table for a person."""
-        means = self.summary["mean"]
-        names = {"dice": "Dice", "iou": "mIoU", "mae": "MAE", "precision": "Precision",
-                 "recall": "Recall", "hd95_px": "HD95 (px)", "assd_px": "ASSD (px)"}  # fmt: skip
-        header = "  ".join(f"{label:>9}" for label in names.values())
-        values = "  ".join(f"{means[name]:9.2f}" for name in names)
-        lines = [f"{self.summary['subset']}, {self.summary['num_cases']} images", header, values]
-        if found := self.summary["confidence"]:
+        header = "  ".join(f"{label:>9}" for label in SCORES.values())
+        values = "  ".join(f"{self.summary.mean[name]:9.2f}" for name in SCORES)
+        lines = [f"{self.summary.subset}, {self.summary.num_cases} images", header, values]
+        if found := self.summary.confidence:
             lines.append(
-                f"The {found['num_lowest']} masks of lowest confidence: Dice "
-                f"{found['dice_lowest']:.2f}, all others: {found['dice_others']:.2f}"
+                f"The {found.num_lowest} masks of lowest confidence: Dice "
+                f"{found.dice_lowest:.2f}, all others: {found.dice_others:.2f}"
             )
         return "\n".join(lines)
 
@@ -113,26 +109,26 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     scoring = Scoring(segmenter, config.mask_classes, metric_size)
     with reporter.task(f"Evaluating {subset}", len(chosen.cases)) as advance:
         per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
-    summary = {
-        "subset": subset,
-        "num_cases": len(chosen.cases),
-        "num_trained_on": len(chosen.trained_on),
-        "num_validated_on": len(chosen.validated_on),
-        "num_masks_changed": len(chosen.changed_masks),
-        "num_epochs_done": folder.num_epochs_done,
-        "mean": mean_scores(per_image),
-        "confidence": by_confidence(per_image),
-        "metric_size": metric_size,
-        "threshold": segmenter.card.threshold,
-        "flips": flips,
-        "runtime": segmenter.runtime.name,
-        "method": segmenter.card.method,
-        "model": str(folder.path),
-        "data": str(data),
-        "environment": describe_environment(),
-    }
+    summary = Summary(
+        subset=subset,
+        num_cases=len(chosen.cases),
+        num_trained_on=len(chosen.trained_on),
+        num_validated_on=len(chosen.validated_on),
+        num_masks_changed=len(chosen.changed_masks),
+        num_epochs_done=folder.num_epochs_done,
+        mean=mean_scores(per_image),
+        confidence=by_confidence(per_image),
+        metric_size=metric_size,
+        threshold=segmenter.card.threshold,
+        flips=flips,
+        runtime=segmenter.runtime.name,
+        method=segmenter.card.method,
+        model=str(folder.path),
+        data=str(data),
+        environment=Environment.here(),
+    )
     write_text(target.per_image_file, per_image.to_csv(index=False))
-    write_text(target.summary_file, json.dumps(summary, indent=2) + "\n")
+    write_text(target.summary_file, summary.to_json())
     return Evaluation(per_image, summary, target.per_image_file)
 
 

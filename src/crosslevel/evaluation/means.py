@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-IN_PERCENT = ("dice", "iou", "mae", "precision", "recall")
-NOT_SCORES = ["id", "confidence", "foreground_share", "height", "width"]
+from crosslevel.runs.records import IN_PERCENT, NOT_SCORES, ConfidenceOrder, PerImage
+
 TENTH = 0.1
 """Share of the images whose masks a person would look at first."""
 
@@ -15,23 +15,24 @@ def mean_scores(per_image: pd.DataFrame) -> dict[str, float]:
 
     A class that is in no image, found or true, has none.
     """
-    numbers = per_image.drop(columns=NOT_SCORES).mean().dropna()
+    numbers = per_image.drop(columns=list(NOT_SCORES)).mean().dropna()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()
     }
 
 
-def by_confidence(per_image: pd.DataFrame) -> dict[str, float] | None:
+def by_confidence(per_image: pd.DataFrame) -> ConfidenceOrder | None:
     """Tell whether low confidence finds bad masks; None where nothing can, or fewer than ten."""
     num_lowest = int(TENTH * len(per_image))
-    if not num_lowest or per_image[["confidence", "dice"]].nunique().min() == 1:
+    if not num_lowest or per_image[[PerImage.CONFIDENCE, PerImage.DICE]].nunique().min() == 1:
         return None
-    ordered = per_image.sort_values("confidence", kind="stable")
-    dice = 100 * ordered["dice"]
-    return {
-        "spearman": round(float(dice.corr(ordered["confidence"], method="spearman")), 4),
-        "num_lowest": num_lowest,
-        "dice_lowest": round(float(dice.iloc[:num_lowest].mean()), 4),
-        "dice_others": round(float(dice.iloc[num_lowest:].mean()), 4),
-    }
+    ordered = per_image.sort_values(PerImage.CONFIDENCE, kind="stable")
+    dice = 100 * ordered[PerImage.DICE]
+    order = dice.corr(ordered[PerImage.CONFIDENCE], method="spearman")
+    return ConfidenceOrder(
+        spearman=round(float(order), 4),
+        num_lowest=num_lowest,
+        dice_lowest=round(float(dice.iloc[:num_lowest].mean()), 4),
+        dice_others=round(float(dice.iloc[num_lowest:].mean()), 4),
+    )

@@ -19,6 +19,7 @@ from crosslevel.inference.confidence import mask_confidence
 from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.logits import to_classes
+from crosslevel.runs.records import PerImage, class_dice
 from crosslevel.types import Case, Classes
 
 MetricSize = Literal["original", "input"]
@@ -54,7 +55,7 @@ class Scoring:
             if not is_original:
                 truth = resize_mask(truth, self._segmenter.card.size)
             mask = to_classes(probability, self._segmenter.card.threshold)
-            confidence = {"confidence": mask_confidence(probability, mask)}
+            confidence = {PerImage.CONFIDENCE: mask_confidence(probability, mask)}
             yield case, mask, self._score(case, probability, truth) | confidence
 
     def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
@@ -78,11 +79,12 @@ class Scoring:
     ) -> dict[str, Any]:
         card = self._segmenter.card
         scores = score_case(probability, truth, threshold=card.threshold)
-        row: dict[str, Any] = {"id": case.id, **asdict(CaseScore.mean(scores))}
+        row: dict[str, Any] = {PerImage.ID: case.id, **asdict(CaseScore.mean(scores))}
         if len(scores) > 1:
             row |= {
-                f"dice_{name}": score.dice for name, score in zip(card.classes, scores, strict=True)
+                class_dice(name): score.dice
+                for name, score in zip(card.classes, scores, strict=True)
             }
-        row["foreground_share"] = float((truth > 0).mean())
-        row["height"], row["width"] = truth.shape
+        row[PerImage.FOREGROUND_SHARE] = float((truth > 0).mean())
+        row[PerImage.HEIGHT], row[PerImage.WIDTH] = truth.shape
         return row

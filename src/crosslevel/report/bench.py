@@ -10,8 +10,10 @@ import pandas as pd
 from crosslevel.errors import InputError
 from crosslevel.runs.compare import _by_row, against, references, why_not_compared
 from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.records import SCORES
 
-SCORES = {"dice": "Dice", "iou": "mIoU", "mae": "MAE"}
+SHOWN = tuple(SCORES)[:3]
+"""Dice, mIoU and MAE, as in the paper's tables."""
 PAPER: dict[str, dict[str, str]] = {
     "kvasir-seg": {
         "supervised": "67.03±0.87 / 57.08±0.64 / 8.16",
@@ -46,7 +48,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
     table = []
     for row, members in rows.items():
         entry = {"Method": row, "Runs": str(len(members))}
-        entry |= {label: _spread(members, name) for name, label in SCORES.items()}
+        entry |= {SCORES[name]: _spread(members, name) for name in SHOWN}
         if paper:
             entry["Paper: Dice / mIoU / MAE"] = PAPER[paper].get(row, "")
         entry["Steps"] = str(members[0].num_steps)
@@ -68,7 +70,7 @@ def check_paper(paper: str | None) -> None:
 
 
 def _spread(members: Sequence[FinishedRun], name: str) -> str:
-    values = [float(m.summary["mean"][name]) for m in members]
+    values = [float(m.summary.mean[name]) for m in members]
     spread = f"±{np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
     return f"{np.mean(values):.2f}{spread}"
 
@@ -76,7 +78,7 @@ def _spread(members: Sequence[FinishedRun], name: str) -> str:
 def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     """What the reader of the table has to know."""
     configs, summaries = [run.config for run in runs], [run.summary for run in runs]
-    processors = [run.environment.get("processor", "") for run in runs]
+    processors = [run.environment.processor for run in runs]
     rows = _by_row(runs)
     scores = (
         "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs."
@@ -91,8 +93,8 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
         scores,
         f"{_each(c.size for c in configs)} px, {_each(c.epochs for c in configs)} epochs, "
         f"labelled {_each(c.labelled for c in configs)}, "
-        f"{_each(s['num_cases'] for s in summaries)} test images, scored at their "
-        f"{_each(s['metric_size'] for s in summaries)} size; {_each(filter(None, processors))}.",
+        f"{_each(s.num_cases for s in summaries)} test images, scored at their "
+        f"{_each(s.metric_size for s in summaries)} size; {_each(filter(None, processors))}.",
     ]
     notes += _warnings(rows)
     if paper:
@@ -114,7 +116,7 @@ def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:
             if reason and row != reference
         ]
     for row, runs in rows.items():
-        if len({run.environment.get("method_source") for run in runs}) > 1:
+        if len({run.environment.method_source for run in runs}) > 1:
             found.append(f"The file of {row} changed between its runs, which are averaged here.")
     return found
 

@@ -13,8 +13,8 @@ from crosslevel.report.drawing import SMALL_WIDTH, TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import DASHES, Mark, marks
 from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.records import Log
 
-SCORE = "val/dice"
 DECADE = 10.0
 """Losses that differ by more than this factor are drawn on a logarithmic axis."""
 
@@ -47,8 +47,8 @@ def loss_curves(runs: Sequence[FinishedRun]) -> list[Chart]:
 
 def _validation(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     """Dice ×100, indexed by step, one column for each run that was validated."""
-    logs = [run.log.dropna(subset=SCORE) for run in runs if SCORE in run.log]
-    curves = [100 * log.set_index("step")[SCORE] for log in logs]
+    logs = [run.log.dropna(subset=Log.VAL_DICE) for run in runs if Log.VAL_DICE in run.log]
+    curves = [100 * log.set_index(Log.STEP)[Log.VAL_DICE] for log in logs]
     if not curves:
         return pd.DataFrame()
     together = pd.concat(curves, axis=1).sort_index()
@@ -56,8 +56,8 @@ def _validation(runs: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def _loss_chart(run: FinishedRun, mark: Mark) -> Chart:
-    names = [str(column) for column in run.log if str(column).startswith("loss/")]
-    labels = [name.removeprefix("loss/") for name in names]
+    names = [str(column) for column in run.log if str(column).startswith(Log.LOSS)]
+    labels = [name.removeprefix(Log.LOSS) for name in names]
 
     def paint(axis: Axes) -> None:
         dashes = cycle(DASHES)
@@ -65,8 +65,8 @@ def _loss_chart(run: FinishedRun, mark: Mark) -> Chart:
             is_shared = label == "supervised"
             colour = TEXT if is_shared else mark.placeholder
             line = "-" if is_shared else Mark(mark.colour, next(dashes)).line
-            values = run.log[["step", name]].dropna()
-            axis.plot(values["step"], values[name], color=colour, linestyle=line, label=label)
+            values = run.log[[Log.STEP, name]].dropna()
+            axis.plot(values[Log.STEP], values[name], color=colour, linestyle=line, label=label)
         if _spans_decades(run.log[names]):
             axis.set_yscale("log", nonpositive="mask")
         axis.set_xlabel("Step")

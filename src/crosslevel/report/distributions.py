@@ -10,16 +10,15 @@ from crosslevel.report.drawing import TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
 from crosslevel.runs.finished import FinishedRun, mean_over_runs
+from crosslevel.runs.records import PerImage
 
 NUM_SIZES = 4
-SHARE = "foreground_share"
-CONFIDENCE = "confidence"
 TENTH, MOST_SET_ASIDE = 0.1, 0.5
 
 
 def dice_distribution(rows: Rows) -> Chart:
     """Dice of every test image, best row on top."""
-    scores = {name: 100 * mean_over_runs(runs, "dice") for name, runs in rows.items()}
+    scores = {name: 100 * mean_over_runs(runs, PerImage.DICE) for name, runs in rows.items()}
     ordered = sorted(scores, key=lambda name: float(scores[name].mean()))
     look = marks(rows)
     noise = np.random.default_rng(0)
@@ -52,12 +51,14 @@ def dice_by_size(rows: Rows) -> Chart | None:
     Returns:
         None if no run has recorded the sizes of its lesions.
     """
-    sized = [run for runs in rows.values() for run in runs if SHARE in run.per_image]
+    sized = [
+        run for runs in rows.values() for run in runs if PerImage.FOREGROUND_SHARE in run.per_image
+    ]
     if not sized:
         return None
-    groups, labels = _size_groups(100 * mean_over_runs(sized, SHARE))
+    groups, labels = _size_groups(100 * mean_over_runs(sized, PerImage.FOREGROUND_SHARE))
     middle = {
-        name: (100 * mean_over_runs(runs, "dice")).groupby(groups).median()
+        name: (100 * mean_over_runs(runs, PerImage.DICE)).groupby(groups).median()
         for name, runs in rows.items()
     }
     look = marks(rows)
@@ -88,7 +89,7 @@ def dice_by_coverage(rows: Rows) -> Chart | None:
         None if a run has not recorded its confidence, or has fewer than ten images.
     """
     tables = [run.per_image for runs in rows.values() for run in runs]
-    if any(CONFIDENCE not in table or TENTH * len(table) < 1 for table in tables):
+    if any(PerImage.CONFIDENCE not in table or TENTH * len(table) < 1 for table in tables):
         return None
     left: dict[str, pd.Series[float]] = {
         name: pd.concat([_by_coverage(run) for run in runs]).groupby(level=0).mean()
@@ -117,7 +118,7 @@ def dice_by_coverage(rows: Rows) -> Chart | None:
 
 def _by_coverage(run: FinishedRun) -> pd.Series[float]:
     """Mean Dice, ×100, of the images left, by the share that is set aside."""
-    dice = 100 * run.per_image.sort_values(CONFIDENCE, kind="stable")["dice"]
+    dice = 100 * run.per_image.sort_values(PerImage.CONFIDENCE, kind="stable")[PerImage.DICE]
     number = len(dice)
     aside = range(int(MOST_SET_ASIDE * number) + 1)
     return pd.Series({num / number: float(dice.iloc[num:].mean()) for num in aside})

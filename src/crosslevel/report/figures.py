@@ -25,7 +25,7 @@ def typical_cases(runs: Sequence[FinishedRun], quantiles: Sequence[float] = QUAN
 
     A rule, so that nobody picks the pictures by hand.
     """
-    dice = pd.concat([run.per_image["dice"] for run in runs], axis=1).mean(axis=1)
+    dice = pd.concat([run.dice for run in runs], axis=1).mean(axis=1)
     ordered = dice.sort_values(kind="stable").index
     places = {round(q * (len(ordered) - 1)) for q in quantiles}
     return [str(ordered[place]) for place in sorted(places)]
@@ -35,7 +35,7 @@ def most_disputed(runs: Sequence[FinishedRun], number: int) -> list[str]:
     """Ids of the cases whose Dice differs most between the runs; none of a single run."""
     if len(runs) < 2:
         return []
-    dice = pd.concat([run.per_image["dice"] for run in runs], axis=1)
+    dice = pd.concat([run.dice for run in runs], axis=1)
     spread = (dice.max(axis=1) - dice.min(axis=1)).sort_values(kind="stable", ascending=False)
     return [str(name) for name in spread.index[:number]]
 
@@ -57,7 +57,7 @@ def qualitative(runs: Sequence[FinishedRun], cases: Sequence[Case], classes: Cla
             axis.set_xticks([])
             axis.set_yticks([])
         for axis, run in zip(row[2:], runs, strict=True):
-            axis.set_xlabel(f"Dice {100 * run.per_image['dice'].to_dict()[case.id]:.0f}")
+            axis.set_xlabel(f"Dice {100 * run.dice.to_dict()[case.id]:.0f}")
         row[0].set_ylabel(case.id, fontsize="small")
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title)

@@ -45,7 +45,7 @@ def extreme_cases(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> Gal
     """The worst and the best cases of each run, with truth and prediction."""
     rows = []
     for run in runs:
-        ordered = list(map(str, run.per_image["dice"].sort_values(kind="stable").index))
+        ordered = list(map(str, run.dice.sort_values(kind="stable").index))
         number = min(NUM_EXTREMES, len(ordered) // 2)
         chosen = [("worst", name) for name in ordered[:number]]
         chosen += [("best", name) for name in ordered[len(ordered) - number :]]
@@ -61,7 +61,7 @@ def extreme_cases(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> Gal
 
 
 def _dice(run: FinishedRun, case_id: str) -> float:
-    return 100 * float(run.per_image["dice"].to_dict()[case_id])
+    return 100 * float(run.dice.to_dict()[case_id])
 
 
 def _picture(

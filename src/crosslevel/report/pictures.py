@@ -51,7 +51,7 @@ def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]
     if data is not None:
         found = usable_cases(data, skip_bad=skip_bad)
     else:
-        recorded = next((run.environment["data"] for run in runs if "data" in run.environment), "")
+        recorded = next((run.environment.data for run in runs if run.environment.data), "")
         try:
             is_there = recorded and Path(recorded).exists()
             found = usable_cases(Path(recorded), skip_bad=skip_bad) if is_there else []

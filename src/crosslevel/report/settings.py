@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from itertools import chain
 
 import pandas as pd
 import yaml
@@ -17,17 +18,8 @@ from crosslevel.runs.finished import FinishedRun
 PER_RUN = ("draw", "seed")
 """Settings in which the runs of one row differ."""
 ARGUMENTS = "Arguments of the method"
-FACTS = {
-    "commit": "Commit",
-    "python": "Python",
-    "packages": "Packages",
-    "processor": "Processor",
-    "device": "Device",
-    "machine": "Machine",
-    "cores": "Cores",
-    "threads": "Threads",
-}
-"""What is shown of `environment.json` before the whole of it."""
+IN_FULL = ("command", "data", "method_source")
+"""What is not shown of `environment.json` before the whole of it."""
 
 
 def settings_section(runs: Sequence[FinishedRun]) -> Section:
@@ -56,15 +48,17 @@ def settings_section(runs: Sequence[FinishedRun]) -> Section:
 
 def environment_section(runs: Sequence[FinishedRun]) -> Section:
     """Versions, commit, machine and commands of all runs."""
-    known = [run for run in runs if run.environment]
+    known = [run for run in runs if run.environment.recorded()]
     if not known:
         return Section("Environment", ("The runs recorded no environment.",))
+    recorded = [run.environment.recorded() for run in known]
+    keys = [key for key in dict.fromkeys(chain(*recorded)) if key not in IN_FULL]
     facts = {
-        label: _distinct(run.environment[key] for run in known if run.environment.get(key))
-        for key, label in FACTS.items()
+        key.capitalize(): _distinct(found[key] for found in recorded if found.get(key))
+        for key in keys
     }
     table = pd.DataFrame([(label, value) for label, value in facts.items() if value])
-    commands = "\n".join(f"{run.label}:\n  {_command(run.environment)}" for run in known)
+    commands = "\n".join(f"{run.label}:\n  {shlex.join(run.environment.command)}" for run in known)
     return Section(
         "Environment",
         ("As the runs wrote it down; values that differ stand beside each other.",),
@@ -96,16 +90,11 @@ def _whole(runs: Iterable[FinishedRun]) -> list[tuple[str, str]]:
     """Runs with the same environment together; their commands are shown apart."""
     by_text: dict[str, list[str]] = {}
     for run in runs:
-        rest = {key: value for key, value in run.environment.items() if key != "command"}
+        rest = replace(run.environment, command=[]).recorded()
         by_text.setdefault(yaml.safe_dump(rest, sort_keys=False), []).append(run.label)
     if len(by_text) == 1:
         return [("Environment of all runs", next(iter(by_text)))]
     return [(f"Environment of {'; '.join(labels)}", text) for text, labels in by_text.items()]
-
-
-def _command(environment: Mapping[str, Any]) -> str:
-    command = environment.get("command", "")
-    return command if isinstance(command, str) else shlex.join(command)
 
 
 def _distinct(values: Iterable[object]) -> str:

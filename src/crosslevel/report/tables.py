@@ -7,22 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.records import SCORES
 
-COLUMNS = {
-    "dice": "Dice",
-    "iou": "mIoU",
-    "mae": "MAE",
-    "precision": "Precision",
-    "recall": "Recall",
-    "hd95_px": "HD95 (px)",
-}
+COLUMNS = {name: label for name, label in SCORES.items() if name != "assd_px"}
 
 
 def comparison(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     """One row for each run: mean scores on the test images, steps and minutes of training."""
     rows = []
     for run in runs:
-        means = run.summary["mean"]
+        means = run.summary.mean
         row = {label: f"{means[name]:.2f}" for name, label in COLUMNS.items()}
         row |= {"Steps": str(run.num_steps), "Minutes": f"{run.seconds / 60:.1f}"}
         rows.append({"Method": run.name, **row})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from crosslevel.errors import InputError
 from crosslevel.runs.compare import REFERENCES
 from crosslevel.runs.finished import FinishedRun, read_run
 from crosslevel.runs.folder import RunFolder
-
-CELL = re.compile(r"(?P<row>.+)-draw(?P<draw>\d+)-seed(?P<seed>\d+)(\.yaml)?")
+from crosslevel.runs.records import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +85,10 @@ def _expand(folder: Path) -> list[tuple[str, Path]]:
         return [(folder.resolve().name, folder)]
     found = {}
     for path in (folder / "runs").glob("*"):
-        if match := CELL.fullmatch(path.name):
-            row, draw, seed = match["row"], int(match["draw"]), int(match["seed"])
-            found[row not in REFERENCES, row, draw, seed] = (row, path.with_suffix(""))
+        name = path.name.removesuffix(".yaml")
+        if cell := Cell.parse(name):
+            place = (cell.row not in REFERENCES, cell.row, cell.draw, cell.seed)
+            found[place] = (cell.row, path.with_name(name))
     if not found:
         raise InputError(
             f"{folder} is neither a run folder (with config.yaml) nor a bench "

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -14,6 +12,7 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder
+from crosslevel.runs.records import Cell, Environment, Log, PerImage, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,8 @@ class FinishedRun:
     config: SettledConfig
     log: pd.DataFrame
     per_image: pd.DataFrame
-    summary: dict[str, Any]
-    environment: dict[str, Any]
+    summary: Summary
+    environment: Environment
     split: Split | None
     predictions: Path
     peak_bytes: int
@@ -45,22 +44,27 @@ class FinishedRun:
     @property
     def dice(self) -> pd.Series[float]:
         """Dice of each test case, by its id."""
-        return self.per_image["dice"]
+        return self.per_image[PerImage.DICE]
+
+    @property
+    def cell(self) -> Cell:
+        """Its place among the runs of its row."""
+        return Cell(self.name, self.config.draw, self.config.seed)
 
     @property
     def label(self) -> str:
         """Name, draw and seed."""
-        return f"{self.name}, draw {self.config.draw}, seed {self.config.seed}"
+        return str(self.cell)
 
     @property
     def num_steps(self) -> int:
         """Training steps."""
-        return int(self.log["step"].iloc[-1])
+        return int(self.log[Log.STEP].iloc[-1])
 
     @property
     def seconds(self) -> float:
         """Time spent training."""
-        return float(self.log["seconds"].iloc[-1])
+        return float(self.log[Log.SECONDS].iloc[-1])
 
 
 def read_run(path: Path, name: str) -> FinishedRun:
@@ -74,10 +78,11 @@ def read_run(path: Path, name: str) -> FinishedRun:
     for needed, command in ((folder.log_file, "train"), (folder.summary_file, "evaluate")):
         if not needed.is_file():
             raise InputError(f"{needed} is missing: run `crosslevel {command}` first.")
+    summary = folder.summary()
     try:
-        summary = json.loads(folder.summary_file.read_text())
         log = pd.read_csv(folder.log_file)
-        per_image = pd.read_csv(folder.per_image_file, dtype={"id": str}).set_index("id")
+        per_image = pd.read_csv(folder.per_image_file, dtype={PerImage.ID: str})
+        per_image = per_image.set_index(PerImage.ID)
     except (ValueError, KeyError) as error:
         raise InputError(
             f"A log or score file of {path} is damaged ({error}): repeat `crosslevel evaluate`."
@@ -88,11 +93,15 @@ def read_run(path: Path, name: str) -> FinishedRun:
         log=log,
         per_image=per_image,
         summary=summary,
-        environment=folder.environment() or summary.get("environment", {}),
+        environment=_first_recorded(folder.environment(), summary.environment),
         split=read_split(folder.split_file),
         predictions=folder.predictions_folder,
         peak_bytes=peak_memory(path),
     )
+
+
+def _first_recorded(own: Environment, of_evaluation: Environment) -> Environment:
+    return own if own.recorded() else of_evaluation
 
 
 def read_split(file: Path) -> Split | None:

@@ -8,12 +8,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +19,7 @@ from crosslevel.config.files import differences, settled_from_yaml, to_yaml
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError, RunError
-from crosslevel.system.environment import describe_environment
+from crosslevel.runs.records import Environment, Summary
 from crosslevel.system.files import remove_leftovers, write_text
 
 
@@ -115,14 +113,8 @@ class RunFolder:
         """
         if not self.summary_file.is_file():
             return False
-        try:
-            summary = json.loads(self.summary_file.read_text())
-        except ValueError as error:
-            raise InputError(
-                f"A score file of {self.path} is damaged ({error}): repeat `crosslevel evaluate`."
-            ) from error
-        num_epochs = self.config().epochs
-        return bool(summary.get("num_epochs_done", num_epochs) >= num_epochs)
+        done = self.summary().num_epochs_done
+        return done is None or done >= self.config().epochs
 
     def config(self) -> SettledConfig:
         """The configuration this run was started with.
@@ -137,15 +129,31 @@ class RunFolder:
             )
         return settled_from_yaml(self.config_file)
 
-    def environment(self) -> dict[str, Any]:
-        """What `environment.json` says, empty if it is not there."""
-        if not self.environment_file.is_file():
-            return {}
+    def summary(self) -> Summary:
+        """What `summary.json` says.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
         try:
-            found: dict[str, Any] = json.loads(self.environment_file.read_text())
+            return Summary.from_json(self.summary_file.read_text())
+        except ValueError as error:
+            raise InputError(
+                f"A score file of {self.path} is damaged ({error}): repeat `crosslevel evaluate`."
+            ) from error
+
+    def environment(self) -> Environment:
+        """What `environment.json` says, which is nothing if it is not there.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        if not self.environment_file.is_file():
+            return Environment()
+        try:
+            return Environment.from_json(self.environment_file.read_text())
         except ValueError as error:
             raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
-        return found
 
     def data(self) -> Path:
         """Where the images it was trained on are.
@@ -153,7 +161,7 @@ class RunFolder:
         Raises:
             InputError: If they are not there any more.
         """
-        recorded = self.environment().get("data")
+        recorded = self.environment().data
         if not recorded or not Path(recorded).exists():
             raise InputError(f"The data of {self.path} is not at {recorded}: name it with --data.")
         return Path(recorded)
@@ -219,10 +227,9 @@ def _holds_other_things(run: RunFolder) -> bool:
 
 
 def write_start(
-    run: RunFolder, config: SettledConfig, split_json: str, facts: dict[str, Any]
+    run: RunFolder, config: SettledConfig, split_json: str, environment: Environment
 ) -> None:
     """Write what is known before the first step; `config.yaml` last, since it marks a run."""
-    environment = {**describe_environment(), **facts}
     write_text(run.split_file, split_json)
-    write_text(run.environment_file, json.dumps(environment, indent=2) + "\n")
+    write_text(run.environment_file, environment.to_json())
     write_text(run.config_file, to_yaml(config))

@@ -6,24 +6,47 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 RECORDED_PACKAGES = ("crosslevel", "torch", "numpy", "pillow", "monai", "scipy")
 
 
-def describe_environment() -> dict[str, Any]:
-    """Versions, commit (of a source checkout), machine and command line."""
-    return {
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in RECORDED_PACKAGES},
-        "commit": _commit(),
-        "machine": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a process runs; what is None, or empty, is not known.
+
+    Attributes:
+        command: The command line.
+        python: Its version.
+        packages: Versions of `RECORDED_PACKAGES`.
+        commit: Of a source checkout.
+        machine: Operating system and architecture.
+        processor: Its name.
+        cores: Of the machine.
+    """
+
+    command: list[str] = field(default_factory=list)
+    python: str | None = None
+    packages: dict[str, str | None] = field(default_factory=dict)
+    commit: str | None = None
+    machine: str | None = None
+    processor: str | None = None
+    cores: int | None = None
+
+
+def describe_environment() -> Surroundings:
+    """Describe this process."""
+    return Surroundings(
+        command=sys.argv,
+        python=platform.python_version(),
+        packages={name: _version(name) for name in RECORDED_PACKAGES},
+        commit=_commit(),
+        machine=platform.platform(),
+        processor=_processor(),
+        cores=os.cpu_count(),
+    )
 
 
 def _version(package: str) -> str | None:

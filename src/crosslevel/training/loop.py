@@ -21,6 +21,7 @@ from crosslevel.images.writing import write_batch
 from crosslevel.methods.base import Method
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
+from crosslevel.runs.records import Log
 from crosslevel.system.console import Advance, Reporter, duration
 from crosslevel.system.devices import free_memory
 from crosslevel.system.files import write_text
@@ -150,19 +151,19 @@ class Trainer:
 
     def _finish_epoch(self, epoch: int, start: float) -> None:
         progress = self.progress
-        means = {f"loss/{name}": value for name, value in progress.take_mean_losses().items()}
+        means = {f"{Log.LOSS}{name}": value for name, value in progress.take_mean_losses().items()}
         row = {
-            "epoch": epoch + 1,
-            "step": progress.step,
-            "learning_rate": self.optimisation.learning_rate(progress.step - 1),
+            Log.EPOCH: epoch + 1,
+            Log.STEP: progress.step,
+            Log.LEARNING_RATE: self.optimisation.learning_rate(progress.step - 1),
         }
         is_last = progress.step == self.num_steps
         is_due = is_last or (epoch + 1) % self.config.check_every == 0
         score, threshold = self._validate() if is_due else (None, 0.5)
         if score:
-            row |= {"val/dice": score.dice, "val/iou": score.iou, "val/mae": score.mae}
+            row |= {Log.VAL_DICE: score.dice, Log.VAL_IOU: score.iou, Log.VAL_MAE: score.mae}
         progress.seconds += time.monotonic() - start
-        progress.rows.append({**row, **means, "seconds": round(progress.seconds, 1)})
+        progress.rows.append({**row, **means, Log.SECONDS: round(progress.seconds, 1)})
         is_best = score is not None and score.dice > progress.best_dice
         if score and is_best:
             progress.best_dice = score.dice

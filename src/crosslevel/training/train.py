@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -22,6 +21,7 @@ from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
 from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
+from crosslevel.runs.records import Environment
 from crosslevel.system.console import Reporter
 from crosslevel.system.devices import Place, describe_device, this_place
 from crosslevel.system.files import write_text
@@ -126,22 +126,22 @@ class _Start:
         return method, planned, data
 
     def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
-        facts = {
-            "data": str(folder.resolve()),
-            "threads": torch.get_num_threads(),
-            "device": describe_device(self.place.device),
-            "method_source": source_hash(config.method),
-        }
+        environment = Environment.here(
+            data=str(folder.resolve()),
+            threads=torch.get_num_threads(),
+            device=describe_device(self.place.device),
+            method_source=source_hash(config.method),
+        )
         if self.is_resumed:
-            self._report_resumed(facts)
+            self._report_resumed(environment)
             return
         if config.skip_bad:
             write_text(self.run.set_aside_file, to_text(prepared.set_aside))
-        write_start(self.run, config, prepared.split.to_json(), facts)
+        write_start(self.run, config, prepared.split.to_json(), environment)
 
-    def _report_resumed(self, facts: dict[str, Any]) -> None:
-        before = self.run.environment().get("method_source", facts["method_source"])
-        if facts["method_source"] != before:
+    def _report_resumed(self, now: Environment) -> None:
+        begun = self.run.environment().method_source
+        if begun and begun != now.method_source:
             self.reporter.say(
                 f"warning: the file of {self.asked.method} is not the one this run was started "
                 "with: steps from here on are the new one's. Use another --out to train with it "

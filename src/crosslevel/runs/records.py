@@ -1,0 +1,256 @@
+"""What the files of a run hold: keys of JSON files, columns of CSV files, names of folders.
+
+They are written here once. Whoever writes or reads one of these files goes through this module,
+and files of earlier versions, which lack some of it, go on to be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field
+from typing import Any, TypeVar
+
+from crosslevel.system.environment import Surroundings, describe_environment
+
+T = TypeVar("T")
+
+
+class PerImage:
+    """Columns of `per_image.csv`, one row for each case; beside them the scores of `SCORES`."""
+
+    ID = "id"
+    DICE = "dice"
+    CONFIDENCE = "confidence"
+    FOREGROUND_SHARE = "foreground_share"
+    HEIGHT = "height"
+    WIDTH = "width"
+
+
+NOT_SCORES = (
+    *(PerImage.ID, PerImage.CONFIDENCE, PerImage.FOREGROUND_SHARE),
+    *(PerImage.HEIGHT, PerImage.WIDTH),
+)
+"""Columns that are not averaged over the images."""
+SCORES = {
+    PerImage.DICE: "Dice",
+    "iou": "mIoU",
+    "mae": "MAE",
+    "precision": "Precision",
+    "recall": "Recall",
+    "hd95_px": "HD95 (px)",
+    "assd_px": "ASSD (px)",
+}
+"""Scores of a case, and means in `summary.json`, with the headings of tables."""
+IN_PERCENT = tuple(name for name in SCORES if not name.endswith("_px"))
+"""Scores in [0, 1], which a summary has ×100."""
+
+
+def class_dice(name: str) -> str:
+    """Return the column of the Dice of one class of several."""
+    return f"{PerImage.DICE}_{name}"
+
+
+class Log:
+    """Columns of `log.csv`, one row for each epoch; beside them one for each loss."""
+
+    EPOCH = "epoch"
+    STEP = "step"
+    LEARNING_RATE = "learning_rate"
+    SECONDS = "seconds"
+    VAL_DICE = "val/dice"
+    VAL_IOU = "val/iou"
+    VAL_MAE = "val/mae"
+    LOSS = "loss/"
+    """Stands before the name of a loss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment(Surroundings):
+    """What `environment.json` says: where a training ran, on what data and device.
+
+    A summary has one, too, of the evaluation. What is None was not recorded.
+
+    Attributes:
+        data: Where the images were.
+        threads: CPU threads of torch.
+        device: Name of the GPU, or "cpu".
+        method_source: Hash of the file of the method.
+    """
+
+    data: str | None = None
+    threads: int | None = None
+    device: str | None = None
+    method_source: str | None = None
+
+    @classmethod
+    def here(cls, **facts: Any) -> Environment:
+        """Describe this process; `facts` are the fields of a training."""
+        return cls(**asdict(describe_environment()), **facts)
+
+    @classmethod
+    def from_json(cls, text: str) -> Environment:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: If it is not JSON, or not an object.
+        """
+        return _known(cls, _object(json.loads(text)))
+
+    def to_json(self) -> str:
+        """Return the content of the file."""
+        return json.dumps(self.recorded(), indent=2) + "\n"
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what was recorded, by its key."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, [], {})}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceOrder:
+    """Whether low confidence finds bad masks.
+
+    Attributes:
+        spearman: Rank correlation of Dice and confidence over the images.
+        num_lowest: How many images are a tenth.
+        dice_lowest: Mean Dice, ×100, of the tenth of lowest confidence.
+        dice_others: That of all others.
+    """
+
+    spearman: float
+    num_lowest: int
+    dice_lowest: float
+    dice_others: float
+
+    @classmethod
+    def recorded_in(cls, content: Mapping[str, Any]) -> ConfidenceOrder | None:
+        """Read it; None if an early version wrote it, which had other figures."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        return _known(cls, content) if names <= content.keys() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What `summary.json` says: mean scores, and how they were made.
+
+    What is None was not recorded: earlier versions did not count it.
+
+    Attributes:
+        subset: Part of the split, or "all".
+        num_cases: Images that were scored.
+        num_trained_on: Those of them that were trained on.
+        num_validated_on: Those of them that chose the best epoch.
+        num_masks_changed: Masks that were not those of the training's start.
+        num_epochs_done: Epochs the run had been trained for.
+        mean: Mean of each score over the images, those of `IN_PERCENT` ×100.
+        confidence: None where nothing can be told, or of fewer than ten images.
+        metric_size: Whether scored at "original" or "input" size.
+        threshold: From which probability on a pixel was foreground.
+        flips: Whether mirror images were averaged.
+        runtime: What computed.
+        method: Name of the method.
+        model: The run folder.
+        data: Where the images were.
+        environment: Of the evaluation.
+    """
+
+    subset: str
+    num_cases: int
+    num_trained_on: int | None = None
+    num_validated_on: int | None = None
+    num_masks_changed: int | None = None
+    num_epochs_done: int | None = None
+    mean: dict[str, float]
+    confidence: ConfidenceOrder | None = None
+    metric_size: str
+    threshold: float
+    flips: bool | None = None
+    runtime: str | None = None
+    method: str
+    model: str
+    data: str
+    environment: Environment = field(default_factory=Environment)
+
+    @classmethod
+    def from_json(cls, text: str) -> Summary:
+        """Read what `to_json` wrote, in this version or an earlier one.
+
+        Raises:
+            ValueError: If it is not JSON, or something is missing.
+        """
+        content = _object(json.loads(text))
+        environment = _object(content.get("environment", {}))
+        confidence = content.get("confidence")
+        found = ConfidenceOrder.recorded_in(_object(confidence)) if confidence else None
+        known = content | {
+            "confidence": found,
+            "environment": _known(Environment, environment),
+        }
+        return _known(cls, known)
+
+    def to_json(self) -> str:
+        """Return the content of the file."""
+        content = asdict(self) | {"environment": self.environment.recorded()}
+        return json.dumps(content, indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of a bench, and the name of its folder.
+
+    Attributes:
+        row: Name of its row: a method, or an ablation of one.
+        draw: Which choice of labelled images.
+        seed: Of everything random in training.
+
+    Example:
+        >>> Cell("clcc", 0, 1).folder_name
+        'clcc-draw0-seed1'
+        >>> Cell.parse("clcc-draw0-seed1")
+        Cell(row='clcc', draw=0, seed=1)
+        >>> str(Cell("clcc", 0, 1))
+        'clcc, draw 0, seed 1'
+    """
+
+    row: str
+    draw: int
+    seed: int
+
+    @property
+    def folder_name(self) -> str:
+        """Of its run folder; of a row "my/file.py:Mine" it has "Mine" alone."""
+        return f"{plain_row_name(self.row)}-draw{self.draw}-seed{self.seed}"
+
+    @classmethod
+    def parse(cls, name: str) -> Cell | None:
+        """Read the name of a folder; None if it is not that of a cell."""
+        match = re.fullmatch(r"(.+)-draw(\d+)-seed(\d+)", name)
+        return cls(match[1], int(match[2]), int(match[3])) if match else None
+
+    def __str__(self) -> str:
+        """For a person."""
+        return f"{self.row}, draw {self.draw}, seed {self.seed}"
+
+
+def plain_row_name(row: str) -> str:
+    """Return a row's name as a folder's: "my/file.py:Mine" becomes "Mine"."""
+    return row.rpartition(":")[2]
+
+
+def _object(content: object) -> dict[str, Any]:
+    """Refuse anything but an object of JSON."""
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object, found {type(content).__name__}")
+    return content
+
+
+def _known(cls: type[T], content: Mapping[str, Any]) -> T:
+    """Make a record of those keys it has; keys of other versions are passed over."""
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    needed = [f.name for f in fields if f.default is MISSING and f.default_factory is MISSING]
+    missing = [name for name in needed if name not in content]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing")
+    return cls(**{f.name: content[f.name] for f in fields if f.name in content})

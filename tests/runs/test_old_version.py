@@ -1,0 +1,53 @@
+"""A bench as version 0.1.0 left it, two small runs, goes on to be used."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from crosslevel.cli import main
+from crosslevel.runs.collect import collect
+
+OLD = Path(__file__).with_name("version_0_1")
+
+
+@pytest.fixture
+def old(tmp_path):
+    return shutil.copytree(OLD, tmp_path / "old")
+
+
+@pytest.mark.parametrize("row", ["supervised", "clcc"])
+def test_evaluate__gives_the_scores_of_then(old, tmp_path, row):
+    run, out = old / "runs" / f"{row}-draw0-seed0", tmp_path / "scores"
+    assert main(["evaluate", str(run), "--data", str(old / "data"), "--out", str(out)]) == 0
+    then, now = (pd.read_csv(folder / "per_image.csv") for folder in (run, out))
+    pd.testing.assert_frame_equal(then, now, check_exact=False, atol=0.02)
+
+
+def test_predict__gives_the_masks_of_then(old, tmp_path):
+    run = old / "runs" / "clcc-draw0-seed0"
+    images, out = str(old / "data" / "images"), str(tmp_path / "masks")
+    assert main(["predict", str(run), images, "--out", out]) == 0
+    for then in (run / "predictions").iterdir():
+        pixels = [
+            list(Image.open(mask).get_flattened_data()) for mask in (then, Path(out) / then.name)
+        ]
+        differing = sum(a != b for a, b in zip(*pixels, strict=True))
+        assert differing <= 0.01 * len(pixels[0])
+
+
+def test_report__shows_both_rows_with_pictures(old):
+    assert main(["report", str(old), "--data", str(old / "data")]) == 0
+    text = (old / "report.html").read_text()
+    assert "Hard cases" in text
+    assert "clcc</th>" in text
+
+
+def test_collect__reads_all_that_was_written(old):
+    [run] = collect([old]).rows["clcc"]
+    assert run.num_steps == 180
+    assert (run.summary.num_cases, run.summary.num_epochs_done) == (12, 30)
+    assert run.environment.packages["crosslevel"] == "0.1.0"
+    assert run.environment.threads == 1
