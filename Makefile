@@ -67,7 +67,7 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,export]"
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,export,medical]"
 	touch $@
 
 $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt

@@ -71,7 +71,7 @@ def run_grid(
         reporter.say(f"warning: {warning}")
     cells = grid.cells(out)
     _check(cells, jobs, base)
-    cases = usable_cases(data, skip_bad=base.skip_bad)
+    cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading)
     runs = [RunFolder(cell.folder) for cell in cells]
     begun = (run.config() for run in runs if run.config_file.is_file())
     base = replace(base, precision=common_precision(base, begun, this_place()))

@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> None:
     from crosslevel.types import Classes
 
     reading = to_reading(arguments)
-    found = find_cases(arguments.data)
+    found = find_cases(arguments.data, reading)
     with Reporter().task("Checking images", len(found.cases)) as advance:
         report = check_cases(
             found.cases, Classes(arguments.classes), progress=advance, reading=reading

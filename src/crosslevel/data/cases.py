@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crosslevel.data.formats.readers import stem_of
+from crosslevel.data.frames import with_frames
 from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
 from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.errors import DataError
-from crosslevel.types import Case
+from crosslevel.types import Case, Reading
 
 Row = Mapping[str, str]
+WHOLE_FILES = Reading()
 
 
 def index_cases(folder: Path | str) -> list[Case]:
@@ -45,27 +48,32 @@ def index_cases(folder: Path | str) -> list[Case]:
     return usable_cases(Path(folder), skip_bad=False)
 
 
-def usable_cases(folder: Path, *, skip_bad: bool) -> list[Case]:
+def usable_cases(folder: Path, *, skip_bad: bool, reading: Reading = WHOLE_FILES) -> list[Case]:
     """As `index_cases`; with `skip_bad`, only without the cases of files that cannot be used.
 
     Raises:
         DataError: As `index_cases`; with `skip_bad`, if no single file is to blame.
     """
-    found = find_cases(folder)
+    found = find_cases(folder, reading)
     problems = found.faults if skip_bad else found.problems
     if problems:
         raise DataError(problems)
     return without_bad(found.cases, found.bad_files)
 
 
-def find_cases(folder: Path) -> Found:
+def find_cases(folder: Path, reading: Reading = WHOLE_FILES) -> Found:
     """As `index_cases`, but with the problems beside the cases that could be told.
+
+    Args:
+        folder: As of `index_cases`.
+        reading: Which frames of a file are meant, where it holds several.
 
     Raises:
         DataError: If nothing can be listed at all.
     """
     check_source(folder)
     found = _from_folder(folder) if folder.is_dir() else _from_csv(folder)
+    found = with_frames(found, reading)
     not_utf8 = [
         BadFile(case.image, f"{case.image}: its name is not in UTF-8. Rename it.", case.id)
         for case in found.cases
@@ -182,7 +190,7 @@ def _missing_files(row: Row, folder: Path, where: str) -> list[BadFile]:
 def _case(row: Row, folder: Path) -> Case:
     image = folder / row["image"]
     return Case(
-        id=image.stem,
+        id=stem_of(image.name),
         image=image,
         mask=folder / row["mask"] if row["mask"] else None,
         group=row.get("group") or None,
@@ -200,7 +208,7 @@ def _with_longer_ids(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 
 def _relative_id(image: Path, folder: Path) -> str:
-    plain = image.with_suffix("")
+    plain = image.with_name(stem_of(image.name))
     try:
         relative = Path(os.path.relpath(plain, folder))
     except ValueError:  # on another drive of Windows

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from crosslevel.data.augment import draw_affine, draw_turns, turn, warp_by
 from crosslevel.data.cache import packed, take
-from crosslevel.data.reading import content_hash, read_hashed_case, read_mask
+from crosslevel.data.formats.readers import frame_hash
+from crosslevel.data.reading import read_case_mask, read_hashed_case
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import normalise, resize_image, resize_mask
 from crosslevel.types import BEFORE_WINDOWS, Batch, Case, Classes, Reading
@@ -195,12 +196,12 @@ class DataModule:
 
     def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:
-            mask = cases[i].mask
-            assert mask is not None, "a labelled case has a mask"
-            return resize_mask(read_mask(mask, self._classes), self.size)
+            return resize_mask(read_case_mask(cases[i], self._classes, self._reading), self.size)
 
-        keys = [content_hash(case.mask) for case in cases if case.mask]
-        return packed(keys, load, (self.size, self.size), f"masks:{self._classes.values}")
+        keys = [frame_hash(case.mask, case.frame) for case in cases if case.mask]
+        across = f":{self._reading.axis}" if any(case.frame is not None for case in cases) else ""
+        kind = f"masks:{self._classes.values}{across}"
+        return packed(keys, load, (self.size, self.size), kind)
 
 
 def pack_kind(reading: Reading) -> str:

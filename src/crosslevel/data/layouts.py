@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.data.formats.readers import READERS, stem_of, suffix_of
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.types import Case
 
@@ -239,7 +239,7 @@ def _plain(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]
+    return stem_of(name)
 
 
 def _without_ending(name: str) -> str:

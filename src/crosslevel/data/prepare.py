@@ -18,7 +18,7 @@ from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
-from crosslevel.types import Case, Window
+from crosslevel.types import Case, Reading, Window
 
 SKIPPED = "each with the image or mask that belongs to it"
 MASKED_PARTS = ("train_labelled", "val", "test")
@@ -59,7 +59,9 @@ def prepare(
     """
     if resumed_split:
         split = Split.load(resumed_split)
-        cases = _in_split(split, usable_cases(folder, skip_bad=config.skip_bad))
+        cases = _in_split(
+            split, usable_cases(folder, skip_bad=config.skip_bad, reading=config.reading)
+        )
         prepared = _resolve(split, cases, image_hashes(cases))
         _refuse_changed_masks(prepared)
         assert config.window != "auto", "a run that has begun has a window"
@@ -92,8 +94,8 @@ def _with_mask_hashes(prepared: Prepared) -> Prepared:
     return replace(prepared, split=replace(prepared.split, mask_hashes=mask_hashes(masked)))
 
 
-def _find(folder: Path) -> Found:
-    found = find_cases(folder)
+def _find(folder: Path, reading: Reading) -> Found:
+    found = find_cases(folder, reading)
     if not found.cases:
         raise DataError(found.problems)
     if not any(case.mask for case in found.cases):
@@ -110,7 +112,7 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
 
     Bad images are part of the draw, so the others are where they will be once those are repaired.
     """
-    found = _find(folder)
+    found = _find(folder, config.reading)
     given = Split.load(config.split) if config.split else None
     if given:
         reporter.say(
@@ -184,7 +186,7 @@ def _check(
     side_of = {case.id: name.partition("_")[0] for name in parts for case in parts[name]}
     masked = [case.id for name in MASKED_PARTS for case in parts[name]]
     classes = config.mask_classes
-    findings = examine_masks(findings, cases, classes, masked)
+    findings = examine_masks(findings, cases, classes, masked, config.axis)
     return report(cases, classes, findings, side_of, alike, depths)
 
 

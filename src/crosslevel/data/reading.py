@@ -14,7 +14,7 @@ from crosslevel.data.formats.masks import inspect_mask, read_mask
 from crosslevel.data.formats.opening import content_hash, reading
 from crosslevel.data.formats.readers import frame_hash, read_hashed_picture, read_picture
 from crosslevel.data.intensity import measure, to_rgb, unlike_training
-from crosslevel.types import Case, Reading
+from crosslevel.types import Case, Classes, Reading
 
 __all__ = [
     "case_hash",
@@ -22,6 +22,7 @@ __all__ = [
     "inspect_mask",
     "read_as_trained",
     "read_case",
+    "read_case_mask",
     "read_hashed_case",
     "read_image",
     "read_mask",
@@ -74,6 +75,16 @@ def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
         DataError: As `read_image`.
     """
     return read_image(case.image, how, case.frame)
+
+
+def read_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
+    """As `read_mask`, of a case that has a mask.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    assert case.mask is not None, "only masks that exist are read"
+    return read_mask(case.mask, classes, case.frame, how.axis)
 
 
 def read_hashed_case(case: Case, how: Reading = _BY_ITSELF) -> tuple[NDArray[np.uint8], str]:

@@ -98,7 +98,13 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     _warn_of_unfinished(folder, config, reporter)
     segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
     data = Path(data) if data else folder.data()
-    chosen = choose(data, Split.load(folder.split_file), subset, skip_bad=config.skip_bad)
+    chosen = choose(
+        data,
+        Split.load(folder.split_file),
+        subset,
+        skip_bad=config.skip_bad,
+        reading=config.reading,
+    )
     if chosen.trained_on and not allow_overlap:
         raise _misleading(chosen.trained_on, data)
     for warning in _warnings(chosen, data, subset):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosslevel.data.quality.findings import size_mismatch
-from crosslevel.data.reading import read_case, read_mask
+from crosslevel.data.reading import read_case, read_case_mask
 from crosslevel.errors import DataError
 from crosslevel.evaluation.metrics import CaseScore, score_case
 from crosslevel.images.preprocess import resize_mask
@@ -60,11 +60,11 @@ class Scoring:
 
     def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
         """Readable images; their cases and masks wait for the prediction."""
+        card = self._segmenter.card
         for case in cases:
-            assert case.mask is not None, "only cases with masks are evaluated"
             try:
-                image = read_case(case, self._segmenter.card.reading)
-                truth = read_mask(case.mask, self._classes)
+                image = read_case(case, card.reading)
+                truth = read_case_mask(case, self._classes, card.reading)
             except DataError as error:
                 self.problems.extend(error.problems)
                 continue

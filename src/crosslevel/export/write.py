@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from crosslevel.data.cases import usable_cases
-from crosslevel.data.reading import read_case, read_mask
+from crosslevel.data.reading import read_case, read_case_mask
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.metrics import CaseScore, score_case
@@ -167,7 +167,9 @@ def _check(format: Format, precision: ExportPrecision) -> None:
 def _open(run: RunFolder, data: Path | str | None) -> _Source:
     config = run.config()
     net, card = load_model(run.model_folder)
-    cases = usable_cases(Path(data) if data else run.data(), skip_bad=config.skip_bad)
+    cases = usable_cases(
+        Path(data) if data else run.data(), skip_bad=config.skip_bad, reading=config.reading
+    )
     parts = resolve_split(Split.load(run.split_file), cases)
     if not parts["val"]:
         raise InputError(f"The split of {run.path} has no validation images to compare on.")
@@ -258,8 +260,7 @@ def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
     with reporter.task(f"Scoring with {runtime.name}", len(cases)) as advance:
         stream = Segmenter(runtime, source.card).stream(images)
         for case, probability in zip(cases, stream, strict=True):
-            assert case.mask is not None, "validation cases have masks"
-            truth = read_mask(case.mask, source.classes)
+            truth = read_case_mask(case, source.classes, source.card.reading)
             scores = score_case(
                 probability, truth, threshold=source.card.threshold, with_distances=False
             )

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crosslevel.data.reading import read_case, read_mask
+from crosslevel.data.reading import read_case, read_case_mask, read_mask
 from crosslevel.images.overlay import draw_outlines
 from crosslevel.runs.finished import FinishedRun
 from crosslevel.types import Case, Classes
@@ -65,9 +65,9 @@ def qualitative(runs: Sequence[FinishedRun], cases: Sequence[Case], classes: Cla
 
 
 def _panels(runs: Sequence[FinishedRun], case: Case, classes: Classes) -> list[NDArray[np.uint8]]:
-    assert case.mask is not None, "only evaluated cases are shown"
-    image = read_case(case, runs[0].config.reading)
-    truth = read_mask(case.mask, classes)
+    how = runs[0].config.reading
+    image = read_case(case, how)
+    truth = read_case_mask(case, classes, how)
     predictions = [read_prediction(run.predictions / f"{case.id}.png", classes) for run in runs]
     return [
         image,

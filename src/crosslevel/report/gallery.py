@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.reading import read_case, read_mask
+from crosslevel.data.reading import read_case, read_case_mask
 from crosslevel.images.overlay import draw_outlines
 from crosslevel.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR, read_prediction
 from crosslevel.report.page import Gallery, Panel
@@ -72,13 +72,12 @@ def _picture(
     with_truth: bool = False,
     with_prediction: bool = False,
 ) -> str:
-    assert case.mask is not None, "only evaluated cases are shown"
     classes = run.config.mask_classes
     image = read_case(case, run.config.reading)
     size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
     image = _resized(image, size)
     if with_truth:
-        truth = _resized(read_mask(case.mask, classes), size)
+        truth = _resized(read_case_mask(case, classes, run.config.reading), size)
         image = draw_outlines(image, truth, [TRUTH_COLOUR])
     if with_prediction:
         prediction = read_prediction(run.predictions / f"{case.id}.png", classes)

@@ -48,13 +48,14 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
 def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]:
     """Cases with masks, by their ids; none if the recorded place has other things by now."""
     skip_bad = any(run.config.skip_bad for run in runs)
+    reading = runs[0].config.reading
     if data is not None:
-        found = usable_cases(data, skip_bad=skip_bad)
+        found = usable_cases(data, skip_bad=skip_bad, reading=reading)
     else:
         recorded = next((run.environment.data for run in runs if run.environment.data), "")
         try:
-            is_there = recorded and Path(recorded).exists()
-            found = usable_cases(Path(recorded), skip_bad=skip_bad) if is_there else []
+            place = Path(recorded) if recorded and Path(recorded).exists() else None
+            found = usable_cases(place, skip_bad=skip_bad, reading=reading) if place else []
         except DataError:
             found = []
     return {case.id: case for case in found if case.mask}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from crosslevel.data.formats.opening import opened
+from crosslevel.data.formats.frame_images import opened_frame
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
 
@@ -19,7 +19,9 @@ _LARGEST_NOISE = 15  # of JPEG compression on an all-black mask; real data show 
 Values = NDArray[np.integer[Any]]
 
 
-def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
+def read_mask(
+    path: Path, classes: Classes, frame: int | None = None, axis: int = 2
+) -> NDArray[np.uint8]:
     """Read any mask as (H, W) class indices, upright; transparency is ignored.
 
     A binary mask may be drawn in 0/1 or 0/255, in grey, colour (its brightest channel counts), a
@@ -30,6 +32,8 @@ def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
     Args:
         path: A file in any format Pillow reads.
         classes: Empty for a binary mask, else the value or colour of each class.
+        frame: Which page, frame or slice, where the file has several.
+        axis: Across which axis of a volume its slices lie.
 
     Returns:
         (H, W) in 0…number of classes.
@@ -37,10 +41,12 @@ def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be read, or its values do not say what is foreground.
     """
-    return inspect_mask(path, classes)[0]
+    return inspect_mask(path, classes, frame, axis)[0]
 
 
-def inspect_mask(path: Path, classes: Classes) -> tuple[NDArray[np.uint8], float]:
+def inspect_mask(
+    path: Path, classes: Classes, frame: int | None = None, axis: int = 2
+) -> tuple[NDArray[np.uint8], float]:
     """As `read_mask`, and the share of its pixels (0…1) that are drawn neither dark nor bright.
 
     That share, of a binary mask only, is small at blurred edges and large in a photograph.
@@ -48,7 +54,7 @@ def inspect_mask(path: Path, classes: Classes) -> tuple[NDArray[np.uint8], float
     Raises:
         DataError: As `read_mask`.
     """
-    with opened(path) as image:
+    with opened_frame(path, frame, axis) as image:
         is_lossy = image.format in _LOSSY
         upright = ImageOps.exif_transpose(image)
         if upright.mode == "F":

@@ -5,36 +5,52 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from crosslevel.data.formats.dicom import dicom_header, read_dicom
+from crosslevel.data.formats.extra import medical
+from crosslevel.data.formats.nifti import nifti_header, read_nifti
 from crosslevel.data.formats.opening import content_hash, reading
 from crosslevel.data.formats.picture import Header, Picture
 from crosslevel.data.formats.plain import read_plain
 from crosslevel.data.formats.tiff import tiff_header
+from crosslevel.errors import DataError
 
 Reader = Callable[[Path, BinaryIO, int | None, int], Picture]
 """(file, its content, frame, axis of the slices) → its pixels."""
-READERS: dict[str, Reader] = dict.fromkeys(
-    (
-        *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp"),
-        *(".tif", ".tiff"),
-    ),
-    read_plain,
-)
+_PLAIN = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp")
+_TIFF = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+_DICOM, _NIFTI = (".dcm", ".dicom"), (".nii", ".nii.gz")
+READERS: dict[str, Reader] = {
+    **dict.fromkeys((*_PLAIN, *_TIFF), read_plain),
+    **dict.fromkeys(_DICOM, read_dicom),
+    **dict.fromkeys(_NIFTI, read_nifti),
+}
 """By the end of a file's name, in lower case."""
-HEADERS: dict[str, Callable[[Path, int], Header]] = dict.fromkeys((".tif", ".tiff"), tiff_header)
-"""Those that may hold several images, or say who is on them and how large a pixel is."""
+HEADERS: dict[str, Callable[[Path, int], Header]] = {
+    **dict.fromkeys(_TIFF, tiff_header),
+    **dict.fromkeys(_DICOM, dicom_header),
+    **dict.fromkeys(_NIFTI, nifti_header),
+}
+"""Of those that may hold several images, or say whose they are and how large a pixel is."""
+PACKAGES = {
+    **dict.fromkeys(_DICOM, ("pydicom", "DICOM")),
+    **dict.fromkeys(_NIFTI, ("nibabel", "NIfTI")),
+}
+"""Of those that need the extra `medical`: its module, and what they are called."""
+VOLUMES = frozenset({*_DICOM, *_NIFTI})
+"""Of those, files whose frames are all images unless one is asked for."""
 
 
 def suffix_of(name: str) -> str:
-    """The end of a file's name that is in `READERS`, in lower case; else whatever follows a dot.
+    """Return the end of a file's name that is in `READERS`, in lower case; else its extension.
 
     Example:
-        >>> suffix_of("scan.PNG"), suffix_of("notes.tar.gz")
-        ('.png', '.gz')
+        >>> suffix_of("scan.PNG"), suffix_of("brain.nii.gz"), suffix_of("notes.tar.gz")
+        ('.png', '.nii.gz', '.gz')
     """
     lower = name.lower()
     fitting = [suffix for suffix in _DOUBLE if lower.endswith(suffix)]
@@ -42,6 +58,36 @@ def suffix_of(name: str) -> str:
 
 
 _DOUBLE = [suffix for suffix in READERS if suffix.count(".") > 1]
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name without the end that says what it is.
+
+    Example:
+        >>> stem_of("brain.nii.gz"), stem_of("p.1.PNG")
+        ('brain', 'p.1')
+    """
+    return name[: len(name) - len(suffix_of(name))]
+
+
+def check_packages(paths: Iterable[Path]) -> None:
+    """Refuse files that are read by what is not installed, one line for each kind.
+
+    Raises:
+        DataError: Naming the first file of each kind.
+    """
+    first: dict[str, Path] = {}
+    for path in paths:
+        first.setdefault(suffix_of(path.name), path)
+    problems: list[str] = []
+    for suffix, path in first.items():
+        try:
+            if suffix in PACKAGES:
+                medical(path, *PACKAGES[suffix])
+        except DataError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DataError(problems)
 
 
 def read_header(path: Path, axis: int) -> Header:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crosslevel.data.formats.deep_colour import is_deep_colour, read_deep_colour
-from crosslevel.data.formats.extra import medical
+from crosslevel.data.formats.extra import decoding, medical
 from crosslevel.data.formats.picture import Header, Picture, Pixels, check_frame
 from crosslevel.data.formats.pillow_modes import as_rgb, turned
 from crosslevel.errors import DataError
@@ -47,7 +47,8 @@ def tiff_header(path: Path, axis: int) -> Header:
         image = _by_pillow(stream)
         if image is not None:
             return Header(len(_pages(image)), _spacing_mm(_tag(image, _DESCRIPTION, "")))
-        with _tifffile(path).TiffFile(stream) as file:
+        stream.seek(0)
+        with decoding(path, "TIFF"), _tifffile(path).TiffFile(stream) as file:
             frames = _Layout(path, file.series[0]).num_frames
             return Header(frames, _spacing_mm(file.ome_metadata or ""))
 
@@ -160,7 +161,7 @@ def _tifffile(path: Path) -> Any:
 
 def _with_tifffile(path: Path, stream: BinaryIO, frame: int | None) -> Picture:
     stream.seek(0)
-    with _tifffile(path).TiffFile(stream) as file:
+    with decoding(path, "TIFF"), _tifffile(path).TiffFile(stream) as file:
         layout = _Layout(path, file.series[0])
         index = check_frame(path, frame, layout.num_frames, "pages")
         pixels = layout.read(index)

@@ -107,6 +107,7 @@ def examine_masks(
     cases: Iterable[Case],
     classes: Classes,
     only: Collection[str] | None = None,
+    axis: int = 2,
 ) -> Findings:
     """As found before, with the masks of these cases.
 
@@ -115,13 +116,14 @@ def examine_masks(
         cases: The data set.
         classes: How masks are read.
         only: Ids of the cases whose masks may be opened; None for all of them.
+        axis: Across which axis of a volume its slices lie.
     """
     allowed = None if only is None else frozenset(only)
     masked = [c for c in cases if c.mask and (allowed is None or c.id in allowed)]
     masks, bad_files = dict(found.masks), list(found.bad_files)
 
     def examine(case: Case) -> MaskFinding | list[BadFile]:
-        return _examine_mask(case, classes, found.images.get(case.id))
+        return _examine_mask(case, classes, found.images.get(case.id), axis)
 
     for case, result in zip(masked, map_files(examine, masked), strict=True):
         if isinstance(result, MaskFinding):
@@ -145,11 +147,11 @@ def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]
 
 
 def _examine_mask(
-    case: Case, classes: Classes, image: ImageFinding | None
+    case: Case, classes: Classes, image: ImageFinding | None, axis: int
 ) -> MaskFinding | list[BadFile]:
     assert case.mask is not None, "only masks that exist are examined"
     try:
-        mask, between = inspect_mask(case.mask, classes)
+        mask, between = inspect_mask(case.mask, classes, case.frame, axis)
     except DataError as error:
         return [BadFile(case.mask, problem, case.id) for problem in error.problems]
     if image and mask.shape != image.size:

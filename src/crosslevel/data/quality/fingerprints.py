@@ -28,7 +28,7 @@ def mask_hashes(cases: Iterable[Case]) -> dict[str, str]:
     Raises:
         DataError: All files that cannot be read.
     """
-    return _hashes({case.id: (case.mask, None) for case in cases if case.mask})
+    return _hashes({case.id: (case.mask, case.frame) for case in cases if case.mask})
 
 
 def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path]:
@@ -38,11 +38,13 @@ def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path
         before: By case id, SHA-256 of the mask file; cases without one are not compared.
         cases: Whose masks are compared, but for those that cannot be read at all.
     """
-    compared = {case.id: case.mask for case in cases if case.mask and case.id in before}
-    now = map_files(_hash_or_problems, [(mask, None) for mask in compared.values()])
+    compared = {
+        case.id: (case.mask, case.frame) for case in cases if case.mask and case.id in before
+    }
+    now = map_files(_hash_or_problems, list(compared.values()))
     return [
         mask
-        for (case_id, mask), found in zip(compared.items(), now, strict=True)
+        for (case_id, (mask, _)), found in zip(compared.items(), now, strict=True)
         if isinstance(found, str) and found != before[case_id]
     ]
 

@@ -132,7 +132,7 @@ def check_cases(
         The report; nothing is raised for what a file holds.
     """
     found = examine_images(cases, progress, reading)
-    found = examine_masks(found, cases, classes, read_masks_of)
+    found = examine_masks(found, cases, classes, read_masks_of, reading.axis)
     side_of = {case.id: case.part for case in cases if case.part}
     depths = depths_of(cases, found, reading)
     return report(cases, classes, found, side_of, found.look_alikes(), depths)

@@ -1,0 +1,109 @@
+"""Files that hold several images: each page, frame or slice becomes a case of its own.
+
+Only headers are read. Frames of one file, and files of one patient, are one group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from crosslevel.data.formats.picture import Header
+from crosslevel.data.formats.readers import HEADERS, VOLUMES, check_packages, read_header, suffix_of
+from crosslevel.data.layouts import Found
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.errors import DataError
+from crosslevel.system.threads import map_files
+from crosslevel.types import Case, Reading
+
+_HASH_LENGTH = 12
+
+
+def with_frames(found: Found, reading: Reading) -> Found:
+    """Return what was found with a case for each frame that is meant.
+
+    Args:
+        found: Cases of whole files.
+        reading: Which frames are meant, and across which axis slices lie.
+
+    Raises:
+        DataError: A kind of file is read by what is not installed.
+    """
+    several = [case for case in found.cases if suffix_of(case.image.name) in HEADERS]
+    check_packages(case.image for case in several)
+    headers = dict(zip(several, map_files(lambda c: _header(c, reading), several), strict=True))
+    groups = _groups({case: header for case, header in headers.items() if header})
+    cases: list[Case] = []
+    bad_files = list(found.bad_files)
+    for case in found.cases:
+        header = headers.get(case)
+        if header is None:  # a plain image, or one that is named when it is read
+            cases.append(case)
+            continue
+        case = replace(case, group=case.group or groups.get(case), spacing_mm=header.spacing_mm)
+        frames = _frames(case, header, reading)
+        if fault := _fault_of_mask(case, len(frames), reading):
+            bad_files.append(fault)
+            cases.append(case)
+        else:
+            cases.extend(frames)
+    return replace(found, cases=cases, bad_files=bad_files)
+
+
+def _header(case: Case, reading: Reading) -> Header | None:
+    try:
+        return read_header(case.image, reading.axis)
+    except DataError:
+        return None
+
+
+def _frames(case: Case, header: Header, reading: Reading) -> list[Case]:
+    """A case for each frame that is meant; where none is chosen, reading it will be refused."""
+    page = reading.page
+    if page is None and suffix_of(case.image.name) in VOLUMES:
+        page = "all"
+    if header.num_frames == 1:
+        return [replace(case, frame=page) if isinstance(page, int) and page else case]
+    if page is None:
+        return [case]
+    if page != "all":
+        return [replace(case, frame=page)]
+    digits = len(str(header.num_frames - 1))
+    return [
+        replace(case, id=f"{case.id}/{frame:0{digits}}", frame=frame, group=case.group or case.id)
+        for frame in range(header.num_frames)
+    ]
+
+
+def _fault_of_mask(case: Case, num_frames: int, reading: Reading) -> BadFile | None:
+    """The mask of a file of which each frame is an image has as many."""
+    if case.mask is None or num_frames == 1:
+        return None
+    try:
+        num_masks = read_header(case.mask, reading.axis).num_frames
+    except DataError as error:
+        return BadFile(case.mask, error.problems[0], case.id)
+    if num_masks == num_frames:
+        return None
+    line = (
+        f"{case.mask}: holds {num_masks} {'mask' if num_masks == 1 else 'masks'}, but its image "
+        f"{case.image} is {num_frames} images. Give as many masks, or choose one image with --page."
+    )
+    return BadFile(case.mask, line, case.id)
+
+
+def _groups(headers: Mapping[Case, Header]) -> dict[Case, str]:
+    """A name for the patient of each file, from which nobody is found out.
+
+    It is a hash under a key that only the files themselves give, so that not even short numbers of
+    patients can be guessed by trying them all.
+    """
+    secrets = sorted({f"{header.owner}\n{header.serial}" for header in headers.values()})
+    key = hashlib.sha256("\n".join(secrets).encode()).digest()
+    return {case: _named(header.owner, key) for case, header in headers.items() if header.owner}
+
+
+def _named(owner: str, key: bytes) -> str:
+    digest = hashlib.blake2b(owner.encode(), key=key, digest_size=_HASH_LENGTH // 2).hexdigest()
+    return f"patient-{digest}"
