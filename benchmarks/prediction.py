@@ -23,7 +23,6 @@ from crosslevel.inference.predict import predict
 from crosslevel.inference.runtimes import RuntimeName
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import ModelCard, save_model
-from crosslevel.system.memory import keep_freed_memory
 from crosslevel.training.train import train
 
 SHARE_RTOL = 1e-3
@@ -82,7 +81,6 @@ class OurPrediction:
     """`crosslevel.predict`."""
 
     def __init__(self, run: Path, images: Path, out: Path, runtime: RuntimeName = "auto") -> None:
-        keep_freed_memory()
         self.run_folder, self.images, self.out = run, images, out / "ours"
         self.runtime = runtime
 

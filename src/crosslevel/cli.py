@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from crosslevel.errors import CrosslevelError, InputError
-from crosslevel.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -81,7 +80,6 @@ def overview() -> str:
 def _run(name: str, words: list[str]) -> int:
     from jsonargparse import ArgumentError
 
-    keep_freed_memory()
     module = import_module(COMMANDS[name][0])
     try:
         parser = _parser(name, module)

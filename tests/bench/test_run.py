@@ -100,10 +100,15 @@ def test_benchmark__a_wrong_row_is_refused_before_any_run(lesions, tmp_path):
     assert not list(tmp_path.rglob("log.csv"))
 
 
-def test_benchmark__says_where_it_runs(lesions, tmp_path, monkeypatch):
-    monkeypatch.delattr(os, "wait4")
-    with pytest.raises(ValueError, match="needs Linux or macOS"):
-        run_grid(Grid(("supervised",)), lesions, tmp_path, BASE)
+def test_benchmark__leaves_memory_out_where_the_system_does_not_tell(
+    lesions, tmp_path, one_thread, monkeypatch, capsys
+):
+    monkeypatch.delattr(os, "wait4")  # as on Windows
+    grid, base = Grid(("supervised",)), replace(BASE, args={}, method="supervised")
+    assert run_grid(grid, lesions, tmp_path, base, reporter=Reporter()) == []
+    assert "Peak memory is left out: this system" in capsys.readouterr().err
+    assert list(tmp_path.rglob("*.memory")) == []
+    assert "Memory (GB)" not in write_results(grid, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
+from crosslevel.training.checkpoints import TrainingState, load_newest, save_checkpoint
 from support.mutated_bytes import answers, mutated
 
 
@@ -21,7 +21,7 @@ def parts():
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"
-    save_checkpoint(path, Progress(step=3), *parts(), keep_predecessor=False)
+    save_checkpoint(path, TrainingState(step=3), *parts(), keep_predecessor=False)
     return path.read_bytes()
 
 

@@ -5,7 +5,7 @@ from torch import nn
 from crosslevel.errors import InputError
 from crosslevel.training.checkpoints import (
     DamagedCheckpointError,
-    Progress,
+    TrainingState,
     load_checkpoint,
     load_newest,
     predecessor,
@@ -23,7 +23,7 @@ class Saved:
 
     def save(self, step):
         nn.init.constant_(self.net.weight, step)
-        progress = Progress(step=step, rows=[{"epoch": 1}], best_dice=0.5)
+        progress = TrainingState(step=step, rows=[{"epoch": 1}], best_dice=0.5)
         save_checkpoint(self.path, progress, self.net, self.optimizer, keep_predecessor=True)
 
     def load(self):
@@ -46,7 +46,7 @@ def test_load_newest__gives_what_was_saved_last(saved):
     saved.save(2)
     saved.net.weight.data.zero_()
     progress, damages = saved.load()
-    assert progress == Progress(step=2, rows=[{"epoch": 1}], best_dice=0.5)
+    assert progress == TrainingState(step=2, rows=[{"epoch": 1}], best_dice=0.5)
     assert saved.net.weight.tolist() == [[2, 2]]
     assert damages == []
 
@@ -66,7 +66,7 @@ def test_load_newest__a_missing_file_means_the_one_before(saved):
     saved.save(1)
     saved.save(2)
     saved.path.unlink()
-    assert saved.load() == (Progress(step=1, rows=[{"epoch": 1}], best_dice=0.5), [])
+    assert saved.load() == (TrainingState(step=1, rows=[{"epoch": 1}], best_dice=0.5), [])
 
 
 def test_load_newest__nothing_saved_is_no_error(saved):
@@ -112,7 +112,7 @@ def test_save_checkpoint__a_full_disk_loses_neither_file(saved, monkeypatch):
 
 
 def test_mean_losses__are_over_the_steps_that_had_them():
-    progress = Progress()
+    progress = TrainingState()
     for losses in ({"supervised": 1.0}, {"supervised": 3.0, "contrast": 5.0}):
         for name, value in losses.items():
             progress.add_loss(name, value)

@@ -6,7 +6,6 @@ can be stopped at any moment and repeated: finished cells stay, the one under wa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import torch
 
 from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell
-from crosslevel.bench.workers import Workers
+from crosslevel.bench.workers import Workers, tells_memory
 from crosslevel.config.files import to_yaml
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import usable_cases
@@ -60,7 +59,7 @@ def run_grid(
         One line for each cell that failed; the others are finished.
 
     Raises:
-        InputError: If the system is Windows, the grid is empty, a cell's configuration is wrong
+        InputError: If the grid is empty, a cell's configuration is wrong
             or not that of the run in its folder, or (where nothing is set aside) the images are
             not those of runs already begun, before any is run.
         DataError: If the data cannot be listed.
@@ -69,6 +68,8 @@ def run_grid(
     reporter = reporter or Reporter(quiet=True)
     if warning := base.model.warning:
         reporter.say(f"warning: {warning}")
+    if not tells_memory():
+        reporter.say("Peak memory is left out: this system does not tell it of another process.")
     cells = grid.cells(out)
     _check(cells, jobs, base)
     cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading)
@@ -101,8 +102,6 @@ def run_grid(
 
 
 def _check(cells: Sequence[PlannedRun], jobs: int, base: TrainConfig) -> None:
-    if not hasattr(os, "wait4"):
-        raise InputError("A bench needs Linux or macOS: on Windows run it in WSL.")
     if not cells or jobs < 1:
         raise InputError("A bench needs at least one row, one draw, one seed and one job.")
     if len({cell.folder for cell in cells}) < len(cells):

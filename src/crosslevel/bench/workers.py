@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -18,6 +17,12 @@ import torch
 
 from crosslevel.bench.grid import PlannedRun
 from crosslevel.errors import Interrupted
+
+CHILD = (
+    "import sys; from crosslevel.system.parent import end_with_parent; end_with_parent(); "
+    "sys.argv[0] = 'crosslevel'; from crosslevel.cli import main; sys.exit(main())"
+)
+"""The command line, in a process that ends with this one."""
 
 
 class Workers:
@@ -44,7 +49,7 @@ class Workers:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._is_stopping = True
         for process in list(self._running):
-            process.send_signal(signal.SIGINT)
+            _stop(process)
         self._pool.shutdown(cancel_futures=True)
         if kind is KeyboardInterrupt:
             raise Interrupted("Stopped; finished runs are kept. Repeat the command to go on.")
@@ -65,31 +70,53 @@ class Workers:
         with cell.log_file.open("ab") as log:
             start = log.tell()
             exit_code, peak_bytes = self._run_command(words, log)
-        cell.remember_memory(peak_bytes)
+        if peak_bytes is not None:
+            cell.remember_memory(peak_bytes)
         if not exit_code:
             return None
         said = cell.log_file.read_bytes()[start:].decode(errors="replace")
         reason = _reason(said) if exit_code > 0 else f"killed by {signal.Signals(-exit_code).name}"
         return f"{cell}: {reason} (exit code {exit_code}, see {cell.log_file})"
 
-    def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int]:
+    def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int | None]:
         place = self._places.get()
         process = subprocess.Popen(
-            [sys.executable, "-m", "crosslevel", *words],
+            [sys.executable, "-c", CHILD, *words],
             env=os.environ | place,
             stdout=log,
             stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends when this does
             start_new_session=True,  # Ctrl-C is passed on once, by us
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         self._running.add(process)
-        _, status, usage = os.wait4(process.pid, 0)
+        if self._is_stopping:
+            _stop(process)
+        ended = _wait(process)
         self._running.discard(process)
+        _stop(process)
         self._places.put(place)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        unit = 1 if sys.platform == "darwin" else 1024
-        return process.returncode, usage.ru_maxrss * unit
+        return ended
+
+
+def tells_memory() -> bool:
+    """Return whether the system tells the peak memory of a process that ended."""
+    return hasattr(os, "wait4")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
+    """The exit code, and the peak memory in bytes where the system tells it."""
+    if not tells_memory():
+        return process.wait(), None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return process.returncode, usage.ru_maxrss * unit
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipe that keeps the process going; it saves where it is."""
+    assert process.stdin is not None, "started with a pipe"
+    process.stdin.close()
 
 
 def _reason(said: str) -> str:
@@ -104,8 +131,3 @@ def _gpus() -> list[dict[str, str]]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = given.split(",") if given else map(str, range(torch.cuda.device_count()))
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names] or [{}]
-
-
-def _end_with_parent() -> None:
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT)

@@ -22,7 +22,9 @@ def run(arguments: Namespace) -> None:
     """Run the demo and print its table."""
     from crosslevel.bench.demo import demo
     from crosslevel.system.console import Reporter
+    from crosslevel.system.memory import keep_freed_memory
 
+    keep_freed_memory()
     reporter = Reporter()
     result = demo(
         arguments.out,

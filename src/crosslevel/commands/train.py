@@ -126,10 +126,12 @@ def run(arguments: Namespace) -> None:
     """Train, or resume."""
     from crosslevel.data.cases import check_source
     from crosslevel.system.console import Reporter
+    from crosslevel.system.memory import keep_freed_memory
 
     check_source(arguments.data)
     from crosslevel.training.train import train  # after the path, since it imports torch
 
+    keep_freed_memory()
     reporter = Reporter()
     done = train(
         arguments.data,

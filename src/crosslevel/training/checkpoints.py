@@ -20,7 +20,7 @@ from crosslevel.system.files import atomic_file
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """Where a training is; together with the weights, all that a resumed run needs to know.
 
     Attributes:
@@ -57,7 +57,7 @@ class DamagedCheckpointError(InputError):
 
 def save_checkpoint(
     path: Path,
-    progress: Progress,
+    progress: TrainingState,
     method: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
@@ -93,7 +93,7 @@ def predecessor(path: Path) -> Path:
 
 def load_newest(
     path: Path, method: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[Progress, list[str]] | None:
+) -> tuple[TrainingState, list[str]] | None:
     """Bring method and optimiser to the newest whole state, of `path` or its predecessor.
 
     Returns:
@@ -118,7 +118,7 @@ def load_newest(
 
 def load_checkpoint(
     path: Path, method: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+) -> TrainingState:
     """Bring method and optimiser to the saved state and say where the training was.
 
     Raises:
@@ -132,7 +132,7 @@ def load_checkpoint(
         state: dict[str, Any] = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
         method.load_state_dict(state["method"])
         optimizer.load_state_dict(state["optimizer"])
-        return Progress(**state["progress"])
+        return TrainingState(**state["progress"])
     except Exception as error:  # torch raises many kinds for what does not fit
         raise InputError(
             f"The checkpoint {path} is of another model or version ({error}): choose another --out."

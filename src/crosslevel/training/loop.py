@@ -26,7 +26,7 @@ from crosslevel.system.console import Advance, Reporter, duration
 from crosslevel.system.devices import free_memory
 from crosslevel.system.files import write_text
 from crosslevel.system.threads import one_ahead
-from crosslevel.training.checkpoints import Progress, load_newest, save_checkpoint
+from crosslevel.training.checkpoints import TrainingState, load_newest, save_checkpoint
 from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.step import HostSteps, Optimisation, Steps
@@ -61,7 +61,7 @@ class Trainer:
         self.device = next(method.parameters()).device
         self.num_steps = config.epochs * data.steps_per_epoch
         self.optimisation = Optimisation(method, config, self.num_steps)
-        self.progress = Progress()
+        self.progress = TrainingState()
         self._saved_step, self._saved_at = 0, time.monotonic()
         self._steps: Steps
 

@@ -23,7 +23,7 @@ from crosslevel.data.public.sources import Archive, find_source
 from crosslevel.data.public.unpack import unpack
 from crosslevel.errors import InputError, RunError
 
-Progress = Callable[[int, int | None], None]
+ShowBytes = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_S = 30.0
@@ -37,7 +37,7 @@ class _DroppedError(Exception):
 
 
 def download_dataset(
-    name: str, folder: Path, *, mirror: str | None = None, progress: Progress | None = None
+    name: str, folder: Path, *, mirror: str | None = None, progress: ShowBytes | None = None
 ) -> Path:
     """Fetch, check and unpack a public data set; what is already there is kept.
 
@@ -89,7 +89,7 @@ def _disk_message(error: OSError, folder: Path) -> str:
     return f"{place}: {error.strerror or error}; check the folder and run the same command again"
 
 
-def _obtain(archive: Archive, folder: Path, mirror: str | None, progress: Progress | None) -> Path:
+def _obtain(archive: Archive, folder: Path, mirror: str | None, progress: ShowBytes | None) -> Path:
     """Path of the checked archive, downloaded unless it is there."""
     path = folder / archive.file_name
     if path.exists():
@@ -114,7 +114,7 @@ def _verify(path: Path, archive: Archive) -> None:
         )
 
 
-def _fetch(url: str, archive: Archive, part: Path, progress: Progress | None) -> None:
+def _fetch(url: str, archive: Archive, part: Path, progress: ShowBytes | None) -> None:
     """Try until `part` is complete; tries that bring nothing new are limited."""
     failures, best = 0, _size(part)
     while _size(part) != archive.size:
@@ -128,7 +128,7 @@ def _fetch(url: str, archive: Archive, part: Path, progress: Progress | None) ->
             time.sleep(RETRY_PAUSE_S * failures)
 
 
-def _connect(url: str, archive: Archive, part: Path, progress: Progress | None) -> None:
+def _connect(url: str, archive: Archive, part: Path, progress: ShowBytes | None) -> None:
     """One connection: go on with `part` if server and file allow it, else start afresh."""
     offset = _size(part)
     tag = _tag_path(part).read_text() if offset and _tag_path(part).exists() else None
@@ -172,7 +172,7 @@ def _check_length(url: str, offset: int, length: str | None, archive: Archive, p
 
 
 def _copy(
-    response: IO[bytes], file: IO[bytes], done: int, size: int, progress: Progress | None
+    response: IO[bytes], file: IO[bytes], done: int, size: int, progress: ShowBytes | None
 ) -> None:
     while done < size:
         try:
