@@ -67,7 +67,7 @@ def test_images_and_masks(content):
 
 NAMES = (
     *("images", "masks", "train", "test", "Kvasir", "ISIC2018_Task1-2_Training_Input"),
-    *("a.png", "a.JPG", "a_mask.png", "b.tif", "c.csv", "x.dcm", ".a.png", "loop", "gone.png"),
+    *("a.png", "a.JPG", "a_mask.png", "b.tif", "c.csv", "x.heic", ".a.png", "loop", "gone.png"),
     *("a b.png", "ä\n.png", os.fsdecode(b"\xff.png"), "ISIC2018_Task1_Training_GroundTruth"),
 )
 

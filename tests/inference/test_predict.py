@@ -168,13 +168,13 @@ def test_predict__never_takes_an_image_below_out_for_input(run, tmp_path):
 def test_predict__names_what_it_does_not_read(run, tmp_path, capsys):
     images = tmp_path / "in"
     write_image(images / "deep" / "a.png", 32, 32)
-    for name in ("b.dcm", "deep/c.dcm", "deep/notes.txt", ".hidden", "Thumbs.db"):
+    for name in ("b.heic", "deep/c.heic", "deep/notes.txt", ".hidden", "Thumbs.db"):
         (images / name).write_text("other")
     words = ["predict", str(run.path), str(images), "--out", str(images / "masks")]
     for _ in range(2):
         assert main(words) == 0
         said = capsys.readouterr().err
-        assert f"warning: {images}/b.dcm: and 2 more are not used (2 .dcm, 1 .txt)." in said
+        assert f"warning: {images}/b.heic: and 2 more are not used (2 .heic, 1 .txt)." in said
         assert "Done: 1 masks" in said
     (images / "deep" / "a.png").unlink()
     shutil.rmtree(images / "masks")

@@ -135,7 +135,7 @@ def every_mask_black(data: Path) -> None:
 def without_images(data: Path) -> None:
     for name in ("images", "masks"):
         shutil.rmtree(data / name)
-    (data / "scan.dcm").write_text("")
+    (data / "scan.heic").write_text("")
 
 
 def inverted(data: Path) -> None:
@@ -292,7 +292,7 @@ WARNED: dict[str, Damage] = {
     "an inverted mask": alone(inverted),
     "a mask that is largely grey": alone(grey),
     "an image of one pixel": alone(one_pixel),
-    "a file of another type beside the images": text_to(lambda d: d / "images/scan.dcm", "DICM"),
+    "a file of another type beside the images": text_to(lambda d: d / "images/scan.heic", "HEIC"),
     "a folder linked into itself": alone(lambda d: (d / "images/again").symlink_to(d / "images")),
     "a 16-bit image among those of 8 bits": alone(
         lambda d: become(d, ".png", Image.fromarray(np.eye(32).astype(np.uint16) * 65535))

@@ -46,7 +46,7 @@ def test_scaled__by_the_slope_of_the_header(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(VOLUME[..., :1], np.eye(4))
     image.header.set_slope_inter(0.5, 10)
     nibabel.save(image, tmp_path / "a.nii")
-    expected = nibabel.Nifti1Image.load(tmp_path / "a.nii").get_fdata()[..., 0]
+    expected = nibabel.nifti1.load(tmp_path / "a.nii").get_fdata()[..., 0]
     np.testing.assert_allclose(read_picture(tmp_path / "a.nii").pixels, expected)
 
 
