@@ -36,8 +36,8 @@ def make_data(lesions, *, warp=False):
     )
 
 
-def build(method, device=CPU):
-    config = tiny_config(method)
+def build(method, device=CPU, **settings):
+    config = tiny_config(method, **settings)
     return Optimisation(build_method(config).to(device).train(), config, NUM_STEPS)
 
 
@@ -128,3 +128,28 @@ def test_a_loss_that_is_not_finite__names_its_step_and_leaves_the_weights_before
     assert torch.equal(raised.value.batch.images, data.batch(5).images)
     for name, value in state(reference).items():
         torch.testing.assert_close(state(optimisation)[name], value, msg=name)
+
+
+TEACHER = {"vectors": "teacher", "anchor": "tile", "target": "teacher", "evaluated": "teacher"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"view": "all", "tile_flips": True, "context": 8, "further_tiles": [4]},
+        {"same_class": "left_out", "negative_images": "batch", "anchors": "balanced", "depth": 1},
+        {"same_class": "weighed", "queue": 8, "anchors": "lesion", "projection_end": "relu"},
+        {**TEACHER, "confidence": "weighed", "queue": 8},
+    ],
+    ids=["tiles", "classes", "queue", "teacher"],
+)  # fmt: skip
+def test_host__waits_once_whatever_the_options_of_clcc(data, monkeypatch, args):
+    args = {"tiles": 2, "stages": [{"epochs": 1, "alpha": 1.0, "beta": 1.0}], **args}
+    with other_device(monkeypatch) as waits:
+        steps = DeviceSteps(build("clcc", DEVICE, args=args), data, pytest.fail)
+        steps.losses(0, 2)
+        steps.losses(1, 2)
+        before = waits.count
+        for step in range(2, 8):
+            steps.losses(step, 8)
+        assert waits.count - before <= 1
