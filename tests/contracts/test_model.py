@@ -118,3 +118,20 @@ def test_backbone__traced_for_export_it_computes_the_same(backbone):
         warnings.simplefilter("ignore")  # of constants, and that there is a newer way
         traced = torch.jit.trace(net.eval(), (x[:1],))
     torch.testing.assert_close(traced(x), logits(net, x), rtol=1e-4, atol=1e-4)
+
+
+@every_backbone
+def test_backbone__without_its_encoder_decodes_what_another_encoded(backbone):
+    whole, decoder = build(backbone).eval().f, build(backbone, seed=1).eval().f
+    encoder_only = {name for name, _ in whole.named_parameters()}
+    with torch.inference_mode():
+        features = whole.encode(images(build(backbone), 1, 1))
+        expected = decoder.decode(features)
+        decoder.drop_encoder()
+        assert torch.equal(decoder.decode(features), expected)
+    encoder_only -= {name for name, _ in decoder.named_parameters()}
+    assert encoder_only
+    pretrained = whole.pretrained
+    if pretrained is not None:
+        left = {id(p) for n, p in whole.named_parameters() if n in encoder_only}
+        assert {id(p) for p in pretrained.parameters()} <= left

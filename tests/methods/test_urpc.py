@@ -3,7 +3,8 @@ import torch
 
 from crosslevel.config.model import ModelConfig
 from crosslevel.methods.build import build_method
-from crosslevel.methods.urpc import URPC, feature_dropout, feature_noise
+from crosslevel.methods.parts.feature_views import feature_dropout, feature_noise
+from crosslevel.methods.urpc import URPC
 from support.tiny import tiny_config
 
 

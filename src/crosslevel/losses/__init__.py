@@ -11,6 +11,7 @@ from crosslevel.losses.entropy import entropy_loss
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.losses.pyramid import pyramid_consistency_loss
 from crosslevel.losses.region import region_dice_ce_loss
+from crosslevel.losses.sharpening import mutual_consistency_loss
 from crosslevel.losses.supervised import (
     SUPERVISED_LOSSES,
     dice_ce_loss,
@@ -29,6 +30,7 @@ __all__ = [
     "dice_loss",
     "entropy_loss",
     "jensen_shannon_loss",
+    "mutual_consistency_loss",
     "pseudo_label_loss",
     "pyramid_consistency_loss",
     "region_dice_ce_loss",

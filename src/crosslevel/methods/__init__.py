@@ -25,6 +25,7 @@ GROUP = "crosslevel.methods"
 
 METHODS: dict[str, str] = {
     "bcp": "crosslevel.methods.bcp:BCP",
+    "cct": "crosslevel.methods.cct:CCT",
     "clcc": "crosslevel.methods.clcc:CLCC",
     "cps": "crosslevel.methods.cps:CPS",
     "cross_teaching": "crosslevel.methods.cross_teaching:CrossTeaching",
@@ -34,6 +35,7 @@ METHODS: dict[str, str] = {
     "fixmatch": "crosslevel.methods.fixmatch:FixMatch",
     "fixmatch_clcc": "crosslevel.methods.fixmatch_clcc:FixMatchCLCC",
     "ict": "crosslevel.methods.ict:ICT",
+    "mc_net": "crosslevel.methods.mc_net:MCNet",
     "mean_teacher": "crosslevel.methods.mean_teacher:MeanTeacher",
     "pseudo_label": "crosslevel.methods.pseudo_label:PseudoLabel",
     "r_drop": "crosslevel.methods.r_drop:RDrop",

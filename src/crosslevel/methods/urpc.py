@@ -14,6 +14,7 @@ from crosslevel.errors import InputError
 from crosslevel.losses import pyramid_consistency_loss
 from crosslevel.losses.ramp import exponential_ramp
 from crosslevel.methods.base import Clock, Method, Task
+from crosslevel.methods.parts.feature_views import feature_dropout, feature_noise
 from crosslevel.methods.parts.options import Weight
 from crosslevel.models.unet import UNet
 from crosslevel.types import Batch
@@ -85,20 +86,3 @@ class URPC(Method):
             for head, features in zip(self.heads, perturbed, strict=True)
         ]
         return torch.stack([self.net.h(full), *coarse], dim=1)
-
-
-def feature_noise(features: Tensor, limit: float = 0.3) -> Tensor:
-    """Features times 1 + U(-limit, limit), one draw for the whole batch: (B, F, H, W) → same."""
-    noise = torch.empty_like(features[0]).uniform_(-limit, limit)
-    return features * (1 + noise)
-
-
-def feature_dropout(features: Tensor, lowest: float = 0.7, highest: float = 0.9) -> Tensor:
-    """Zero where the mean over channels is near its maximum: (B, F, H, W) → same.
-
-    "Near" is at least t times the maximum of the image, t uniform in [lowest, highest].
-    """
-    attention = features.mean(dim=1, keepdim=True)
-    share = torch.empty((), device=features.device).uniform_(lowest, highest)
-    limit = attention.amax(dim=(2, 3), keepdim=True) * share
-    return features * (attention < limit)

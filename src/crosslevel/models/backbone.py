@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ class Backbone(nn.Module, ABC):
         out_channels: F.
         stride: H and W must be divisible by this many pixels.
         reduction: r, pixels of the image along one side of a pixel of the map; 1 unless changed.
+        encoder_parts: Names of the modules that `encode` alone uses.
     """
 
     out_channels: int
     stride: int
     reduction: int = 1
+    encoder_parts: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def encode(self, x: Tensor) -> list[Tensor]:
@@ -46,6 +49,11 @@ class Backbone(nn.Module, ABC):
     def pretrained(self) -> nn.Module | None:
         """The part whose weights were learned elsewhere, None if all start at random."""
         return None
+
+    def drop_encoder(self) -> None:
+        """Forget the encoder: from then on only `decode` works, on features of another one."""
+        for name in self.encoder_parts:
+            self.set_submodule(name, nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) → (B, F, H/r, W/r); H and W divisible by `stride`."""

@@ -36,6 +36,7 @@ class EfficientNetLite(Backbone):
 
     stride = 32
     reduction = 4
+    encoder_parts = ("renormalise", "stem", "stages")
 
     def __init__(self, encoder: EfficientNet) -> None:
         super().__init__()

@@ -31,6 +31,8 @@ class SmpBackbone(Backbone):
         renormalise: To the mean and std the encoder was trained with.
     """
 
+    encoder_parts = ("renormalise", "model.encoder")
+
     def __init__(self, model: Any, out_channels: int, renormalise: Renormalise) -> None:
         super().__init__()
         self.out_channels = out_channels

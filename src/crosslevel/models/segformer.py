@@ -37,6 +37,7 @@ class SegFormer(Backbone):
     out_channels = DECODER_WIDTH
     stride = 32
     reduction = 4
+    encoder_parts = ("levels",)
 
     def __init__(self, widths: Sequence[int] = (32, 64, 160, 256)) -> None:
         super().__init__()

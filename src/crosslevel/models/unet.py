@@ -37,6 +37,8 @@ class UNet(Backbone):
         torch.Size([1, 16, 32, 32])
     """
 
+    encoder_parts = ("encoder",)
+
     def __init__(
         self,
         widths: Sequence[int] = (16, 32, 64, 128, 256),
