@@ -10,7 +10,7 @@ from PIL import Image
 from crosslevel.cli import main
 from crosslevel.data import reading
 from crosslevel.data.cases import index_cases
-from crosslevel.images import writing
+from crosslevel.inference import mask_files
 from crosslevel.inference import predict as prediction
 from crosslevel.inference.predict import Outputs, predict
 from crosslevel.inference.segmenter import Segmenter
@@ -89,10 +89,10 @@ def test_predict__keeps_no_list_of_other_masks(run, tmp_path, monkeypatch):
     def fill_up(path, *args):
         if path.stem == "2":
             raise OSError("disk full")
-        writing.write_mask(path, *args)
+        mask_files.write_masks(path, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(prediction, "write_mask", fill_up)
+        patch.setattr(prediction, "write_masks", fill_up)
         with pytest.raises(OSError, match="disk full"):
             predict(run.path, tmp_path / "in", out)
     assert set(pd.read_csv(out / "confidence.csv")["mask"]) == {"0.png", "1.png"}
@@ -219,7 +219,7 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
     read: list[Any] = []
     written: list[int] = []
     most: list[int] = []
-    original_write = writing.write_mask
+    original_write = mask_files.write_masks
 
     def count_read(path, *more):
         read.append(path)
@@ -231,7 +231,7 @@ def test_predict__never_holds_all_images_at_once(run, tmp_path, monkeypatch):
         written.append(1)
 
     monkeypatch.setattr(prediction, "read_as_trained", count_read)
-    monkeypatch.setattr(prediction, "write_mask", count_write)
+    monkeypatch.setattr(prediction, "write_masks", count_write)
     predict(run.path, [tmp_path / "in"], tmp_path / "out")
     batch_size = Segmenter.load(run.path).runtime.batch_size
     assert max(most) <= 2 * (batch_size + 1) + batch_size < 40

@@ -27,6 +27,11 @@ def configure(parser: ArgumentParser) -> None:
         "--probabilities", action="store_true", help="also write foreground probabilities"
     )
     parser.add_argument(
+        "--dicom_seg",
+        action="store_true",
+        help="also write a DICOM segmentation of each DICOM image, for viewers to lay over it",
+    )
+    parser.add_argument(
         "--flips", action="store_true", help="average over mirror images; four times the work"
     )
     parser.add_argument(
@@ -50,7 +55,11 @@ def run(arguments: Namespace) -> int:
     from crosslevel.system.console import Reporter
 
     reporter = Reporter()
-    outputs = Outputs(overlay=arguments.overlay, probabilities=arguments.probabilities)
+    outputs = Outputs(
+        overlay=arguments.overlay,
+        probabilities=arguments.probabilities,
+        dicom_seg=arguments.dicom_seg,
+    )
     result = predict(
         arguments.run,
         arguments.images,

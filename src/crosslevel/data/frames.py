@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 from crosslevel.data.formats.picture import Header
 from crosslevel.data.formats.readers import HEADERS, VOLUMES, check_packages, read_header, suffix_of
@@ -58,21 +60,33 @@ def _header(case: Case, reading: Reading) -> Header | None:
         return None
 
 
+def frames_meant(
+    path: Path, num_frames: int, page: int | Literal["all"] | None
+) -> list[int | None]:
+    """Return which frames of a file are images: None for a file of one.
+
+    Where one has to be chosen and none is, that is None, too: reading it is refused.
+
+    Args:
+        path: The file.
+        num_frames: How many it has.
+        page: As in `Reading`.
+    """
+    if isinstance(page, int) and (page or num_frames > 1):
+        return [page]
+    is_all = page == "all" or (page is None and suffix_of(path.name) in VOLUMES)
+    return list(range(num_frames)) if is_all and num_frames > 1 else [None]
+
+
 def _frames(case: Case, header: Header, reading: Reading) -> list[Case]:
-    """A case for each frame that is meant; where none is chosen, reading it will be refused."""
-    page = reading.page
-    if page is None and suffix_of(case.image.name) in VOLUMES:
-        page = "all"
-    if header.num_frames == 1:
-        return [replace(case, frame=page) if isinstance(page, int) and page else case]
-    if page is None:
-        return [case]
-    if page != "all":
-        return [replace(case, frame=page)]
+    """A case for each frame that is meant."""
+    frames = frames_meant(case.image, header.num_frames, reading.page)
+    if len(frames) == 1:
+        return [replace(case, frame=frames[0])]
     digits = len(str(header.num_frames - 1))
     return [
         replace(case, id=f"{case.id}/{frame:0{digits}}", frame=frame, group=case.group or case.id)
-        for frame in range(header.num_frames)
+        for frame in frames
     ]
 
 

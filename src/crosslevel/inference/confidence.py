@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,16 @@ class MaskConfidence:
 
     def __init__(self) -> None:
         self._overlap = self._sum = self._num_pixels = self._highest = np.zeros(1)
+
+    @classmethod
+    def of_all(cls, parts: Sequence[MaskConfidence]) -> MaskConfidence:
+        """Of the masks of several frames as of a single one."""
+        whole = cls()
+        whole._overlap = np.sum([part._overlap for part in parts], axis=0)
+        whole._sum = np.sum([part._sum for part in parts], axis=0)
+        whole._num_pixels = np.sum([part._num_pixels for part in parts], axis=0)
+        whole._highest = np.max([part._highest for part in parts], axis=0)
+        return whole
 
     def update(self, probabilities: NDArray[np.floating[Any]], mask: NDArray[np.uint8]) -> None:
         """Add rows of an image.

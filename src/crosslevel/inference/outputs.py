@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.data.formats.readers import READERS, check_packages, read_header, stem_of, suffix_of
+from crosslevel.data.frames import frames_meant
 from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
-from crosslevel.errors import InputError, one_line
+from crosslevel.errors import DataError, InputError, one_line
+from crosslevel.inference.mask_files import mask_suffix
+from crosslevel.types import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +22,32 @@ class OutputFiles:
 
     Attributes:
         masks: Each image, with the mask to be written for it.
+        frames: Which frames of each image are predicted; None for the only one.
         warnings: One line for each folder in which files were passed over.
     """
 
     masks: dict[Path, Path]
+    frames: dict[Path, list[int | None]]
     warnings: list[str]
 
 
-def name_output_files(images: Sequence[str | Path], out: Path) -> OutputFiles:
+def name_output_files(images: Sequence[str | Path], out: Path, reading: Reading) -> OutputFiles:
     """Each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too.
     Files below `out` are masks written before, not images.
 
+    Args:
+        images: What to predict.
+        out: Folder of the masks.
+        reading: Which frames of a file are meant.
+
     Raises:
         InputError: If one of them names no image, or two images would get one mask.
+        DataError: If a kind of file is read by what is not installed.
     """
     masks: dict[Path, Path] = {}
+    frames: dict[Path, list[int | None]] = {}
     warnings: list[str] = []
     real_out = _real(out)
     for name in images:
@@ -48,10 +60,22 @@ def name_output_files(images: Sequence[str | Path], out: Path) -> OutputFiles:
         if not files:
             advice = " ".join(["Give image files, folders or patterns.", *passed_over])
             raise InputError(f"{name}: no image there. {advice}")
-        masks |= {path: (out / below).with_suffix(".png") for path, below in files}
+        check_packages(path for path, _ in files)
+        for path, below in files:
+            frames[path] = _frames(path, reading)
+            suffix = mask_suffix(path, frames[path], reading.page)
+            masks[path] = (out / below).with_name(stem_of(below.name) + suffix)
         warnings += passed_over
     _check_distinct(masks)
-    return OutputFiles(masks, warnings)
+    return OutputFiles(masks, frames, warnings)
+
+
+def _frames(path: Path, reading: Reading) -> list[int | None]:
+    try:
+        num_frames = read_header(path, reading.axis).num_frames
+    except DataError:  # named when it is read
+        num_frames = 1
+    return frames_meant(path, num_frames, reading.page)
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.quality.overlap import limited
 from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
-from crosslevel.images.writing import write_mask
 from crosslevel.inference.confidence import MaskConfidence
+from crosslevel.inference.mask_files import check_dicom_seg, write_dicom_seg, write_masks
 from crosslevel.inference.outputs import name_output_files
 from crosslevel.inference.runtimes import Probabilities, RuntimeName
 from crosslevel.inference.segmenter import Segmenter, at_size
@@ -47,10 +48,12 @@ class Outputs:
         overlay: `<name>_overlay.jpg`, the image with the mask's outline.
         probabilities: `<name>_probability.png`, 16-bit grey, 65 535 = 1: the probability of
             foreground (of any class, if there are several).
+        dicom_seg: `<name>_seg.dcm`, of a DICOM image: a segmentation that viewers lay over it.
     """
 
     overlay: bool = False
     probabilities: bool = False
+    dicom_seg: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ def predict(  # noqa: PLR0913 - the options of the command
 ) -> Prediction:
     """Write one mask for each image, as `<name>.png` at the image's own size.
 
-    A folder's sub-folders are kept. Binary masks are 0 and 255, others class indices.
+    Of a NIfTI volume the mask is `<name>.nii.gz` in the same place in space, of other files with
+    several frames `<name>.tif` with a page for each. A folder's sub-folders are kept. Binary masks
+    are 0 and 255 (1 in NIfTI), others class indices.
     `confidence.csv` beside them lists all of this call, the lowest confidence first.
 
     Args:
@@ -108,31 +113,37 @@ def predict(  # noqa: PLR0913 - the options of the command
     """
     reporter = reporter or Reporter(quiet=True)
     segmenter = Segmenter.load(run, flips=flips, sliding_window=sliding_window, runtime=runtime)
-    files = name_output_files([images] if isinstance(images, str | Path) else images, Path(out))
+    files = name_output_files(
+        [images] if isinstance(images, str | Path) else images, Path(out), segmenter.card.reading
+    )
     for warning in files.warnings:
         reporter.say(f"warning: {warning}")
     reporter.say(f"Computing with {segmenter.runtime.name}")
-    work = _Work(segmenter, outputs or Outputs(), files.masks)
+    notes: list[str] = []
+    outputs = outputs or Outputs()
+    if outputs.dicom_seg:
+        check_dicom_seg(files.masks)
+    work = _Work(segmenter, outputs, files.masks, notes)
+    shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
-    notes: list[str] = []
     confidence: dict[Path, float] = {}
     with (
         _listed_by_confidence(Path(out), confidence, files.masks),
         ThreadPoolExecutor(ahead) as readers,
         ThreadPoolExecutor(ahead) as writers,
-        reporter.task("Predicting", len(files.masks)) as advance,
+        reporter.task("Predicting", len(shots)) as advance,
     ):
-        loading = _ahead(readers, work.load, files.masks, ahead)
+        loading = _ahead(readers, work.load, shots, ahead)
         drawn = work.draw_all(_readable(loading, problems, notes))
-        for written in _ahead(writers, work.write, drawn, ahead):
+        for written in _ahead(writers, work.write, _whole_files(drawn, files.frames), ahead):
             image, sure = written.result()
             confidence[image] = sure
-            advance()
+            advance(len(files.frames[image]))
         advance(len(problems))
     for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
-    return Prediction(_sorted(confidence), problems)
+    return Prediction(_sorted(confidence), list(dict.fromkeys(problems)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,7 @@ class _Loaded:
 
     Attributes:
         path: Its file.
+        frame: Which one of its frames, None for the only one.
         size: Height and width.
         small: (S, S, 3), None with a sliding window.
         whole: (H, W, 3), only kept if a window slides over it or it is drawn on.
@@ -148,6 +160,7 @@ class _Loaded:
     """
 
     path: Path
+    frame: int | None
     size: tuple[int, int]
     small: NDArray[np.uint8] | None
     whole: NDArray[np.uint8] | None
@@ -160,15 +173,17 @@ class _Drawn:
 
     Attributes:
         image: Its file.
+        frame: Which one of its frames, None for the only one.
         mask: (H, W) class indices.
-        confidence: That of the mask, in [0, 1].
+        confidence: That of the mask.
         foreground: (H, W) probability, 65 535 = 1, if asked for.
         beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
     """
 
     image: Path
+    frame: int | None
     mask: NDArray[np.uint8]
-    confidence: float
+    confidence: MaskConfidence
     foreground: NDArray[np.uint16] | None
     beneath: NDArray[np.uint8] | None
 
@@ -180,14 +195,16 @@ class _Work:
     segmenter: Segmenter
     outputs: Outputs
     masks: dict[Path, Path]
+    notes: list[str]
 
-    def load(self, path: Path) -> _Loaded:
-        image, note = read_as_trained(path, self.segmenter.card.reading)
+    def load(self, shot: tuple[Path, int | None]) -> _Loaded:
+        path, frame = shot
+        image, note = read_as_trained(path, self.segmenter.card.reading, frame)
         height, width, _ = image.shape
         slides = self.segmenter.sliding_window
         small = None if slides else resize_image(image, self.segmenter.card.size)
         whole = image if slides or self.outputs.overlay else None
-        return _Loaded(path, (height, width), small, whole, note)
+        return _Loaded(path, frame, (height, width), small, whole, note)
 
     def draw_all(self, images: Iterator[_Loaded]) -> Iterator[_Drawn]:
         if self.segmenter.sliding_window:
@@ -210,25 +227,34 @@ class _Work:
                 foregrounds.append((foreground * 65535).round().astype(np.uint16))
         return _Drawn(
             image.path,
+            image.frame,
             np.concatenate(masks),
-            confidence.compute(),
+            confidence,
             np.concatenate(foregrounds) if foregrounds else None,
             image.whole if self.outputs.overlay else None,
         )
 
-    def write(self, drawn: _Drawn) -> tuple[Path, float]:
-        """The image and the confidence of its mask, once all is on disk."""
-        target = self.masks[drawn.image]
-        write_mask(target, drawn.mask, self.segmenter.card.num_channels)
+    def write(self, frames: Sequence[_Drawn]) -> tuple[Path, float]:
+        """The image and the confidence of its masks, once all is on disk."""
+        image, card = frames[0].image, self.segmenter.card
+        target, masks = self.masks[image], [frame.mask for frame in frames]
+        write_masks(image, target, masks, card.num_channels, card.reading.axis)
+        if self.outputs.dicom_seg and (note := write_dicom_seg(image, target, masks, card.classes)):
+            self.notes.append(note)
+        for frame in frames:
+            self._write_pictures(target, frame)
+        return image, MaskConfidence.of_all([frame.confidence for frame in frames]).compute()
+
+    def _write_pictures(self, target: Path, drawn: _Drawn) -> None:
+        name = stem_of(target.name) + ("" if drawn.frame is None else f"-{drawn.frame}")
         if drawn.beneath is not None:
             from crosslevel.images.overlay import draw_outlines  # SciPy takes its time to load
 
             picture = Image.fromarray(draw_outlines(drawn.beneath, drawn.mask))
-            _save(target.with_name(f"{target.stem}_overlay.jpg"), picture, "JPEG")
+            _save(target.with_name(f"{name}_overlay.jpg"), picture, "JPEG")
         if drawn.foreground is not None:
             grey = Image.fromarray(drawn.foreground)
-            _save(target.with_name(f"{target.stem}_probability.png"), grey, "PNG")
-        return drawn.image, drawn.confidence
+            _save(target.with_name(f"{name}_probability.png"), grey, "PNG")
 
 
 def _readable(
@@ -243,6 +269,20 @@ def _readable(
         if loaded.note:
             notes.append(f"{loaded.path}: {loaded.note}. Its mask may be wrong.")
         yield loaded
+
+
+def _whole_files(
+    drawn: Iterable[_Drawn], frames: Mapping[Path, Sequence[int | None]]
+) -> Iterator[list[_Drawn]]:
+    """All frames of each file together; none of a file of which one could not be read."""
+    waiting: list[_Drawn] = []
+    for one in drawn:
+        if waiting and waiting[0].image != one.image:
+            waiting = []
+        waiting.append(one)
+        if len(waiting) == len(frames[one.image]):
+            yield waiting
+            waiting = []
 
 
 def _ahead(

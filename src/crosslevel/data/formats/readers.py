@@ -23,25 +23,25 @@ Reader = Callable[[Path, BinaryIO, int | None, int], Picture]
 """(file, its content, frame, axis of the slices) → its pixels."""
 _PLAIN = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp")
 _TIFF = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
-_DICOM, _NIFTI = (".dcm", ".dicom"), (".nii", ".nii.gz")
+DICOM_SUFFIXES, NIFTI_SUFFIXES = (".dcm", ".dicom"), (".nii", ".nii.gz")
 READERS: dict[str, Reader] = {
     **dict.fromkeys((*_PLAIN, *_TIFF), read_plain),
-    **dict.fromkeys(_DICOM, read_dicom),
-    **dict.fromkeys(_NIFTI, read_nifti),
+    **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
+    **dict.fromkeys(NIFTI_SUFFIXES, read_nifti),
 }
 """By the end of a file's name, in lower case."""
 HEADERS: dict[str, Callable[[Path, int], Header]] = {
     **dict.fromkeys(_TIFF, tiff_header),
-    **dict.fromkeys(_DICOM, dicom_header),
-    **dict.fromkeys(_NIFTI, nifti_header),
+    **dict.fromkeys(DICOM_SUFFIXES, dicom_header),
+    **dict.fromkeys(NIFTI_SUFFIXES, nifti_header),
 }
 """Of those that may hold several images, or say whose they are and how large a pixel is."""
 PACKAGES = {
-    **dict.fromkeys(_DICOM, ("pydicom", "DICOM")),
-    **dict.fromkeys(_NIFTI, ("nibabel", "NIfTI")),
+    **dict.fromkeys(DICOM_SUFFIXES, ("pydicom", "DICOM")),
+    **dict.fromkeys(NIFTI_SUFFIXES, ("nibabel", "NIfTI")),
 }
 """Of those that need the extra `medical`: its module, and what they are called."""
-VOLUMES = frozenset({*_DICOM, *_NIFTI})
+VOLUMES = frozenset({*DICOM_SUFFIXES, *NIFTI_SUFFIXES})
 """Of those, files whose frames are all images unless one is asked for."""
 
 
