@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
+EXTRAS := dev,export,medical
+OLDEST := .venv-oldest
+NEWEST := .venv-newest
+BARE := .venv-bare
+WHEEL := .venv-wheel
 
-.PHONY: help demo test check lint coverage soak fuzz test-encoders speed tables clean
+.PHONY: help demo test check lint coverage soak fuzz speed tables clean
+.PHONY: test-encoders test-oldest test-newest test-bare test-wheel
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -13,6 +19,10 @@ help:
 	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
 	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
+	@echo "make test-oldest    the tests with the lowest versions that pyproject.toml allows"
+	@echo "make test-newest    the tests with the newest versions there are"
+	@echo "make test-bare      every module is imported with nothing but the core dependencies"
+	@echo "make test-wheel     the wheel is built, and used in an environment that holds nothing else"
 	@echo "make speed          speed and memory against plain implementations; many minutes"
 	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
@@ -50,6 +60,24 @@ fuzz: $(VENV)/.dev
 test-encoders: $(ENCODERS)/.installed
 	$(ENCODERS)/bin/pytest -m encoders tests/models tests/contracts
 
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/pytest -n 2
+
+test-newest: $(NEWEST)/.installed
+	$(NEWEST)/bin/pytest -n 2
+
+test-bare: $(BARE)/.installed
+	$(BARE)/bin/python .ci/import_every_module.py
+
+test-wheel: $(VENV)/.python
+	rm -rf dist $(WHEEL)
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/pip install --quiet --constraint constraints/core.txt torch
+	$(WHEEL)/bin/pip install --quiet --constraint constraints/core.txt dist/*.whl
+	cd dist && ../$(WHEEL)/bin/crosslevel demo --out demo --num_images 60 --epochs 1
+	test -s dist/demo/report.html
+
 speed: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
@@ -67,14 +95,31 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,export,medical]"
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[$(EXTRAS)]"
 	touch $@
 
 $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt
-	$(PYTHON) -m venv $(ENCODERS)
+	$(PYTHON) -m venv --clear $(ENCODERS)
 	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt torch torchvision
 	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt --editable ".[dev,encoders]"
 	touch $@
 
+$(OLDEST)/.installed: pyproject.toml constraints/oldest.txt
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet --constraint constraints/oldest.txt torch
+	$(OLDEST)/bin/pip install --quiet --constraint constraints/oldest.txt --editable ".[$(EXTRAS)]"
+	touch $@
+
+$(NEWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(NEWEST)
+	$(NEWEST)/bin/pip install --quiet --editable ".[$(EXTRAS)]"
+	touch $@
+
+$(BARE)/.installed: pyproject.toml constraints/core.txt
+	$(PYTHON) -m venv --clear $(BARE)
+	$(BARE)/bin/pip install --quiet --constraint constraints/core.txt torch
+	$(BARE)/bin/pip install --quiet --constraint constraints/core.txt --editable .
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ENCODERS) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	rm -rf $(VENV) .venv-* demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist

@@ -57,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = " ".join(words[:2] if words[0] == "data" else words[:1])
         print(f"crosslevel: no command {asked!r}\n\n{overview()}", file=sys.stderr)  # noqa: T201
         return 2
-    return _run(name, words[len(name.split()) :])
+    try:
+        return _run(name, words[len(name.split()) :])
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
 
 
 def overview() -> str:
@@ -91,8 +94,6 @@ def _run(name: str, words: list[str]) -> int:
         return int(module.run(parsed) or 0)
     except CrosslevelError as error:
         return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("stopped", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

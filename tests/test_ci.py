@@ -1,0 +1,44 @@
+"""What is checked before a change lands: jobs are targets of the Makefile, bounds are tried."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = dict(re.findall(r"^([a-z][a-z-]*):(?: .*)?\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE))
+
+
+def test_make_help__lists_every_target():
+    listed = re.findall(r'echo "make ([\w-]+) ', TARGETS["help"])
+    assert sorted([*listed, "help", "lint", "check"]) == sorted(TARGETS)
+    phony = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert sorted(" ".join(phony).split()) == sorted(TARGETS)
+
+
+def test_workflow__runs_every_target_that_tests():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
+    run = workflow["jobs"]["job"]["strategy"]["matrix"]["target"]
+    tests = {name for name in TARGETS if name.startswith("test-")}
+    assert set(run) == {"lint", "check", *tests}
+
+
+def test_pre_commit__does_what_lint_does():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    done = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]
+    recipe = TARGETS["lint"].replace("$(BIN)", ".venv/bin")
+    assert done == [line.strip().removesuffix(" .") for line in recipe.splitlines()]
+
+
+def test_oldest__are_the_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["export"], *extras["medical"]]
+    bounds = dict(re.findall(r"^([\w-]+)(?:\[.*\])?>=([\d.]+)$", "\n".join(needed), re.MULTILINE))
+    assert len(bounds) == len(needed)
+    lines = (ROOT / "constraints/oldest.txt").read_text().lower().splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    short = {name: re.sub(r"(\.0)+$", "", pins[name]) for name in bounds}
+    assert short == {name: re.sub(r"(\.0)+$", "", bound) for name, bound in bounds.items()}
