@@ -18,12 +18,11 @@ from benchmarks.step import config_of
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.export.write import export
-from crosslevel.inference.exported import ExportPrecision
 from crosslevel.inference.predict import predict
-from crosslevel.inference.runtimes import RuntimeName
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.training.train import train
+from crosslevel.types import ExportPrecision, RuntimeName
 
 SHARE_RTOL = 1e-3
 """Of the foreground: a few pixels lie so near the threshold that rounding decides."""

@@ -22,6 +22,11 @@ Window = tuple[float, ...] | Literal["file"]
 SIXTEEN_BITS = (0.0, 65535.0)
 """The window before it was chosen by what the images hold."""
 BatchNormBatch = Literal["joint", "apart"]
+RuntimeName = Literal["auto", "torch", "onnx", "openvino"]
+Format = Literal["onnx", "openvino", "torchscript"]
+ExportPrecision = Literal["fp32", "int8"]
+Subset = Literal["test", "val", "all"]
+MetricSize = Literal["original", "input"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from crosslevel.export.write import export
-from crosslevel.inference.exported import Format
-from crosslevel.inference.runtimes import EXPORTED, RuntimeName, load_runtime
+from crosslevel.inference.runtimes import EXPORTED, load_runtime
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.training.train import train
+from crosslevel.types import Format, RuntimeName
 from support.registered import every_backbone, random_start
 from support.tiny import tiny_config
 
 FORMATS = [format for format in get_args(Format) if format in EXPORTED]
 RUNTIMES = [name for name in get_args(RuntimeName) if name != "auto"]
+CPU = torch.device("cpu")
 NUM_THREADS = 3
 """As many images a runtime takes at a time."""
 IS_COMPLETE = all(find_spec(package) for package in ("onnx", *(p for p, _ in EXPORTED.values())))
@@ -58,7 +59,7 @@ def some_images(num, size):
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_runtime__gives_the_probabilities_of_pytorch(folders, backbone, runtime):
     folder, size = folders(backbone)
-    loaded, reference = load_runtime(folder, runtime), load_runtime(folder, "torch")
+    loaded, reference = load_runtime(folder, runtime, CPU), load_runtime(folder, "torch", CPU)
     for num in range(1, loaded.batch_size + 1):
         images = some_images(num, size)
         before = images.copy()
@@ -73,7 +74,7 @@ def test_runtime__gives_the_probabilities_of_pytorch(folders, backbone, runtime)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_runtime__keeps_its_answer_when_asked_again(folders, runtime):
     folder, size = folders("unet")
-    loaded = load_runtime(folder, runtime)
+    loaded = load_runtime(folder, runtime, CPU)
     black = np.zeros((1, size, size, 3), np.uint8)
     first = loaded(black)
     kept = first.copy()
@@ -82,6 +83,6 @@ def test_runtime__keeps_its_answer_when_asked_again(folders, runtime):
 
 
 def test_runtimes__take_an_image_a_thread_and_have_names_of_their_own(folders):
-    loaded = [load_runtime(folders("unet")[0], runtime) for runtime in RUNTIMES]
+    loaded = [load_runtime(folders("unet")[0], runtime, CPU) for runtime in RUNTIMES]
     assert {runtime.batch_size for runtime in loaded} == {NUM_THREADS}
     assert len({runtime.name for runtime in loaded}) == len(RUNTIMES)

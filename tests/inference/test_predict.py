@@ -12,7 +12,8 @@ from crosslevel.data import reading
 from crosslevel.data.cases import index_cases
 from crosslevel.inference import mask_files
 from crosslevel.inference import predict as prediction
-from crosslevel.inference.predict import Outputs, predict
+from crosslevel.inference.options import Outputs
+from crosslevel.inference.predict import predict
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.training.train import train
 from support.tiny import tiny_config

@@ -9,7 +9,8 @@ from PIL import Image
 from crosslevel.cli import main
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import index_cases
-from crosslevel.inference.predict import Outputs, predict
+from crosslevel.inference.options import Outputs
+from crosslevel.inference.predict import predict
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.models.folder import load_card
 from crosslevel.training.train import train

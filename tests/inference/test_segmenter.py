@@ -19,7 +19,7 @@ def segmenter(*, flips=False):
     torch.manual_seed(0)
     card = ModelCard(method="supervised", model=MODEL, classes=["lesion"], num_channels=1, size=32)
     module = ImagesToProbabilities(build_segmentation_net(MODEL, 1))
-    return Segmenter(TorchRuntime(module), card, flips=flips)
+    return Segmenter(TorchRuntime(module, torch.device("cpu")), card, flips=flips)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_iter, tree_map
 
-from crosslevel.inference import runtimes
 from crosslevel.system import devices
 from crosslevel.training import loop
 
@@ -126,8 +125,7 @@ def other_device(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
         return nullcontext() if kind == DEVICE.type else autocast(kind, *args, **kwargs)
 
     with patch.context() as inside, Waits() as waits:
-        for module in (devices, runtimes):
-            inside.setattr(module, "pick_device", lambda: DEVICE)
+        inside.setattr(devices, "pick_device", lambda: DEVICE)
         inside.setattr(loop, "free_memory", lambda _: FREE_BYTES)
         inside.setattr(torch, "tensor", tensor)  # makes its tensor where no mode sees it
         inside.setattr(torch, "autocast", autocast_on)

@@ -59,9 +59,9 @@ def run_grid(
         One line for each cell that failed; the others are finished.
 
     Raises:
-        InputError: If the grid is empty, a cell's configuration is wrong
-            or not that of the run in its folder, or (where nothing is set aside) the images are
-            not those of runs already begun, before any is run.
+        InputError: If the grid is empty, a cell's configuration is wrong or not that of the run in
+            its folder, or (where nothing is set aside) the images are not those of runs already
+            begun, before any is run.
         DataError: If the data cannot be listed.
         Interrupted: After SIGINT; cells under way have saved where they were.
     """
@@ -73,15 +73,7 @@ def run_grid(
     cells = grid.cells(out)
     _check(cells, jobs, base)
     cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading)
-    runs = [RunFolder(cell.folder) for cell in cells]
-    begun = (run.config() for run in runs if run.config_file.is_file())
-    base = replace(base, precision=common_precision(base, begun, this_place()))
-    configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
-    for cell, config in configs.items():
-        build_method(config)
-        if RunFolder(cell.folder).config_file.is_file():
-            open_run(cell.folder, config)  # refuses a cell of another configuration
-            _warn_of_another_source(cell, config, reporter)
+    configs = _configure_all(cells, base, reporter)
     if not (base.split or base.skip_bad):
         _check_images(out, {case.id for case in cases})
     for cell, config in configs.items():
@@ -113,6 +105,22 @@ def _check(cells: Sequence[PlannedRun], jobs: int, base: TrainConfig) -> None:
             f"draw is {base.draw} and seed {base.seed}, but a bench counts both from 0: use "
             "--draws and --seeds, and leave the two out or, with a --config that has them, at 0."
         )
+
+
+def _configure_all(
+    cells: Sequence[PlannedRun], base: TrainConfig, reporter: Reporter
+) -> dict[PlannedRun, TrainConfig]:
+    """What each cell trains; what cannot be trained, or not go on, is refused here."""
+    runs = [RunFolder(cell.folder) for cell in cells]
+    begun = (run.config() for run in runs if run.config_file.is_file())
+    base = replace(base, precision=common_precision(base, begun, this_place()))
+    configs = {cell: with_all_args(configure_cell(base, cell)) for cell in cells}
+    for cell, config in configs.items():
+        build_method(config)
+        if RunFolder(cell.folder).config_file.is_file():
+            open_run(cell.folder, config)  # refuses a cell of another configuration
+            _warn_of_another_source(cell, config, reporter)
+    return configs
 
 
 def _check_images(out: Path, now: set[str]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
+
+from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.evaluation.options import EvaluateOptions
 
 EXAMPLE = """\
 examples:
@@ -17,32 +19,9 @@ def configure(parser: ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--data", type=Path | None, help="images; those of the run if left out")
-    parser.add_argument(
-        "--subset",
-        type=Literal["test", "val", "all"],
-        default="test",
-        help="a part of the run's own split, or all images of --data that have a mask",
-    )
-    parser.add_argument(
-        "--metric_size",
-        type=Literal["original", "input"],
-        default="original",
-        help="score at each mask's own size, or at the network's (as the paper's tables)",
-    )
-    parser.add_argument(
-        "--flips", action="store_true", help="average over mirror images; four times the work"
-    )
-    parser.add_argument(
-        "--runtime",
-        type=Literal["auto", "torch", "onnx", "openvino"],
-        default="torch",
-        help="what computes; onnx and openvino score what `export` wrote",
-    )
-    parser.add_argument(
-        "--allow_overlap", action="store_true", help="score images the run was trained on, too"
-    )
+    add_options(parser, EvaluateOptions)
     parser.add_argument("--out", type=Path | None, help="folder for the scores")
-    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+    add_threads(parser)
 
 
 def run(arguments: Namespace) -> None:
@@ -60,13 +39,9 @@ def run(arguments: Namespace) -> None:
     result = evaluate(
         arguments.run,
         arguments.data,
-        subset=arguments.subset,
-        metric_size=arguments.metric_size,
-        flips=arguments.flips,
-        runtime=arguments.runtime,
         out=arguments.out,
-        allow_overlap=arguments.allow_overlap,
         reporter=reporter,
+        **chosen(arguments, EvaluateOptions),
     )
     print(result.to_text())  # noqa: T201
     reporter.say(f"Done: {result.per_image_file}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
+
+from crosslevel.commands.options import add_threads
+from crosslevel.types import ExportPrecision, Format
 
 EXAMPLE = """\
 examples:
@@ -18,19 +20,19 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument(
         "--format",
-        type=Literal["onnx", "openvino", "torchscript"],
+        type=Format,
         default="onnx",
         help="torchscript is for other programs; predict does not load it",
     )
     parser.add_argument(
         "--precision",
-        type=Literal["fp32", "int8"],
+        type=ExportPrecision,
         default="fp32",
         help="int8 is faster on most CPUs; calibrated on training images",
     )
     parser.add_argument("--out", type=Path | None, help="folder; RUN/model/exported if left out")
     parser.add_argument("--data", type=Path | None, help="images; those of the run if left out")
-    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+    add_threads(parser)
 
 
 def run(arguments: Namespace) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
+
+from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.inference.options import InferenceOptions, Outputs
 
 EXAMPLE = """\
 examples:
@@ -22,53 +24,25 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="run folder, or its model folder")
     parser.add_argument("images", nargs="+", help="files, folders or patterns")
     parser.add_argument("--out", type=Path, required=True, help="folder for the masks")
-    parser.add_argument("--overlay", action="store_true", help="also draw outlines on the images")
-    parser.add_argument(
-        "--probabilities", action="store_true", help="also write foreground probabilities"
-    )
-    parser.add_argument(
-        "--dicom_seg",
-        action="store_true",
-        help="also write a DICOM segmentation of each DICOM image, for viewers to lay over it",
-    )
-    parser.add_argument(
-        "--flips", action="store_true", help="average over mirror images; four times the work"
-    )
-    parser.add_argument(
-        "--sliding_window",
-        action="store_true",
-        help="look at large images at their own scale; for segmenters trained on crops",
-    )
-    parser.add_argument(
-        "--runtime",
-        type=Literal["auto", "torch", "onnx", "openvino"],
-        default="auto",
-        help="what computes; auto is the fastest that is installed and was exported",
-    )
-    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+    add_options(parser, Outputs)
+    add_options(parser, InferenceOptions)
+    add_threads(parser)
 
 
 def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
     from crosslevel.errors import one_line
-    from crosslevel.inference.predict import CONFIDENCE_FILE, Outputs, predict
+    from crosslevel.inference.predict import CONFIDENCE_FILE, predict
     from crosslevel.system.console import Reporter
 
     reporter = Reporter()
-    outputs = Outputs(
-        overlay=arguments.overlay,
-        probabilities=arguments.probabilities,
-        dicom_seg=arguments.dicom_seg,
-    )
     result = predict(
         arguments.run,
         arguments.images,
         arguments.out,
-        outputs=outputs,
-        flips=arguments.flips,
-        sliding_window=arguments.sliding_window,
-        runtime=arguments.runtime,
+        outputs=Outputs(**chosen(arguments, Outputs)),
         reporter=reporter,
+        **chosen(arguments, InferenceOptions),
     )
     for problem in result.problems:
         reporter.say(f"skipped: {problem}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
+from crosslevel.commands.options import add_threads
 from crosslevel.config.files import config_path, from_yaml, preset_names
 from crosslevel.config.model import ModelConfig
 from crosslevel.config.train import TrainConfig
@@ -51,7 +52,7 @@ def configure(parser: ArgumentParser) -> None:
         type=str | None,
         help="time for training, like 15min or 1h30min",
     )
-    parser.add_argument("--threads", type=int | None, help="CPU threads; all cores if left out")
+    add_threads(parser)
     add_config_arguments(parser)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from crosslevel.errors import InputError, did_you_mean
 
@@ -63,3 +63,17 @@ def _misfits(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in _misfits(cast("Any", hint), value))
         else:
             yield f"{name}: expected names with values, found {type(value).__name__}."
+
+
+def check_literals(options: Any) -> None:
+    """Refuse a value that is not one of those its field's type names.
+
+    Raises:
+        InputError: Naming the field and the values it may have.
+    """
+    for name, hint in get_type_hints(type(options)).items():
+        value = getattr(options, name)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise InputError(
+                f"{name} is {value!r}; it must be one of {', '.join(map(str, get_args(hint)))}."
+            )

@@ -32,7 +32,8 @@ class Prepared:
         split: Which case is where, with content hashes.
         parts: "train_labelled", "train_unlabelled", "val" and "test" cases.
         set_aside: What is done without (with `skip_bad`).
-        window: What is black and white in images deeper than 8 bits.
+        window: What is black and white in images deeper than 8 bits; of a run that goes on, its
+            configuration says it.
     """
 
     split: Split
@@ -64,8 +65,6 @@ def prepare(
         )
         prepared = _resolve(split, cases, image_hashes(cases))
         _refuse_changed_masks(prepared)
-        assert config.window != "auto", "a run that has begun has a window"
-        prepared = replace(prepared, window=config.window)
     else:
         prepared = _with_mask_hashes(_split_and_check(folder, config, reporter))
     parts = prepared.parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Unpack
 
 import pandas as pd
 
@@ -13,16 +13,16 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.means import by_confidence, mean_scores
-from crosslevel.evaluation.scoring import MetricSize, Scoring
-from crosslevel.evaluation.subset import Chosen, Subset, choose
+from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
+from crosslevel.evaluation.scoring import Scoring
+from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
-from crosslevel.inference.runtimes import RuntimeName
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import SCORES, Environment, Summary
 from crosslevel.system.console import Advance, Reporter
 from crosslevel.system.files import write_text
-from crosslevel.types import Case
+from crosslevel.types import Case, Subset
 
 THE_SCORE = "scores-test-original"
 """What lies in the run folder itself; other scores have a folder of this kind of name in it."""
@@ -55,32 +55,24 @@ class Evaluation:
         return "\n".join(lines)
 
 
-def evaluate(  # noqa: PLR0913 - the options of the command
+def evaluate(
     run: Path | str,
     data: Path | str | None = None,
     *,
-    subset: Subset = "test",
-    metric_size: MetricSize = "original",
-    flips: bool = False,
-    runtime: RuntimeName = "torch",
     out: Path | str | None = None,
-    allow_overlap: bool = False,
     reporter: Reporter | None = None,
+    **options: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Score the best model of a run, and keep its masks in `predictions/` beside the scores.
 
     Args:
         run: The run folder.
         data: Folder or CSV of images; the one the run was trained on if left out.
-        subset: "test" or "val" of the run's own split, or "all" cases of `data` with a mask. Only
-            files of the subset are opened.
-        metric_size: Score at each mask's own size, or at the network's input size (the paper).
-        flips: Average each prediction over the image's mirror images.
-        runtime: What computes (see `load_runtime`); a run's own score is PyTorch's.
         out: Folder for the files. If left out, the run folder for the test part at original size,
             else `scores-SUBSET-SIZE` in it, with `-flips` and the runtime if so.
-        allow_overlap: Score images the run was trained on, too; the summary says how many.
         reporter: Who tells the user; silent if left out.
+        options: Fields of `EvaluateOptions`: `subset`, `metric_size`, `flips`, `runtime`,
+            `allow_overlap`.
 
     Returns:
         The scores, also written to `per_image.csv` and `summary.json`.
@@ -91,32 +83,32 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         RunError: If an image or mask cannot be read; the scores of the others are kept in
             `per_image_incomplete.csv`, since a mean without them would not be that of the subset.
     """
-    _check(subset, metric_size)
+    asked = EvaluateOptions(**options)
     reporter = reporter or Reporter(quiet=True)
     folder = RunFolder(Path(run))
     config = folder.config()
     _warn_of_unfinished(folder, config, reporter)
-    segmenter = Segmenter.load(folder.path, flips=flips, runtime=runtime)
+    segmenter = Segmenter.load(folder.path, flips=asked.flips, runtime=asked.runtime)
     data = Path(data) if data else folder.data()
     chosen = choose(
         data,
         Split.load(folder.split_file),
-        subset,
+        asked.subset,
         skip_bad=config.skip_bad,
         reading=config.reading,
     )
-    if chosen.trained_on and not allow_overlap:
+    if chosen.trained_on and not asked.allow_overlap:
         raise _misleading(chosen.trained_on, data)
-    for warning in _warnings(chosen, data, subset):
+    for warning in _warnings(chosen, data, asked.subset):
         reporter.say(f"warning: {warning}")
-    name = _scores_name(subset, metric_size, flips=flips, runtime=runtime)
+    name = _scores_name(asked)
     beside = folder if name == THE_SCORE else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
-    scoring = Scoring(segmenter, config.mask_classes, metric_size)
-    with reporter.task(f"Evaluating {subset}", len(chosen.cases)) as advance:
+    scoring = Scoring(segmenter, config.mask_classes, asked.metric_size)
+    with reporter.task(f"Evaluating {asked.subset}", len(chosen.cases)) as advance:
         per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
     summary = Summary(
-        subset=subset,
+        subset=asked.subset,
         num_cases=len(chosen.cases),
         num_trained_on=len(chosen.trained_on),
         num_validated_on=len(chosen.validated_on),
@@ -124,9 +116,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         num_epochs_done=folder.num_epochs_done,
         mean=mean_scores(per_image),
         confidence=by_confidence(per_image),
-        metric_size=metric_size,
+        metric_size=asked.metric_size,
         threshold=segmenter.card.threshold,
-        flips=flips,
+        flips=asked.flips,
         runtime=segmenter.runtime.name,
         method=segmenter.card.method,
         model=str(folder.path),
@@ -136,14 +128,6 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     write_text(target.per_image_file, per_image.to_csv(index=False))
     write_text(target.summary_file, summary.to_json())
     return Evaluation(per_image, summary, target.per_image_file)
-
-
-def _check(subset: str, metric_size: str) -> None:
-    if subset not in get_args(Subset) or metric_size not in get_args(MetricSize):
-        raise InputError(
-            f"subset is {subset!r} and metric_size {metric_size!r}; they must be of "
-            f"{get_args(Subset)} and {get_args(MetricSize)}."
-        )
 
 
 def _warn_of_unfinished(folder: RunFolder, config: SettledConfig, reporter: Reporter) -> None:
@@ -184,12 +168,10 @@ def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
         )
 
 
-def _scores_name(
-    subset: Subset, metric_size: MetricSize, *, flips: bool, runtime: RuntimeName
-) -> str:
+def _scores_name(asked: EvaluateOptions) -> str:
     """The name of these scores, which is that of their folder unless they are `THE_SCORE`."""
-    name = f"scores-{subset}-{metric_size}" + ("-flips" if flips else "")
-    return name + ("" if runtime == "torch" else f"-{runtime}")
+    name = f"scores-{asked.subset}-{asked.metric_size}" + ("-flips" if asked.flips else "")
+    return name + ("" if asked.runtime == "torch" else f"-{asked.runtime}")
 
 
 def _score_and_keep_masks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,7 @@ from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.logits import to_classes
 from crosslevel.runs.records import PerImage, class_dice
-from crosslevel.types import Case, Classes
-
-MetricSize = Literal["original", "input"]
+from crosslevel.types import Case, Classes, MetricSize
 
 
 class Scoring:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from crosslevel.data.cases import find_cases
 from crosslevel.data.quality.bad_files import BadFile, without_bad
@@ -18,9 +18,7 @@ from crosslevel.data.reading import case_hash
 from crosslevel.data.split import PARTS, Split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.system.threads import map_files
-from crosslevel.types import Case, Reading
-
-Subset = Literal["test", "val", "all"]
+from crosslevel.types import Case, Reading, Subset
 
 
 @dataclass(frozen=True, slots=True)

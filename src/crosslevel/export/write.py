@@ -26,9 +26,7 @@ from crosslevel.evaluation.metrics import CaseScore, score_case
 from crosslevel.export.quantisation import quantise
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.exported import (
-    ExportPrecision,
     ExportRecord,
-    Format,
     export_file,
     exported_folder,
     record_file,
@@ -47,8 +45,9 @@ from crosslevel.models.folder import ModelCard, load_model
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
+from crosslevel.system.devices import this_place
 from crosslevel.system.files import atomic_file
-from crosslevel.types import Case, Classes
+from crosslevel.types import Case, Classes, ExportPrecision, Format
 
 NUM_CALIBRATION = 96
 """Training images that tell the ranges of int8."""
@@ -125,10 +124,11 @@ def export(
     reporter = reporter or Reporter(quiet=True)
     source = _open(RunFolder(Path(run)), data)
     target = export_file(Path(out) if out else exported_folder(source.folder), format, precision)
-    original = _dice(TorchRuntime(ImagesToProbabilities(source.net)), source, reporter)
+    device = this_place().device
+    original = _dice(TorchRuntime(ImagesToProbabilities(source.net), device), source, reporter)
     with tempfile.TemporaryDirectory() as scratch:
         for file in _candidates(Path(scratch) / target.name, source, precision):
-            dice = _dice(_runtime(file, format), source, reporter)
+            dice = _dice(_runtime(file, format, device), source, reporter)
             record = ExportRecord(
                 file=target.name,
                 precision=precision,
@@ -244,12 +244,12 @@ def _calibration_images(source: _Source) -> list[Image]:
     ]
 
 
-def _runtime(file: Path, format: Format) -> Runtime:
+def _runtime(file: Path, format: Format, device: torch.device) -> Runtime:
     if format in EXPORTED:
         return EXPORTED[format][1](file)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return TorchRuntime(torch.jit.load(str(file)))  # type: ignore[no-untyped-call]
+        return TorchRuntime(torch.jit.load(str(file)), device)  # type: ignore[no-untyped-call]
 
 
 def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:

@@ -10,17 +10,20 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
 from crosslevel.system.files import write_text
-from crosslevel.types import BEFORE_WINDOWS, Reading
+from crosslevel.types import BEFORE_WINDOWS, ExportPrecision, Format, Reading
 
-Format = Literal["openvino", "onnx", "torchscript"]
-ExportPrecision = Literal["int8", "fp32"]
-"""Of both the fastest come first."""
 SUFFIXES: dict[Format, str] = {"openvino": ".xml", "onnx": ".onnx", "torchscript": ".pt"}
+FASTEST_FIRST: tuple[tuple[Format, ExportPrecision], ...] = (
+    ("openvino", "int8"),
+    ("onnx", "int8"),
+    ("openvino", "fp32"),
+    ("onnx", "fp32"),
+)
+"""What computes in place of the weights, where it is there; TorchScript is for other programs."""
 TOLERANCE = 0.1
 """Dice points by which an export may differ from the weights and still stand in for them."""
 
@@ -79,17 +82,13 @@ def weights_hash(model_folder: Path) -> str:
 
 
 def faithful_exports(model_folder: Path) -> list[tuple[Format, Path]]:
-    """The exports that may stand in for the weights, the fastest first.
+    """Return the exports that may stand in for the weights, the fastest first.
 
     Raises:
         InputError: If a record is damaged.
     """
     folder = exported_folder(model_folder)
-    named = [
-        (format, export_file(folder, format, precision))
-        for precision in get_args(ExportPrecision)
-        for format in get_args(Format)
-    ]
+    named = [(format, export_file(folder, format, kind)) for format, kind in FASTEST_FIRST]
     return [(format, file) for format, file in named if _stands_in(file, model_folder)]
 
 

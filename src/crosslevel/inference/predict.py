@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,9 @@ from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
 from crosslevel.inference.mask_files import check_dicom_seg, write_dicom_seg, write_masks
+from crosslevel.inference.options import InferenceKeywords, Outputs
 from crosslevel.inference.outputs import name_output_files
-from crosslevel.inference.runtimes import Probabilities, RuntimeName
+from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter, at_size
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
@@ -38,22 +39,6 @@ CONFIDENCE_FILE = "confidence.csv"
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What is written besides the mask.
-
-    Attributes:
-        overlay: `<name>_overlay.jpg`, the image with the mask's outline.
-        probabilities: `<name>_probability.png`, 16-bit grey, 65 535 = 1: the probability of
-            foreground (of any class, if there are several).
-        dicom_seg: `<name>_seg.dcm`, of a DICOM image: a segmentation that viewers lay over it.
-    """
-
-    overlay: bool = False
-    probabilities: bool = False
-    dicom_seg: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +60,14 @@ class Prediction:
         return len(self.confidence)
 
 
-def predict(  # noqa: PLR0913 - the options of the command
+def predict(
     run: Path | str,
     images: str | Path | Sequence[str | Path],
     out: Path | str,
     *,
     outputs: Outputs | None = None,
-    flips: bool = False,
-    sliding_window: bool = False,
-    runtime: RuntimeName = "auto",
     reporter: Reporter | None = None,
+    **options: Unpack[InferenceKeywords],
 ) -> Prediction:
     """Write one mask for each image, as `<name>.png` at the image's own size.
 
@@ -98,11 +81,8 @@ def predict(  # noqa: PLR0913 - the options of the command
         images: Files, folders, or glob patterns.
         out: Folder to write into.
         outputs: What else to write.
-        flips: Average each prediction over the image's mirror images.
-        sliding_window: Look at each image at its own scale, window by window, instead of resizing
-            it; for segmenters that were trained on crops.
-        runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
         reporter: Who tells the user; silent if left out.
+        options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`.
 
     Returns:
         The confidence of each mask, and which images could not be read.
@@ -112,7 +92,7 @@ def predict(  # noqa: PLR0913 - the options of the command
             cannot be used.
     """
     reporter = reporter or Reporter(quiet=True)
-    segmenter = Segmenter.load(run, flips=flips, sliding_window=sliding_window, runtime=runtime)
+    segmenter = Segmenter.load(run, **options)
     files = name_output_files(
         [images] if isinstance(images, str | Path) else images, Path(out), segmenter.card.reading
     )
@@ -125,7 +105,7 @@ def predict(  # noqa: PLR0913 - the options of the command
         check_dicom_seg(files.masks)
     work = _Work(segmenter, outputs, files.masks, notes)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
-    ahead = 1 if sliding_window else segmenter.runtime.batch_size + 1
+    ahead = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     confidence: dict[Path, float] = {}
     with (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,11 +22,10 @@ from crosslevel.inference.exported import exported_folder, faithful_exports
 from crosslevel.logits import to_probabilities
 from crosslevel.models.folder import ModelCard, load_card, load_model
 from crosslevel.models.segmenter import SegmentationNet
-from crosslevel.system.devices import pick_device
+from crosslevel.types import RuntimeName
 
 Image = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
-RuntimeName = Literal["auto", "torch", "onnx", "openvino"]
 LARGEST_BATCH = 8
 
 
@@ -66,12 +65,12 @@ class TorchRuntime:
 
     Args:
         module: `ImagesToProbabilities` of a network, or what was traced of it.
-        device: Where to compute; a CUDA device if there is one, else the CPU.
+        device: Where to compute.
     """
 
-    def __init__(self, module: nn.Module, device: torch.device | None = None) -> None:
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.name = "PyTorch"
-        self.device = device or pick_device()
+        self.device = device
         module = module.to(self.device).eval()
         self.module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.batch_size = _one_per_thread() if self.device.type == "cpu" else LARGEST_BATCH
@@ -146,21 +145,21 @@ EXPORTED: dict[str, tuple[str, type[OpenVinoRuntime | OnnxRuntime]]] = {
 """Format → the package that computes it, and its runtime."""
 
 
-def load_runtime(folder: Path, name: RuntimeName = "auto") -> Runtime:
-    """The runtime of a model folder.
+def load_runtime(folder: Path, name: RuntimeName, device: torch.device) -> Runtime:
+    """Load the runtime of a model folder.
 
     Args:
         folder: With the weights, and maybe exports of them.
-        name: "auto" is PyTorch on a CUDA device. On a CPU it is the fastest that is installed and
-            has an export which may stand in for the weights: int8 before fp32, OpenVINO before
-            ONNX Runtime, else PyTorch.
+        name: "auto" is PyTorch on a CUDA device. On a CPU it is the first of `FASTEST_FIRST` that
+            is installed and has an export which may stand in for the weights, else PyTorch.
+        device: Where PyTorch computes; exports are for the CPU.
 
     Raises:
         InputError: If there is no model, or the runtime asked for is not installed, has no
             export, or one that cannot be used.
     """
     card = load_card(folder)
-    formats = _formats(name)
+    formats = _formats(name, device)
     for format, file in faithful_exports(folder) if formats else ():
         if format in formats:
             return _usable(EXPORTED[format][1], file, card)
@@ -169,17 +168,15 @@ def load_runtime(folder: Path, name: RuntimeName = "auto") -> Runtime:
             f"{exported_folder(folder)} holds no {name} export of the present weights that has "
             f"their Dice: write one with `crosslevel export RUN --format {name}`."
         )
-    return TorchRuntime(ImagesToProbabilities(load_model(folder)[0]))
+    return TorchRuntime(ImagesToProbabilities(load_model(folder)[0]), device)
 
 
-def _formats(name: RuntimeName) -> list[str]:
+def _formats(name: RuntimeName, device: torch.device) -> list[str]:
     """The formats of exports that may be computed with."""
-    if name not in get_args(RuntimeName):
-        raise InputError(f"runtime is {name!r}; it must be one of {get_args(RuntimeName)}.")
     if name in EXPORTED:
         require_packages(f"--runtime {name}", EXPORTED[name][0])
         return [name]
-    if name == "torch" or pick_device().type != "cpu":
+    if name == "torch" or device.type != "cpu":
         return []
     return [format for format, (package, _) in EXPORTED.items() if find_spec(package)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from torch.nn.functional import interpolate
 
 from crosslevel.data.reading import read_image
 from crosslevel.images.preprocess import resize_image
-from crosslevel.inference.runtimes import Image, Probabilities, Runtime, RuntimeName, load_runtime
+from crosslevel.inference.options import InferenceKeywords, InferenceOptions
+from crosslevel.inference.runtimes import Image, Probabilities, Runtime, load_runtime
 from crosslevel.inference.windows import window_bands
 from crosslevel.logits import to_classes
 from crosslevel.models.folder import ModelCard, load_card
 from crosslevel.runs.folder import RunFolder
+from crosslevel.system.devices import this_place
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))
 """Axes of (…, H, W) along which the four test-time views are flipped; the first is the image."""
@@ -42,7 +44,7 @@ class Segmenter:
         >>> card = ModelCard(method="supervised", model=model, classes=["lesion"],
         ...                  num_channels=1, size=32)
         >>> module = ImagesToProbabilities(build_segmentation_net(model, 1))
-        >>> segmenter = Segmenter(TorchRuntime(module), card)
+        >>> segmenter = Segmenter(TorchRuntime(module, torch.device("cpu")), card)
         >>> segmenter.predict(np.zeros((50, 70, 3), np.uint8)).shape
         (50, 70)
     """
@@ -61,28 +63,21 @@ class Segmenter:
         self.sliding_window = sliding_window
 
     @classmethod
-    def load(
-        cls,
-        run: str | Path,
-        *,
-        flips: bool = False,
-        sliding_window: bool = False,
-        runtime: RuntimeName = "auto",
-    ) -> Segmenter:
-        """The best segmenter of a run folder (or a model folder by itself).
+    def load(cls, run: str | Path, **options: Unpack[InferenceKeywords]) -> Segmenter:
+        """Load the best segmenter of a run folder (or of a model folder by itself).
 
         Args:
             run: The folder.
-            flips: As of the class.
-            sliding_window: As of the class.
-            runtime: What computes; "auto" is the fastest that is there (see `load_runtime`).
+            options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`.
 
         Raises:
             InputError: If there is no model, it cannot be read, or the runtime cannot be used.
         """
+        chosen = InferenceOptions(**options)
         folder = model_folder(run)
-        loaded = load_runtime(folder, runtime)
-        return cls(loaded, load_card(folder), flips=flips, sliding_window=sliding_window)
+        loaded = load_runtime(folder, chosen.runtime, this_place().device)
+        card = load_card(folder)
+        return cls(loaded, card, flips=chosen.flips, sliding_window=chosen.sliding_window)
 
     def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
         """Class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….

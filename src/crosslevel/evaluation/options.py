@@ -1,0 +1,49 @@
+"""What is scored and how: the options of `evaluate` and of its command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from crosslevel.config.reading import check_literals
+from crosslevel.types import MetricSize, RuntimeName, Subset
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What is scored and how.
+
+    Attributes:
+        subset: "test" or "val" of the run's own split, or "all" images of the data that have a
+            mask. Only files of the subset are opened.
+        metric_size: Score at each mask's own size, or at the network's "input" size (as the paper's
+            tables).
+        flips: Average over mirror images of each image; four times the work.
+        runtime: What computes; "onnx" and "openvino" score what `export` wrote, "auto" the fastest.
+            A run's own score is PyTorch's.
+        allow_overlap: Score images the run was trained on, too; the summary says how many.
+    """
+
+    subset: Subset = "test"
+    metric_size: MetricSize = "original"
+    flips: bool = False
+    runtime: RuntimeName = "torch"
+    allow_overlap: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a value there is not.
+
+        Raises:
+            InputError: Naming the option and its values.
+        """
+        check_literals(self)
+
+
+class EvaluateKeywords(TypedDict, total=False):
+    """The fields of `EvaluateOptions` as keywords, for type checkers."""
+
+    subset: Subset
+    metric_size: MetricSize
+    flips: bool
+    runtime: RuntimeName
+    allow_overlap: bool

@@ -1,0 +1,58 @@
+"""How a segmenter looks at images: the options of `predict`, its command and a `Segmenter`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from crosslevel.config.reading import check_literals
+from crosslevel.types import RuntimeName
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """How a segmenter looks at images.
+
+    Attributes:
+        flips: Average over mirror images of each image; four times the work.
+        sliding_window: Look at each image at its own scale, window by window, instead of resizing
+            it; for segmenters that were trained on crops.
+        runtime: What computes; "auto" is the fastest that is installed and was exported.
+    """
+
+    flips: bool = False
+    sliding_window: bool = False
+    runtime: RuntimeName = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a runtime there is not.
+
+        Raises:
+            InputError: Naming those there are.
+        """
+        check_literals(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written besides the mask.
+
+    Attributes:
+        overlay: Also draw outlines on the images, `NAME_overlay.jpg`.
+        probabilities: Also write the probability of foreground (of any class, if there are
+            several), `NAME_probability.png`: 16-bit grey, 65 535 is 1.
+        dicom_seg: Also write a DICOM segmentation of each DICOM image, for viewers to lay over it,
+            `NAME_seg.dcm`.
+    """
+
+    overlay: bool = False
+    probabilities: bool = False
+    dicom_seg: bool = False
+
+
+class InferenceKeywords(TypedDict, total=False):
+    """The fields of `InferenceOptions` as keywords, for type checkers."""
+
+    flips: bool
+    sliding_window: bool
+    runtime: RuntimeName
