@@ -14,7 +14,8 @@ import crosslevel
 SOURCE = Path(crosslevel.__file__).parent
 ROOT = Path(__file__).parents[1]
 FLOORS = (
-    ("errors", "types"),
+    ("errors",),
+    ("types",),
     ("logits", "tiles", "config", "system"),
     ("losses", "images"),
     ("data",),

@@ -6,10 +6,13 @@ else background + classes); D features of a vector; H rows; W columns; n tiles a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from crosslevel.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +30,10 @@ Format = Literal["onnx", "openvino", "torchscript"]
 ExportPrecision = Literal["fp32", "int8"]
 Subset = Literal["test", "val", "all"]
 MetricSize = Literal["original", "input"]
+
+
+IGNORED = 255
+"""In place of a class index, pixels of a mask that count neither in a loss nor in a score."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,9 +66,37 @@ class Classes:
     Empty (the default) means binary: a pixel is foreground when it is brighter than half of the
     mask's range. Otherwise each name has the grey value or the RGB colour it is drawn with; class
     indices are 1, 2, … in order, every other value is background (0).
+
+    Attributes:
+        values: By name, in order of their index.
+        ignore: Value or colour of pixels that count nowhere; they become `IGNORED`.
+        instances: Binary only: every number or colour is one object, all of them foreground.
     """
 
     values: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    ignore: int | tuple[int, int, int] | None = None
+    instances: bool = False
+
+    def check(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            InputError: Naming the class or option.
+        """
+        for name in self.values:
+            if name.casefold() in ("background", "bg"):
+                raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
+        if self.instances and self.values:
+            raise InputError("instances reads all objects as one class: leave it or classes out.")
+        if len(self.values) >= IGNORED:
+            raise InputError(f"There are {len(self.values)} classes; at most {IGNORED - 1} can be.")
+        drawn_with = [*self.values.values(), *([] if self.ignore is None else [self.ignore])]
+        for value, count in Counter(drawn_with).items():
+            if count > 1:
+                raise InputError(
+                    f"The value {value} is given {count} times among classes and ignore: a pixel "
+                    "can mean one of them. Give each a value of its own."
+                )
 
     @property
     def names(self) -> list[str]:

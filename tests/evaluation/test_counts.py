@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from crosslevel.evaluation.counts import THRESHOLDS, Counts
 from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.types import IGNORED
 from support.fake_device import DEVICE, other_device
 
 
@@ -107,3 +108,15 @@ def test_update__waits_for_no_device(monkeypatch, num_channels):
 def test_update__refuses_masks_of_another_shape():
     with pytest.raises(ValueError, match=r"\(2, 1, 4, 5\) and masks \(1, 4, 5\) differ"):
         Counts().update(torch.zeros(2, 1, 4, 5), torch.zeros(1, 4, 5))
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_counts__ignored_pixels_and_images_of_nothing_else(num_channels):
+    probabilities, truths = images(0, num_channels)
+    truths[:, :2] = IGNORED
+    truths[1] = IGNORED
+    counts = counted(probabilities, truths)
+    for threshold in (0.3, 0.5):
+        found = counts.mean_score(threshold)
+        expected = slow_score(probabilities, truths, threshold)
+        assert found == pytest.approx(expected, nan_ok=True)

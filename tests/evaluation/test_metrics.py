@@ -1,5 +1,5 @@
 import math
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from scipy.ndimage import binary_erosion
 
 from crosslevel.evaluation.metrics import NO_SCORE, CaseScore, score_case
 from crosslevel.logits import to_classes
+from crosslevel.types import IGNORED
 
 MASKS = arrays(np.uint8, (7, 9), elements=st.integers(0, 1))
 
@@ -164,3 +165,27 @@ def test_score_case__names_both_sizes_that_differ():
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_to_classes__is_uint8(num_channels):
     assert to_classes(np.zeros((num_channels, 2, 2)), 0.5).dtype == np.uint8
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_ignored_pixels__are_as_if_cut_off(num_channels):
+    rng = np.random.default_rng(0)
+    probabilities = rng.random((num_channels, 7, 9))
+    truth = rng.integers(0, max(2, num_channels), (7, 9)).astype(np.uint8)
+    truth[:, 6:] = IGNORED
+    found = score_case(probabilities, truth, with_distances=False)
+    expected = score_case(probabilities[:, :, :6], truth[:, :6], with_distances=False)
+    np.testing.assert_allclose([astuple(s) for s in found], [astuple(s) for s in expected])
+
+
+def test_ignored_pixels__a_case_of_nothing_else_has_no_scores():
+    truth = np.full((4, 4), IGNORED, np.uint8)
+    assert score_case(np.ones((1, 4, 4)), truth) == [NO_SCORE]
+
+
+def test_ignored_pixels__a_prediction_there_is_at_no_distance():
+    truth = np.zeros((16, 16), np.uint8)
+    truth[2:6, 2:6], truth[10:] = 1, IGNORED
+    predicted = np.where(truth > 0, 1.0, 0.0)[None]
+    [score] = score_case(predicted, truth)
+    assert (score.dice, score.hd95_px, score.mae) == (1, 0, 0)

@@ -5,6 +5,7 @@ import torch
 
 from crosslevel.losses import dice_ce_loss, dice_ce_sum_loss
 from crosslevel.losses.supervised import dice_loss
+from crosslevel.types import IGNORED
 
 
 def example(channels=1, seed=0):
@@ -78,3 +79,32 @@ def test_dice__is_the_first_of_two_terms(channels):
     cross_entropy = -p.gather(1, target.unsqueeze(1)).log().mean()
     found = dice_loss(logits, target)
     torch.testing.assert_close(found, dice_ce_sum_loss(logits, target) - cross_entropy)
+
+
+def test_dice_ce__half_precision_is_computed_in_float32():
+    logits, target = example()
+    loss = dice_ce_loss(logits.bfloat16(), target)
+    assert loss.dtype == torch.float32
+
+
+def test_dice_ce__refuses_a_target_of_another_size():
+    with pytest.raises(ValueError, match="does not fit"):
+        dice_ce_loss(torch.zeros(1, 1, 4, 4), torch.zeros(1, 5, 4))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dice_ce__ignored_pixels_are_as_if_cut_off(channels):
+    logits, target = example(channels)
+    target[:, 2:] = IGNORED
+    found = float(dice_ce_loss(logits, target))
+    assert found == pytest.approx(float(dice_ce_loss(logits[:, :, :2], target[:, :2])))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dice_ce__nothing_is_learned_from_ignored_pixels(channels):
+    logits, target = example(channels)
+    target[0], target[1, 0] = IGNORED, IGNORED
+    dice_ce_loss(logits.requires_grad_(), target).backward()
+    assert not logits.grad[0].any()
+    assert not logits.grad[1, :, 0].any()
+    assert logits.grad[1, :, 1:].all()

@@ -273,7 +273,7 @@ SKIPPABLE: dict[str, Damage] = {
     "a damaged mask": text_to(mask, "no mask"),
     "a mask of another size": alone(lambda d: draw(mask(d), np.eye(32, 30) * 255)),
     "a mask turned against its image": alone(is_turned),
-    "a mask in other values than 0/1 or 0/255": alone(lambda d: draw(mask(d), np.eye(32) * 100)),
+    "a mask in other values than all others": alone(lambda d: draw(mask(d), np.eye(32) * 100)),
     "a row of a CSV file whose image does not exist": alone(row_without_image),
     "the same image in the train and the test folder": alone(same_in_both_parts),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from crosslevel.commands.image_options import add_reading_arguments, to_reading
+from crosslevel.commands.mask_options import add_mask_arguments, to_classes
 
 EXAMPLE = """\
 examples:
@@ -18,12 +19,7 @@ examples:
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("data", type=Path, help="folder, or CSV of paths")
-    parser.add_argument(
-        "--classes",
-        type=dict[str, int | tuple[int, int, int]],
-        default={},
-        help="mask value or colour of each class, for more than one",
-    )
+    add_mask_arguments(parser)
     add_reading_arguments(parser)
 
 
@@ -33,14 +29,11 @@ def run(arguments: Namespace) -> None:
     from crosslevel.data.quality.report import check_cases
     from crosslevel.errors import DataError
     from crosslevel.system.console import Reporter
-    from crosslevel.types import Classes
 
-    reading = to_reading(arguments)
+    reading, classes = to_reading(arguments), to_classes(arguments)
     found = find_cases(arguments.data, reading)
     with Reporter().task("Checking images", len(found.cases)) as advance:
-        report = check_cases(
-            found.cases, Classes(arguments.classes), progress=advance, reading=reading
-        )
+        report = check_cases(found.cases, classes, progress=advance, reading=reading)
     report = replace(
         report,
         bad_files=[*found.bad_files, *report.bad_files],

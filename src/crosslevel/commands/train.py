@@ -10,6 +10,7 @@ from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
+from crosslevel.commands.mask_options import add_instances
 from crosslevel.commands.options import add_threads
 from crosslevel.config.files import config_path, from_yaml, preset_names
 from crosslevel.config.model import ModelConfig
@@ -64,7 +65,8 @@ def add_config_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="set files aside that cannot be used, and list them in the run folder",
     )
-    parser.add_class_arguments(TrainConfig, skip={"skip_bad"})
+    add_instances(parser)
+    parser.add_class_arguments(TrainConfig, skip={"skip_bad", "instances"})
 
 
 def to_config(arguments: Namespace) -> TrainConfig:

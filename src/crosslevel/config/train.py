@@ -31,6 +31,8 @@ class TrainConfig:
         split_seed: Seed of the 60/20/20 split; the same for every draw.
         skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
+        ignore: Mask value or colour of pixels that enter neither the loss nor a score.
+        instances: Every number or colour in a mask is one object, and all of them foreground.
         window: The values that become black and white in images deeper than 8 bits ([0, 4095]);
             of several `channels` those of each. "auto" goes by what the images hold, or by the
             window that all DICOM files name; "file" takes the window of each DICOM file.
@@ -72,6 +74,8 @@ class TrainConfig:
     split_seed: int = 0
     skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    ignore: int | tuple[int, int, int] | None = None
+    instances: bool = False
     window: Window | Auto = "auto"
     channels: tuple[int, ...] = ()
     page: int | Literal["all"] | None = None
@@ -115,9 +119,7 @@ class TrainConfig:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
         check_reading(self.reading)
         self._check_rates()
-        for name in self.classes:
-            if name.casefold() in ("background", "bg"):
-                raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
+        self.mask_classes.check()
         if self.method == "auto" and self.args:
             raise InputError("args belong to a method: name it with --method.")
 
@@ -136,7 +138,7 @@ class TrainConfig:
     @property
     def mask_classes(self) -> Classes:
         """How this run reads masks."""
-        return Classes(self.classes)
+        return Classes(self.classes, self.ignore, self.instances)
 
     @property
     def reading(self) -> Reading:

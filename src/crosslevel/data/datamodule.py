@@ -200,7 +200,7 @@ class DataModule:
 
         keys = [frame_hash(case.mask, case.frame) for case in cases if case.mask]
         across = f":{self._reading.axis}" if any(case.frame is not None for case in cases) else ""
-        kind = f"masks:{self._classes.values}{across}"
+        kind = f"masks:{self._classes}{across}"
         return packed(keys, load, (self.size, self.size), kind)
 
 

@@ -13,7 +13,7 @@ from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
 from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
 from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
-from crosslevel.data.quality.overlap import limited
+from crosslevel.data.quality.naming import limited
 from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.split import Split, make_split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line

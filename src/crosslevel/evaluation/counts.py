@@ -6,6 +6,7 @@ what `score_case` counts at each threshold, so the scores are the same to roundi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from crosslevel.errors import InputError
 from crosslevel.evaluation.metrics import CaseScore, class_scores
+from crosslevel.types import IGNORED
 
 THRESHOLDS = tuple(float(t) for t in np.linspace(0.1, 0.9, 17).round(2))
 """Candidates of a search."""
@@ -45,7 +47,8 @@ class Counts:
 
         Args:
             probabilities: (B, C, H, W) in [0, 1]; C = 1 binary, else background + classes.
-            truths: (B, H, W) class indices, on the same device.
+            truths: (B, H, W) class indices, on the same device. Pixels that are `IGNORED` are not
+                counted, nor is an image of nothing else.
 
         Raises:
             InputError: If the shapes differ.
@@ -53,14 +56,17 @@ class Counts:
         if (probabilities.shape[0], *probabilities.shape[2:]) != tuple(truths.shape):
             shapes = f"{tuple(probabilities.shape)} and masks {tuple(truths.shape)}"
             raise InputError(f"Probabilities {shapes} differ: give each image its mask.")
+        counted = truths != IGNORED
         foreground = probabilities if probabilities.shape[1] == 1 else probabilities[:, 1:]
         actual = torch.arange(1, foreground.shape[1] + 1, device=truths.device)[:, None, None]
         error = (foreground - (truths[:, None] == actual).to(foreground)).abs()
-        self._errors.append(error.mean(dim=(2, 3), dtype=torch.float64))
+        errors = (error * counted[:, None]).sum(dim=(2, 3), dtype=torch.float64)
+        self._errors.append(errors / counted.sum(dim=(1, 2))[:, None])  # NaN where none is counted
         if probabilities.shape[1] == 1:
-            counts = _at_thresholds(probabilities[:, 0], truths, self.thresholds)
+            shown = probabilities[:, 0] * counted
+            counts = _at_thresholds(shown, truths, self.thresholds)
         else:
-            counts = _of_most_probable(probabilities, truths)
+            counts = _of_most_probable(probabilities, truths, counted)
         self._counts.append(counts)
 
     def best_threshold(self) -> float:
@@ -88,6 +94,7 @@ class Counts:
             [
                 CaseScore.mean(class_scores(of_classes, error))
                 for of_classes, error in zip(of_images, errors, strict=True)
+                if not math.isnan(error[0])
             ]
         )
 
@@ -105,14 +112,15 @@ def _at_thresholds(probability: Tensor, truths: Tensor, thresholds: Sequence[flo
     return torch.stack(counts, dim=-1)[..., None]
 
 
-def _of_most_probable(probabilities: Tensor, truths: Tensor) -> Tensor:
+def _of_most_probable(probabilities: Tensor, truths: Tensor, counted: Tensor) -> Tensor:
     """Count each foreground class where it is the most probable one: (3, B, 1, C - 1).
 
     Args:
         probabilities: (B, C, H, W) of background and classes.
         truths: (B, H, W) class indices.
+        counted: (B, H, W) bool; elsewhere nothing is predicted.
     """
-    predicted = probabilities.argmax(dim=1)
+    predicted = probabilities.argmax(dim=1) * counted
     classes = range(1, probabilities.shape[1])
     counts = [_count(predicted == index, truths == index) for index in classes]
     return torch.stack(counts, dim=-1)[:, :, None]

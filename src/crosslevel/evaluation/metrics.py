@@ -4,7 +4,8 @@ Conventions: an empty prediction of an empty mask is perfect (Dice = IoU = preci
 distances 0); if only one of the two is empty, overlaps are 0 and distances are the image's
 diagonal, so that a missed lesion is never left out of a mean. With several classes, one that is in
 neither prediction nor mask has no scores (NaN) where another class is: to leave out what is not
-there would else pay more than to find what is.
+there would else pay more than to find what is. Pixels that are `IGNORED` count nowhere; a case of
+nothing else has no scores.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from crosslevel.errors import InputError
 from crosslevel.logits import to_classes
+from crosslevel.types import IGNORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def score_case(
 
     Args:
         probabilities: (C, H, W) in [0, 1]; C = 1 binary, else background + classes.
-        truth: (H, W) class indices.
+        truth: (H, W) class indices, or `IGNORED`.
         threshold: Binary only: foreground where the probability is at least this. With several
             classes the most probable one wins.
         with_distances: Also hd95_px and assd_px (slower); NaN otherwise.
@@ -94,15 +96,18 @@ def score_case(
     """
     if probabilities.shape[1:] != truth.shape:
         raise InputError(f"Prediction {probabilities.shape[1:]} and mask {truth.shape} differ.")
-    prediction = to_classes(probabilities, threshold)
     foreground = probabilities if len(probabilities) == 1 else probabilities[1:]
+    counted = truth != IGNORED
+    if not counted.any():
+        return [NO_SCORE] * len(foreground)
+    prediction = np.where(counted, to_classes(probabilities, threshold), 0)
     counts, errors, distances = [], [], []
     for index, probability in enumerate(foreground, start=1):
         predicted, actual = prediction == index, truth == index
         overlap = int((predicted & actual).sum())
         counts.append((int(predicted.sum()), overlap, int(actual.sum())))
-        errors.append(float(np.abs(probability - actual).mean(dtype=np.float64)))
-        distances.append(surface_distances(predicted, actual) if with_distances else NO_DISTANCES)
+        errors.append(float(np.abs(probability - actual).mean(dtype=np.float64, where=counted)))
+        distances.append(_distances(predicted, actual) if with_distances else NO_DISTANCES)
     return class_scores(counts, errors, distances)
 
 
@@ -145,23 +150,11 @@ def _score_class(
     )
 
 
-def surface_distances(
-    prediction: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float] = (1, 1)
-) -> tuple[float, float]:
-    """Return the 95th percentile and the average of the distances between two boundaries.
-
-    Args:
-        prediction: (H, W).
-        truth: (H, W).
-        spacing: Height and width of a pixel, in the unit of the distances.
-
-    Returns:
-        0 if both are empty, the image's diagonal if one is.
-    """
+def _distances(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, float]:
     if not prediction.any() and not truth.any():
         return 0.0, 0.0
     if not prediction.any() or not truth.any():
-        diagonal = math.hypot(truth.shape[0] * spacing[0], truth.shape[1] * spacing[1])
+        diagonal = math.hypot(*truth.shape)
         return diagonal, diagonal
     import torch
     from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
@@ -169,10 +162,8 @@ def surface_distances(
     first, second = (torch.from_numpy(m)[None, None].float() for m in (prediction, truth))
     with warnings.catch_warnings():  # MONAI warns of an argument it passes to itself
         warnings.simplefilter("ignore", FutureWarning)
-        hd95 = compute_hausdorff_distance(
-            first, second, include_background=True, percentile=95, spacing=list(spacing)
-        )
+        hd95 = compute_hausdorff_distance(first, second, include_background=True, percentile=95)
         assd = compute_average_surface_distance(
-            first, second, include_background=True, symmetric=True, spacing=list(spacing)
+            first, second, include_background=True, symmetric=True
         )
     return float(hd95), float(assd)

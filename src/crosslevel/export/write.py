@@ -266,7 +266,7 @@ def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
             )
             found.append(CaseScore.mean(scores).dice)
             advance()
-    return round(100 * float(np.mean(found)), 4)
+    return round(100 * float(np.nanmean(found)), 4)
 
 
 def _deliver(file: Path, target: Path, record: ExportRecord) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion
 
+from crosslevel.types import IGNORED
+
 COLOURS = ((0, 229, 255), (255, 179, 0), (224, 64, 251), (118, 255, 3), (255, 82, 82))
 """Of the classes 1, 2, …, again from the first when there are more."""
 
@@ -21,7 +23,7 @@ def draw_outlines(
 
     Args:
         image: (H, W, 3) RGB.
-        mask: (H, W) class indices.
+        mask: (H, W) class indices; what is `IGNORED` has no outline.
         colours: RGB of the classes 1, 2, ….
 
     Returns:
@@ -29,7 +31,7 @@ def draw_outlines(
     """
     drawn = image.copy()
     thickness = max(1, round(max(mask.shape) / 300))
-    for index in range(1, int(mask.max(initial=0)) + 1):
+    for index in range(1, int(mask.max(initial=0, where=mask != IGNORED)) + 1):
         region = mask == index
         if region.any():
             outer = binary_dilation(region, iterations=thickness)

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from crosslevel.images.preprocess import denormalise
 from crosslevel.system.files import atomic_file
-from crosslevel.types import Batch
+from crosslevel.types import IGNORED, Batch
 
 
 def write_batch(batch: Batch, folder: Path) -> None:
     """Write `labelled-0.png`, `mask-0.png`, …, `unlabelled-0.png`, … as the network got them.
 
-    Masks are stretched to the grey values 0 to 255.
+    Masks are stretched to the grey values 0 to 255, what is `IGNORED` is black.
     """
     for name, images in (("labelled", batch.images), ("unlabelled", batch.unlabelled)):
         for number, image in enumerate(denormalise(images)):
             _write(image.permute(1, 2, 0) * 255, folder / f"{name}-{number}.png")
-    for number, mask in enumerate(batch.masks):
+    for number, mask in enumerate(batch.masks.masked_fill(batch.masks == IGNORED, 0)):
         _write(mask * (255 / max(1, int(mask.max()))), folder / f"mask-{number}.png")
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crosslevel.data.formats.readers import stem_of
-from crosslevel.data.quality.overlap import limited
+from crosslevel.data.quality.naming import limited
 from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image

@@ -8,6 +8,7 @@ from torch.nn.functional import nll_loss, one_hot
 from crosslevel.errors import InputError
 from crosslevel.logits import to_log_class_probabilities
 from crosslevel.losses.supervised import SMOOTH
+from crosslevel.types import IGNORED
 
 
 def region_dice_ce_loss(logits: Tensor, labels: Tensor, region: Tensor) -> Tensor:
@@ -21,7 +22,7 @@ def region_dice_ce_loss(logits: Tensor, labels: Tensor, region: Tensor) -> Tenso
 
     Args:
         logits: (B, C, H, W); C = 1 binary, else background + classes.
-        labels: (B, H, W) class indices.
+        labels: (B, H, W) class indices; pixels that are `IGNORED` lie in no region.
         region: (B, H, W) bool.
 
     Returns:
@@ -36,6 +37,7 @@ def region_dice_ce_loss(logits: Tensor, labels: Tensor, region: Tensor) -> Tenso
             f"Labels {tuple(labels.shape)} and region {tuple(region.shape)} must be {pixels} to "
             f"fit logits of {tuple(logits.shape)}."
         )
+    region, labels = region & (labels != IGNORED), labels.masked_fill(labels == IGNORED, 0)
     log_p = to_log_class_probabilities(logits)
     inside = region.unsqueeze(1).to(log_p.dtype)
     truth = one_hot(labels, log_p.shape[1]).movedim(-1, 1).to(log_p.dtype)[:, 1:] * inside

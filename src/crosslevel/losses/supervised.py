@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from crosslevel.errors import InputError
 from crosslevel.logits import to_probabilities, widen
+from crosslevel.types import IGNORED
 
 SMOOTH = 1.0
 
@@ -21,7 +23,8 @@ def dice_ce_loss(logits: Tensor, target: Tensor) -> Tensor:
 
     Args:
         logits: (B, C, H, W); C = 1 binary (sigmoid), else background + classes (softmax).
-        target: (B, H, W) or (B, 1, H, W) class indices in 0 … max(1, C - 1), of any dtype.
+        target: (B, H, W) or (B, 1, H, W) class indices in 0 … max(1, C - 1), of any dtype;
+            pixels that are `IGNORED` enter neither term.
 
     Returns:
         Scalar.
@@ -74,19 +77,31 @@ def _fitting(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean over the pixels that are counted."""
+    target, counted = _counted(target, logits.dtype)
     if logits.shape[1] == 1:
         truth = target.unsqueeze(1).to(logits.dtype)
-        return F.binary_cross_entropy_with_logits(logits, truth)
-    return F.cross_entropy(logits, target.long())
+        losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")[:, 0]
+    else:
+        losses = F.cross_entropy(logits, target.long(), reduction="none")
+    return (losses * counted).sum() / counted.sum().clamp(min=1)
 
 
 def _soft_dice(logits: Tensor, target: Tensor) -> Tensor:
+    target, counted = _counted(target, logits.dtype)
     probabilities = to_probabilities(logits)
     if logits.shape[1] == 1:
         truth = target.unsqueeze(1).to(logits.dtype)
     else:
         truth = F.one_hot(target.long(), logits.shape[1]).movedim(-1, 1).to(logits.dtype)[:, 1:]
         probabilities = probabilities[:, 1:]
+    probabilities, truth = probabilities * counted[:, None], truth * counted[:, None]
     overlap = (probabilities * truth).sum(dim=(2, 3))
     total = probabilities.sum(dim=(2, 3)) + truth.sum(dim=(2, 3))
     return (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean()
+
+
+def _counted(target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Class indices with background in place of `IGNORED`, and 1 for each pixel that counts."""
+    is_ignored = target == IGNORED
+    return target.masked_fill(is_ignored, 0), (~is_ignored).to(dtype)

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
+from crosslevel.data.formats.unclear import UnclearMaskError
 from crosslevel.data.reading import read_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
@@ -115,20 +116,18 @@ def test_read_mask__class_values_without_classes(
     tmp_path: Path, values: list[int], mode: str | None, name: str
 ) -> None:
     path = save(tmp_path / name, blocks([values]), mode)
-    with pytest.raises(
-        DataError, match=rf"{name}: holds the values 0.*Give `classes` as name: val"
-    ):
+    with pytest.raises(UnclearMaskError, match=rf"{name}: holds the values 0.*give --classes\."):
         read_mask(path, BINARY)
 
 
 def test_read_mask__16_bit_class_values_without_classes(tmp_path: Path) -> None:
     path = save(tmp_path / "m.png", np.array([[0, 1000]], np.uint16))
-    with pytest.raises(DataError, match=r"m\.png: .*0, 1000.*lesion: 1000"):
+    with pytest.raises(DataError, match=r"m\.png: .*0, 1000.*--classes\.foreground 1000"):
         read_mask(path, BINARY)
 
 
 def test_read_mask__fractions_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "m.tif", np.ones((2, 2), np.float32))
+    path = save(tmp_path / "m.tif", np.full((2, 2), 0.5, np.float32))
     with pytest.raises(DataError, match=r"m\.tif: holds 32-bit fractions. Save the mask"):
         read_mask(path, BINARY)
 

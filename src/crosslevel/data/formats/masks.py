@@ -1,33 +1,59 @@
-"""What a mask's numbers mean: grey values, colours or palette entries become class indices."""
+"""One mask file in, one array of class indices out.
+
+What a file's numbers are is read in `drawing`; what they mean without named classes is decided in
+`foreground`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from scipy.ndimage import distance_transform_edt
 
-from crosslevel.data.formats.frame_images import opened_frame
+from crosslevel.data.formats.drawing import Drawing, Values, read_drawing
+from crosslevel.data.formats.foreground import LARGEST_NOISE, foreground, objects
+from crosslevel.data.formats.unclear import Level
 from crosslevel.errors import DataError
-from crosslevel.types import Classes
+from crosslevel.types import IGNORED, Classes
 
-_LOSSY = frozenset({"JPEG", "MPO"})
-_LARGEST_NOISE = 15  # of JPEG compression on an all-black mask; real data show up to about 8
+_FEW = 16  # distinct values
 
-Values = NDArray[np.integer[Any]]
+
+@dataclass(frozen=True, slots=True)
+class MaskContent:
+    """What a mask file holds.
+
+    Attributes:
+        indices: (H, W) class indices, `IGNORED` where pixels count nowhere.
+        drawn: How it is drawn, in words.
+        levels: The values or colours it is drawn with but for 0, if they are few.
+        between: Of a binary mask, the share (0…1) drawn neither dark nor bright: small at softened
+            edges, large in a photograph.
+        unnamed: Values and colours of no class, each with the share of the pixels it covers.
+        softened: Share of pixels at softened edges, which took the class of the nearest pixel.
+    """
+
+    indices: NDArray[np.uint8]
+    drawn: str = ""
+    levels: tuple[Level, ...] = ()
+    between: float = 0.0
+    unnamed: dict[Level, float] = field(default_factory=dict)
+    softened: float = 0.0
 
 
 def read_mask(
     path: Path, classes: Classes, frame: int | None = None, axis: int = 2
 ) -> NDArray[np.uint8]:
-    """Read any mask as (H, W) class indices, upright; transparency is ignored.
+    """Read any mask as (H, W) class indices, upright; what is fully transparent is background.
 
-    A binary mask may be drawn in 0/1 or 0/255, in grey, colour (its brightest channel counts), a
-    palette (grey entries count by their grey, else every index but 0 is foreground), 1 or 16 bits.
-    With `classes`, whole numbers are grey values (or palette indices) and triples RGB colours.
-    In JPEG files, whose values are blurred, each pixel takes the nearest class.
+    A binary mask may be drawn in 0/1 or 0/255, in grey, in one colour on black, with a palette (by
+    its colours), 1 or 16 bits, with softened edges or blurred by JPEG. Anything else needs
+    `classes`: whole numbers are grey values (or entries of a coloured palette), triples RGB
+    colours. In JPEG files, whose values are blurred, each pixel takes the nearest class.
 
     Args:
         path: A file in any format Pillow reads.
@@ -36,101 +62,148 @@ def read_mask(
         axis: Across which axis of a volume its slices lie.
 
     Returns:
-        (H, W) in 0…number of classes.
+        (H, W) in 0…number of classes, or `IGNORED`.
 
     Raises:
-        DataError: The file cannot be read, or its values do not say what is foreground.
+        DataError: The file cannot be read.
+        UnclearMaskError: Its values do not say what is foreground.
     """
-    return inspect_mask(path, classes, frame, axis)[0]
+    return inspect_mask(path, classes, frame, axis).indices
 
 
 def inspect_mask(
     path: Path, classes: Classes, frame: int | None = None, axis: int = 2
-) -> tuple[NDArray[np.uint8], float]:
-    """As `read_mask`, and the share of its pixels (0…1) that are drawn neither dark nor bright.
-
-    That share, of a binary mask only, is small at blurred edges and large in a photograph.
+) -> MaskContent:
+    """As `read_mask`, and what else is to be known of the file.
 
     Raises:
         DataError: As `read_mask`.
+        UnclearMaskError: As `read_mask`.
     """
-    with opened_frame(path, frame, axis) as image:
-        is_lossy = image.format in _LOSSY
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode == "F":
-            raise DataError([f"{path}: holds 32-bit fractions. Save the mask with 8 or 16 bits."])
-        if classes.values:
-            return _class_indices(upright, classes, is_lossy=is_lossy), 0.0
-        grey = _grey(upright)
-        return _foreground(path, grey, is_lossy=is_lossy), _share_between(grey)
+    drawing = read_drawing(path, frame, axis)
+    if classes.values:
+        return _with_classes(drawing, classes)
+    ignored = None
+    if classes.ignore is not None:
+        if drawing.is_lossy:
+            raise DataError([f"{path}: JPEG blurs the value to ignore. Save it as PNG or TIFF."])
+        ignored = _equal(drawing, classes.ignore, by_index=_is_by_index(drawing, classes))
+        drawing = _without(drawing, ignored)
+    read = objects if classes.instances else foreground
+    indices = read(path, drawing)
+    if ignored is not None:
+        indices[ignored] = IGNORED
+    levels = () if drawing.is_lossy else _few_levels(drawing)
+    drawn = "in JPEG, with blurred edges" if drawing.is_lossy else _in_words(levels)
+    return MaskContent(indices, drawn, levels, _share_between(drawing.grey))
 
 
-def _values(image: Image.Image) -> Values:
-    """Numbers a mask is drawn with: (H, W) grey, or (H, W, 3) for a colour image."""
-    if image.mode in {"1", "LA", "La"}:
-        return np.asarray(image.convert("L"))
-    if image.mode == "L" or image.mode.startswith("I"):
-        return np.asarray(image)
-    return np.asarray(image.convert("RGB"))
+def _few_levels(drawing: Drawing) -> tuple[Level, ...]:
+    """What it is drawn with beside 0; nothing if that is much, as at softened edges."""
+    codes = drawing.distinct[0]
+    is_colour = drawing.values.ndim == 3
+    few = codes if len(codes) <= _FEW else codes[:0]
+    return tuple(_level(int(code), is_colour=is_colour) for code in few if code)
 
 
-def _grey(image: Image.Image) -> Values:
-    """(H, W) grey values; of a coloured palette, 255 for every index but 0."""
-    values = _values(image)
-    if values.ndim == 2:
-        return values
-    is_coloured = bool((values != values[:, :, :1]).any())
-    if is_coloured and image.mode == "P":
-        return np.where(np.asarray(image) != 0, 255, 0)
-    return np.asarray(values.max(axis=2))
+def _in_words(levels: Sequence[Level]) -> str:
+    if not levels:
+        return "with softened edges, or all black"
+    if len(levels) > 1:
+        return "in a few values"
+    return f"in {levels[0]} on 0"
 
 
-def _foreground(path: Path, grey: Values, *, is_lossy: bool) -> NDArray[np.uint8]:
-    """Cut a binary mask at half of the range that its brightest value reveals."""
-    brightest = int(grey.max())
-    if is_lossy and brightest <= _LARGEST_NOISE:
-        return np.zeros(grey.shape, np.uint8)
-    if brightest <= 1:
-        return grey.astype(np.uint8)
-    for full in (255, 65535):
-        if full // 2 < brightest <= full:
-            return np.asarray(grey > full // 2, np.uint8)
-    found = ", ".join(str(value) for value in np.unique(grey)[:6])
-    line = (
-        f"{path}: holds the values {found}{', …' if brightest > _LARGEST_NOISE else ''} and none "
-        f"near 255, so it is not a plain 0/1 or 0/255 mask. Give `classes` as name: value, for "
-        f"instance {{lesion: {brightest}}}."
-    )
-    raise DataError([line])
+def _with_classes(drawing: Drawing, classes: Classes) -> MaskContent:
+    if drawing.is_lossy:
+        return MaskContent(_nearest_class(drawing, classes))
+    by_index = _is_by_index(drawing, classes)
+    indices = np.zeros(drawing.shape, np.uint8)
+    is_named = drawing.codes == 0
+    for index, value in [*enumerate(classes.values.values(), start=1), (IGNORED, classes.ignore)]:
+        if value is not None:
+            found = _equal(drawing, value, by_index=by_index)
+            indices[found] = index
+            is_named |= found
+    if is_named.all():
+        return MaskContent(indices)
+    return _with_unnamed(drawing, indices, ~is_named, by_index=by_index)
+
+
+def _with_unnamed(
+    drawing: Drawing, indices: NDArray[np.uint8], unnamed: NDArray[np.bool_], *, by_index: bool
+) -> MaskContent:
+    """Softened edges take the class of the nearest pixel; areas of other values are background."""
+    codes = drawing.indices if by_index and drawing.indices is not None else drawing.codes
+    values, counts = np.unique(codes[unnamed], return_counts=True)
+    are_areas = np.isin(values, codes[unnamed & drawing.is_solid])
+    if len(values) <= 2 or (len(values) <= _FEW and drawing.is_transitional[unnamed].mean() < 0.5):
+        are_areas[:] = True
+    areas = np.isin(codes, values[are_areas]) & unnamed
+    edges = unnamed & ~areas
+    if edges.any():  # on which a value that has a name is met by chance, too
+        edges |= drawing.is_transitional & ~areas
+        nearest = distance_transform_edt(edges, return_distances=False, return_indices=True)
+        indices = indices[tuple(nearest)]
+    shares = counts[are_areas] / unnamed.size
+    is_colour = drawing.values.ndim == 3 and codes is drawing.codes
+    found = {
+        _level(int(value), is_colour=is_colour): float(share)
+        for value, share in zip(values[are_areas], shares, strict=True)
+    }
+    return MaskContent(indices, unnamed=found, softened=float(edges.mean()))
+
+
+def _is_by_index(drawing: Drawing, classes: Classes) -> bool:
+    """Whether numbers of classes are entries of the palette: in colours, or if only they fit."""
+    if drawing.indices is None:
+        return False
+    if drawing.values.ndim == 3:
+        return True
+    known = {0, classes.ignore, *classes.values.values()}
+    fits = [set(np.unique(found).tolist()) <= known for found in (drawing.codes, drawing.indices)]
+    return not fits[0] and fits[1]
+
+
+def _equal(drawing: Drawing, value: Level, *, by_index: bool) -> NDArray[np.bool_]:
+    if isinstance(value, int) and by_index and drawing.indices is not None:
+        return np.asarray(drawing.indices == value)
+    red, green, blue = (value,) * 3 if isinstance(value, int) else value
+    if drawing.values.ndim == 3:
+        code = (red << 16) | (green << 8) | blue if max(red, green, blue) <= 255 else -1
+        return np.asarray(drawing.codes == code)
+    if not red == green == blue:
+        return np.zeros(drawing.shape, np.bool_)
+    return np.asarray(drawing.codes == red)
+
+
+def _without(drawing: Drawing, pixels: NDArray[np.bool_]) -> Drawing:
+    """The same with these pixels drawn as background."""
+    where = pixels if drawing.values.ndim == 2 else pixels[:, :, None]
+    indices = None if drawing.indices is None else np.where(pixels, 0, drawing.indices)
+    return Drawing(np.where(where, 0, drawing.values), indices, drawing.is_lossy)
 
 
 def _share_between(grey: Values) -> float:
     """Share of the pixels in the middle half of the range that the brightest one reveals."""
     brightest = int(grey.max())
-    if brightest <= _LARGEST_NOISE:
+    if brightest <= LARGEST_NOISE:
         return 0.0
     full = 255 if brightest <= 255 else 65535
     return float(((grey > full // 4) & (grey < full - full // 4)).mean())
 
 
-def _class_indices(image: Image.Image, classes: Classes, *, is_lossy: bool) -> NDArray[np.uint8]:
-    """Index of the class each pixel equals (in lossy files: is nearest to), 0 for none."""
-    indices = np.asarray(image) if image.mode == "P" else None
-    colours = _values(image)
-    drawn_with = [*classes.values.values(), 0]
-    distances = np.stack(
-        [
-            _distance(indices if indices is not None and isinstance(value, int) else colours, value)
-            for value in drawn_with
-        ]
-    )
-    nearest = (distances.argmin(axis=0) + 1) % len(drawn_with)  # background comes last
-    if not is_lossy:
-        nearest[distances.min(axis=0) > 0] = 0
-    return np.asarray(nearest, np.uint8)
+def _nearest_class(drawing: Drawing, classes: Classes) -> NDArray[np.uint8]:
+    """Index of the class each pixel of a JPEG is nearest to."""
+    channels = np.atleast_3d(drawing.values).astype(np.int32)
+    index_of = {0: 0} | {v: i for i, v in enumerate(classes.values.values(), start=1)}
+    if classes.ignore is not None:
+        index_of[classes.ignore] = IGNORED
+    distances = [np.abs(channels - np.asarray(value)).max(axis=2) for value in index_of]
+    nearest = np.stack(distances).argmin(axis=0)
+    indices = np.array(list(index_of.values()), np.uint8)
+    return np.asarray(indices[nearest])
 
 
-def _distance(values: Values, value: int | tuple[int, int, int]) -> NDArray[np.int32]:
-    """(H, W) largest difference over the channels; grey counts as equal channels."""
-    channels = np.atleast_3d(values).astype(np.int32)
-    return np.asarray(np.abs(channels - np.asarray(value)).max(axis=2), dtype=np.int32)
+def _level(code: int, *, is_colour: bool) -> Level:
+    return (code >> 16, (code >> 8) & 255, code & 255) if is_colour else code

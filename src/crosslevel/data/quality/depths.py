@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crosslevel.data.intensity import Levels, beyond, choose_window, describe_window
 from crosslevel.data.quality.findings import Findings
-from crosslevel.data.quality.overlap import limited
+from crosslevel.data.quality.naming import limited
 from crosslevel.types import Case, Reading, Window
 
 EIGHT_BITS = "8-bit"

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosslevel.data.formats.readers import read_hashed_picture
+from crosslevel.data.formats.unclear import Level, UnclearMaskError
 from crosslevel.data.intensity import Levels, choose_window, measure, to_rgb
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
 from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
-from crosslevel.types import Case, Classes, Reading
+from crosslevel.types import IGNORED, Case, Classes, Reading
 
 _BY_ITSELF = Reading()
 
@@ -47,20 +48,35 @@ class MaskFinding:
         shares: Of background and of each class.
         border: Foreground among the outermost pixels.
         between: Neither dark nor bright.
+        ignored: Counted nowhere; the other shares are of the rest.
+        softened: At softened edges.
+        drawn: How it is drawn, in words.
+        levels: What a binary mask is drawn with, beside 0.
+        unnamed: Values and colours of no class, with the share of each.
     """
 
     path: Path
     shares: tuple[float, ...]
     border: float
     between: float
+    ignored: float = 0.0
+    softened: float = 0.0
+    drawn: str = ""
+    levels: tuple[Level, ...] = ()
+    unnamed: dict[Level, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """By case id, what was found; cases whose files cannot be used are in `bad_files`."""
+    """By case id, what was found; cases whose files cannot be used are in `bad_files`.
+
+    Masks whose values do not say what is foreground are in `unclear`: only all of them together
+    show what they mean.
+    """
 
     images: dict[str, ImageFinding] = field(default_factory=dict)
     masks: dict[str, MaskFinding] = field(default_factory=dict)
+    unclear: dict[str, UnclearMaskError] = field(default_factory=dict)
     bad_files: list[BadFile] = field(default_factory=list)
 
     @property
@@ -120,17 +136,19 @@ def examine_masks(
     """
     allowed = None if only is None else frozenset(only)
     masked = [c for c in cases if c.mask and (allowed is None or c.id in allowed)]
-    masks, bad_files = dict(found.masks), list(found.bad_files)
+    masks, unclear, bad_files = dict(found.masks), dict(found.unclear), list(found.bad_files)
 
-    def examine(case: Case) -> MaskFinding | list[BadFile]:
+    def examine(case: Case) -> MaskFinding | UnclearMaskError | list[BadFile]:
         return _examine_mask(case, classes, found.images.get(case.id), axis)
 
     for case, result in zip(masked, map_files(examine, masked), strict=True):
         if isinstance(result, MaskFinding):
             masks[case.id] = result
+        elif isinstance(result, UnclearMaskError):
+            unclear[case.id] = result
         else:
             bad_files.extend(result)
-    return replace(found, masks=masks, bad_files=bad_files)
+    return replace(found, masks=masks, unclear=unclear, bad_files=bad_files)
 
 
 def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]:
@@ -148,18 +166,31 @@ def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]
 
 def _examine_mask(
     case: Case, classes: Classes, image: ImageFinding | None, axis: int
-) -> MaskFinding | list[BadFile]:
+) -> MaskFinding | UnclearMaskError | list[BadFile]:
     assert case.mask is not None, "only masks that exist are examined"
     try:
-        mask, between = inspect_mask(case.mask, classes, case.frame, axis)
+        content = inspect_mask(case.mask, classes, case.frame, axis)
+    except UnclearMaskError as error:
+        return error
     except DataError as error:
         return [BadFile(case.mask, problem, case.id) for problem in error.problems]
+    mask = content.indices
     if image and mask.shape != image.size:
         return [BadFile(case.mask, size_mismatch(case, image.size, mask.shape), case.id)]
-    counts = np.bincount(mask.ravel(), minlength=len(classes.names) + 1)
+    counts = np.bincount(mask.ravel(), minlength=IGNORED + 1)
+    num_counted = max(1, mask.size - counts[IGNORED])
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
-    shares = tuple((counts / mask.size).tolist())
-    return MaskFinding(case.mask, shares, float((border > 0).mean()), between)
+    return MaskFinding(
+        path=case.mask,
+        shares=tuple((counts[: len(classes.names) + 1] / num_counted).tolist()),
+        border=float(((border > 0) & (border != IGNORED)).mean()),
+        between=content.between,
+        ignored=float(counts[IGNORED] / mask.size),
+        softened=content.softened,
+        drawn=content.drawn,
+        levels=content.levels,
+        unnamed=content.unnamed,
+    )
 
 
 def size_mismatch(case: Case, size: Sequence[int], mask_size: Sequence[int]) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.findings import Findings
+from crosslevel.data.quality.naming import limited
 from crosslevel.types import Case
 
 SIDES = ("train", "val", "test")
-_MAX_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,3 @@ def _grouped(pairs: Iterable[tuple[str | None, Case]]) -> dict[str | None, list[
     for name, case in pairs:
         found[name].append(case)
     return found
-
-
-def limited(lines: Iterable[str]) -> list[str]:
-    """The first lines, and how many more there are."""
-    remaining = iter(lines)
-    shown = list(islice(remaining, _MAX_LINES))
-    more = sum(1 for _ in remaining)
-    return [*shown, f"and {more} more like the last."] if more else shown

@@ -9,21 +9,19 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from crosslevel.data.quality.about_masks import about_masks, unclear_masks
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
-from crosslevel.data.quality.findings import Findings, MaskFinding, examine_images, examine_masks
-from crosslevel.data.quality.overlap import find_overlap, limited
+from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
+from crosslevel.data.quality.naming import limited, some
+from crosslevel.data.quality.overlap import find_overlap
 from crosslevel.errors import one_line
 from crosslevel.types import Case, Classes, Reading
 
 _BINARY = Classes()
 _BY_ITSELF = Reading()
-_MAX_EXAMPLES = 3  # files named in a line about many
 _SMALLEST_SIDE = 4  # pixels; less shows nothing
-_FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
-_LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,8 @@ def report(
         depths: Of the images.
     """
     overlap = find_overlap(cases, side_of, found, alike)
-    faults, mask_warnings = _about_masks(list(found.masks.values()), classes)
+    faults, mask_warnings = about_masks(list(found.masks.values()), classes)
+    odd, unclear = unclear_masks(found)
     columns = list(zip(*(mask.shares for mask in found.masks.values()), strict=True))[1:]
     sizes = [image.size for image in found.images.values()]
     return CheckReport(
@@ -176,8 +175,8 @@ def report(
             if (spread := Spread.of(column))
         },
         hashes=found.hashes,
-        bad_files=[*found.bad_files, *overlap.bad_files],
-        faults=[*faults, *overlap.faults],
+        bad_files=[*found.bad_files, *odd, *overlap.bad_files],
+        faults=[*unclear, *faults, *overlap.faults],
         warnings=[
             *_about_sizes(cases, found),
             *depths.warnings,
@@ -186,36 +185,6 @@ def report(
             *mask_warnings,
         ],
     )
-
-
-def _about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[str], list[str]]:
-    """Faults and warnings that show only over all the masks."""
-    empty = [mask.path for mask in masks if mask.shares[0] == 1]
-    full = [mask.path for mask in masks if max(mask.shares[1:]) == 1]
-    if masks and len(empty) + len(full) == len(masks):
-        line = (
-            f"{_some([mask.path for mask in masks])}: every mask is all one class ({len(empty)} "
-            f"all background, {len(full)} all foreground). Check that these are the masks; if they "
-            f"are drawn in other values than 0/1 or 0/255, give `classes`."
-        )
-        return [line], []
-    inverted = [m.path for m in masks if 0 < m.shares[0] < 0.5 and m.border >= _FULL_BORDER]
-    grey = [mask.path for mask in masks if mask.between > _LARGEST_BETWEEN]
-    doubts = (
-        (empty, "all background. Check that this is meant."),
-        (full, "all foreground. Check that this is meant."),
-        (inverted, "mostly foreground up to the border. Invert what is drawn the other way round."),
-        (grey, "largely grey, neither background nor foreground. Check that it is a mask."),
-    )
-    warnings = [
-        f"{_some(paths)}: {'the mask is' if len(paths) == 1 else f'{len(paths)} masks are'} {what}"
-        for paths, what in doubts
-        if paths
-    ]
-    for index, (name, value) in enumerate(classes.values.items(), start=1):
-        if masks and not any(mask.shares[index] for mask in masks):
-            warnings.append(f"class {name} ({value}): occurs in no mask. Check its value.")
-    return [], warnings
 
 
 def _about_sizes(cases: Sequence[Case], found: Findings) -> list[str]:
@@ -243,13 +212,8 @@ def _about_copies(
         for ids in alike
         if len({found.hashes[case_id] for case_id in ids}) > 1
     ]
-    lines = [f"{_some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
+    lines = [f"{some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
     return limited(f"{line}. {remedy}" for line in lines)
-
-
-def _some(paths: Collection[Path]) -> str:
-    named = ", ".join(str(path) for path in list(paths)[:_MAX_EXAMPLES])
-    return f"{named}, …" if len(paths) > _MAX_EXAMPLES else named
 
 
 def _pixels(spread: Spread | None) -> str:

@@ -1,0 +1,131 @@
+"""What shows only over all the masks of a data set: values that mean several things, doubts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from crosslevel.data.formats.unclear import (
+    IGNORE_VALUES,
+    Level,
+    classes_option,
+    describe,
+    sort_levels,
+    values_of,
+)
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.findings import Findings, MaskFinding
+from crosslevel.data.quality.naming import some
+from crosslevel.types import Classes
+
+_FULL_BORDER = 0.9  # foreground among the outermost pixels of a mask drawn the wrong way round
+_LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far fewer
+_A_FEW = 0.1  # share of the masks that are single mistakes, not the way the data set is drawn
+_SAME_MEANING = {1, *IGNORE_VALUES}  # full scale of 1, 8 and 16 bits
+_MOST_NAMED = 8
+
+
+def unclear_masks(found: Findings) -> tuple[list[BadFile], list[str]]:
+    """Single masks that are unlike the others, or one fault about the way all are drawn."""
+    masks, unclear = list(found.masks.values()), found.unclear
+    if not unclear:
+        return [], []
+    if len(unclear) <= max(1, _A_FEW * len(masks)) < len(masks):
+        drawn = Counter(mask.drawn for mask in masks).most_common(1)[0][0]
+        remedy = f"Most other masks are drawn {drawn}: draw it like them"
+        return [
+            BadFile(u.path, f"{u.path}: holds {values_of([u])}. {remedy}.", case_id)
+            for case_id, u in unclear.items()
+        ], []
+    also = {level for mask in masks for level in mask.levels}
+    what = describe(list(unclear.values()), also)
+    verb = "holds" if len(unclear) == 1 else f"{len(unclear)} masks; together they hold"
+    return [], [f"{some([u.path for u in unclear.values()])}: {verb} {what}"]
+
+
+def about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[str], list[str]]:
+    """Faults and warnings that show only over all the masks."""
+    empty = [mask.path for mask in masks if mask.shares[0] == 1]
+    full = [mask.path for mask in masks if max(mask.shares[1:]) == 1]
+    if masks and len(empty) + len(full) == len(masks):
+        unnamed = _unnamed(masks)
+        drawn = f"Drawn in {_listed(unnamed)}, which no class names: " if unnamed else ""
+        line = (
+            f"{some([mask.path for mask in masks])}: every mask is all one class ({len(empty)} "
+            f"all background, {len(full)} all foreground). Check that these are the masks. {drawn}"
+            f"If they are drawn in other values, give `classes`"
+        )
+        line += f" ({classes_option(list(unnamed))})." if unnamed else "."
+        return [line], []
+    faults, warnings = _about_differing_values(masks, classes)
+    inverted = [m.path for m in masks if 0 < m.shares[0] < 0.5 and m.border >= _FULL_BORDER]
+    grey = [mask.path for mask in masks if mask.between > _LARGEST_BETWEEN]
+    doubts = (
+        (empty, "all background. Check that this is meant."),
+        (full, "all foreground. Check that this is meant."),
+        (inverted, "mostly foreground up to the border. Invert what is drawn the other way round."),
+        (grey, "largely grey, neither background nor foreground. Check that it is a mask."),
+    )
+    warnings += [
+        f"{some(paths)}: {'the mask is' if len(paths) == 1 else f'{len(paths)} masks are'} {what}"
+        for paths, what in doubts
+        if paths
+    ]
+    return faults, [*warnings, *_about_classes(masks, classes)]
+
+
+def _about_differing_values(
+    masks: Sequence[MaskFinding], classes: Classes
+) -> tuple[list[str], list[str]]:
+    """Binary masks of which each is clear, but not all are drawn alike."""
+    if classes.values or classes.instances:
+        return [], []
+    drawn_with: dict[Level, list[MaskFinding]] = defaultdict(list)
+    for mask in masks:
+        if len(mask.levels) == 1:
+            drawn_with[mask.levels[0]].append(mask)
+    levels = sort_levels(drawn_with)
+    if len(levels) < 2:
+        return [], []
+    counts = ", ".join(f"{len(drawn_with[level])} in {level}" for level in levels[:_MOST_NAMED])
+    example = some([drawn_with[level][0].path for level in levels])
+    line = f"{example}: the masks are drawn in different values on 0 ({counts})."
+    remedy = f"If these are classes, give {classes_option(levels)}"
+    if set(levels) <= _SAME_MEANING:
+        return [], [f"{line} Each is read as foreground. {remedy}."]
+    return [f"{line} {remedy}; if all of them are foreground, give --instances."], []
+
+
+def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
+    lines = [
+        f"class {name} ({value}): occurs in no mask. Check its value."
+        for index, (name, value) in enumerate(classes.values.items(), start=1)
+        if masks and not any(mask.shares[index] for mask in masks)
+    ]
+    if classes.ignore is not None and masks and not any(mask.ignored for mask in masks):
+        lines.append(f"ignore ({classes.ignore}): occurs in no mask. Check the value.")
+    if unnamed := _unnamed(masks):
+        holding = [mask.path for mask in masks if mask.unnamed]
+        lines.append(
+            f"{some(holding)}: {_listed(unnamed)} is of no class and counts as background. Name "
+            f"it ({classes_option(list(unnamed))}), or leave it out of loss and scores with "
+            f"--ignore."
+        )
+    if softened := [mask.path for mask in masks if mask.softened]:
+        lines.append(
+            f"{some(softened)}: {len(softened)} masks have softened edges, whose pixels count as "
+            f"what is nearest. Export masks without smoothing."
+        )
+    return lines
+
+
+def _unnamed(masks: Sequence[MaskFinding]) -> dict[Level, int]:
+    """Values of no class, and how many masks have each."""
+    counts = Counter(level for mask in masks for level in mask.unnamed)
+    return {level: counts[level] for level in sort_levels(counts)}
+
+
+def _listed(unnamed: dict[Level, int]) -> str:
+    named = [f"{level} (in {count} masks)" for level, count in unnamed.items()]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f"value {', '.join(named[:_MOST_NAMED])}{more}"
