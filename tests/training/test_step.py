@@ -35,6 +35,9 @@ class Fails(nn.Module):
     def own_rates(self):
         return {}
 
+    def spoilt_by_a_pass(self):
+        return self.norm.buffers()
+
     def after_step(self, clock):
         pass
 
@@ -73,6 +76,21 @@ def test_step__leaves_everything_as_it_was_when_it_fails(precision, calls):
     assert torch.equal(failed.value.batch.images, batch.images)
     for name, value in state(method).items():
         assert torch.equal(before[name], value), name
+
+
+def test_step__copies_what_a_pass_may_spoil_and_nothing_else(monkeypatch):
+    method = Fails(lambda _: False)
+    method.register_buffer("queue", torch.zeros(1000, 7))
+    copied, clone = [], torch.Tensor.clone
+
+    def noted(x):
+        copied.append(tuple(x.shape))
+        return clone(x)
+
+    monkeypatch.setattr(torch.Tensor, "clone", noted)
+    optimisation_of(method, "fp32").step(0, random_batch())
+    assert len(copied) == 3, "of the BatchNorm"
+    assert (1000, 7) not in copied
 
 
 def test_step__moves_the_weights_and_leaves_no_gradient():

@@ -6,7 +6,7 @@ Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.tra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
@@ -161,6 +161,14 @@ class Method(nn.Module, ABC):
         run by Python, as on a CPU.
         """
         return None
+
+    def spoilt_by_a_pass(self) -> Iterable[Tensor]:
+        """Return the buffers that computing the losses may change; all of them here.
+
+        They are copied before each step, and put back if a loss is not finite. A method leaves out
+        large ones that `after_step` alone changes, such as a queue of earlier vectors.
+        """
+        return self.buffers()
 
     def own_rates(self) -> dict[nn.Module, float]:
         """Return parts with a learning rate of their own, as a share of the run's; none here."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from crosslevel.losses.pseudo_label import pseudo_labels
 from crosslevel.losses.region import region_dice_ce_loss
 from crosslevel.methods.base import Clock
+from crosslevel.methods.parts.average import Buffers
 from crosslevel.methods.parts.options import InnerShare, Share, Weight
 from crosslevel.methods.parts.teacher import TaughtMethod
 from crosslevel.types import Batch
@@ -34,11 +35,14 @@ class BCP(TaughtMethod):
             warmup_share: Of the training, in which labelled images are mixed with each other.
             weight: Of the loss on unlabelled parts; labelled parts weigh 1.
             box: Side of the pasted box as a share of the image's.
+            buffers: BatchNorm's running statistics of the teacher are an "average", as the paper
+                has them, or those of the "student" now.
         """
 
         warmup_share: Share = 0.25
         weight: Weight = 0.5
         box: InnerShare = 2 / 3
+        buffers: Buffers = "average"
 
     args: Args
 

@@ -47,7 +47,8 @@ class ICT(TaughtMethod):
         losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if len(batch.unlabelled):
             student = to_log_class_probabilities(others).exp()
-            target = mix_with_next(self._ask_teacher(batch.unlabelled), shares)
+            answers = to_log_class_probabilities(self.ask_in_training(batch.unlabelled)).exp()
+            target = mix_with_next(answers, shares)
             weight = self.args.weight * exponential_ramp(clock.progress)
             losses["consistency"] = weight * (student - target).square().mean()
         return losses
@@ -55,11 +56,6 @@ class ICT(TaughtMethod):
     def phase(self, clock: Clock) -> Hashable:
         """Return one and the same: the weight's ramp knows `progress` alone."""
         return ()
-
-    @torch.no_grad()
-    def _ask_teacher(self, images: Tensor) -> Tensor:
-        """Class probabilities (U, K, H, W) of the teacher on clean images."""
-        return to_log_class_probabilities(self.teacher(images)).exp()
 
 
 def draw_shares(images: Tensor, alpha: float) -> Tensor:

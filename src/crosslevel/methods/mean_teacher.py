@@ -65,4 +65,4 @@ class MeanTeacher(TaughtMethod):
     @torch.no_grad()
     def ask_teacher(self, images: Tensor) -> Tensor:
         """Class probabilities (U, K, H, W) of the teacher, which sees fresh noise."""
-        return to_log_class_probabilities(self.teacher(with_noise(images))).exp()
+        return to_log_class_probabilities(self.ask_in_training(with_noise(images))).exp()

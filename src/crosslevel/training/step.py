@@ -105,7 +105,7 @@ class Optimisation:
 
     def _finite_gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
         """As `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
-        before = [buffer.clone() for buffer in self.method.buffers()]
+        before = [(buffer, buffer.clone()) for buffer in self.method.spoilt_by_a_pass()]
         precisions: list[SettledPrecision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
             self.seed(clock.step)
@@ -115,7 +115,7 @@ class Optimisation:
             except NotFiniteError as error:
                 failure = error.with_traceback(None)  # it would keep the graph in memory
                 self.optimizer.zero_grad()
-                for buffer, value in zip(self.method.buffers(), before, strict=True):
+                for buffer, value in before:
                     buffer.copy_(value)
         raise failure
 

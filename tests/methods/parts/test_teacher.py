@@ -1,5 +1,7 @@
 """Mean teacher and UAMT: the teacher follows the student as their papers have it."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -40,6 +42,28 @@ def test_teacher__is_the_moving_average_with_a_low_decay_at_first():
         expected = value if expected is None else decay * expected + (1 - decay) * value
         [weight, _] = teacher.parameters()
         assert weight.item() == pytest.approx(expected)
+
+
+def test_average__buffers_are_the_student_s_or_averaged_alike():
+    student: Any = torch.nn.BatchNorm1d(1)
+    ours, theirs = MovingAverage(student, 0.5), MovingAverage(student, 0.5, "average")
+    seen = [2.0, 6.0, 4.0]
+    for number, value in enumerate(seen):
+        student.running_mean.fill_(value)
+        student.num_batches_tracked.fill_(number)
+        ours.update_parameters(student)
+        theirs.update_parameters(student)
+    assert ours.state_dict()["module.running_mean"].item() == 4.0
+    assert theirs.state_dict()["module.running_mean"].item() == 0.5 * (0.5 * 2 + 0.5 * 6) + 0.5 * 4
+    assert theirs.state_dict()["module.num_batches_tracked"].item() == 2
+
+
+@pytest.mark.parametrize("name", ["mean_teacher", "uamt", "ict"])
+def test_teacher__its_own_passes_leave_its_statistics_alone(name, batch):
+    method: Any = build_method(tiny_config(name, args={"buffers": "average"})).train()
+    before = {k: v.clone() for k, v in method.teacher.state_dict().items()}
+    method.training_step(batch, Clock(9, 10))
+    assert all(torch.equal(v, before[k]) for k, v in method.teacher.state_dict().items())
 
 
 def test_teacher__gets_no_gradient_and_moves_after_the_step(method, batch):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from crosslevel.images.preprocess import imagenet_statistics
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.average import MovingAverage
+from crosslevel.methods.parts.average import Buffers, MovingAverage
+from crosslevel.methods.parts.batchnorm import frozen_running_statistics
 from crosslevel.methods.parts.options import Share
 from crosslevel.models.segmenter import SegmentationNet
 
@@ -28,16 +29,26 @@ class TaughtMethod(Method):
         Attributes:
             decay: Of the teacher's moving average.
             evaluated: Which of the two networks is validated and shipped.
+            buffers: BatchNorm's running statistics of the teacher are those of the "student" now,
+                or an "average" of them, as its weights are.
         """
 
         decay: Share = 0.99
         evaluated: Literal["student", "teacher"] = "student"
+        buffers: Buffers = "student"
 
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
         super().__init__(args, task)
-        self.teacher = MovingAverage(self.net, args.decay)
+        self.teacher = MovingAverage(self.net, args.decay, args.buffers)
+
+    @torch.no_grad()
+    def ask_in_training(self, images: Tensor) -> Tensor:
+        """Return the teacher's logits (B, C, H, W), normalised by this batch, as in training."""
+        with frozen_running_statistics(self.teacher):
+            logits: Tensor = self.teacher.train()(images)
+        return logits
 
     def after_step(self, clock: Clock) -> None:
         """Move the teacher."""
