@@ -11,6 +11,7 @@ from crosslevel.losses import cross_level_consistency_loss, cross_level_contrast
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
 from crosslevel.methods.clcc import CLCC
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.tiles import from_tiles, to_tiles
 from crosslevel.training.train import train
 from support.equal_runs import assert_equal_runs, stop_at
@@ -100,6 +101,7 @@ def test_options__without_effect_are_refused(name, value):
     ("args", "message"),
     [
         ({"decay": 0.5}, "args.decay is 0.5, which has no effect: vectors, target and evaluated"),
+        ({"buffers": "average"}, "args.buffers is 'average', which has no effect: vectors, target"),
         ({"target": "teacher", "detach_global": False}, "args.detach_global is False"),
         ({"vectors": "teacher"}, "Only the positive pair"),
         ({"vectors": "teacher", "anchor": "tile", "detach_local": True}, "Only the positive pair"),
@@ -157,6 +159,23 @@ def test_teacher__follows_after_the_step_and_can_be_evaluated():
     method.after_step(Clock(0, 10))
     assert all((p == 0.5).all() for p in method.teacher.module.parameters())
     assert clcc().teacher is None
+
+
+def test_buffers__of_the_teacher_and_its_p_can_be_averages():
+    """After two steps, with a decay of ½ then: the mean of the student's two values."""
+    method, seen = clcc(target="teacher", buffers="average", decay=0.5), []
+    assert isinstance(method.teacher, MovingAverage)
+    student = torch.nn.ModuleDict({"net": method.net, "p": method.p})
+    for step in range(2):
+        losses(method)
+        method.after_step(Clock(step, 30))
+        seen.append({k: v.clone() for k, v in student.state_dict().items() if "running" in k})
+    taught = method.teacher.module.state_dict()
+    assert seen[0].keys() == {name for name in taught if "running" in name}
+    for name, value in seen[0].items():
+        torch.testing.assert_close(taught[name], (value + seen[1][name]) / 2)
+        if name.startswith("p.") or "encoder.0.1" in name:
+            assert not torch.equal(taught[name], seen[1][name])
 
 
 def test_further_tiles__are_a_mean_over_all_n():

@@ -13,7 +13,7 @@ from crosslevel.errors import InputError
 from crosslevel.losses import cross_level_consistency_loss
 from crosslevel.losses.consistency import Confidence, Reduction
 from crosslevel.methods.base import Clock, Method, Task
-from crosslevel.methods.parts.average import MovingAverage
+from crosslevel.methods.parts.average import Buffers, MovingAverage
 from crosslevel.methods.parts.clcc_checks import refuse_in_vain
 from crosslevel.methods.parts.contrast import Contrast, ContrastArgs
 from crosslevel.methods.parts.levels import Maps, Network, Pair, maps_of, projector_for
@@ -56,6 +56,8 @@ class CLCC(Method):
                 not, but for the labelled images.
             decay: Of that average.
             evaluated: Which of the two networks is validated and shipped.
+            buffers: BatchNorm's running statistics of the teacher are those of the "student" now,
+                or an "average" of them, as its weights are.
         """
 
         stages: tuple[Stage, ...] = (
@@ -70,6 +72,7 @@ class CLCC(Method):
         target: Network = "student"
         decay: Share = 0.99
         evaluated: Network = "student"
+        buffers: Buffers = "student"
 
     args: Args
 
@@ -82,7 +85,8 @@ class CLCC(Method):
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
         self.see_tiles = TilePass(args, self.net.f, args.depth)
         has_teacher = "teacher" in (args.vectors, args.target, args.evaluated)
-        self.teacher = MovingAverage(self._pair("student"), args.decay) if has_teacher else None
+        student = self._pair("student")
+        self.teacher = MovingAverage(student, args.decay, args.buffers) if has_teacher else None
 
     def check_size(self) -> None:
         """See that the tiles suit the network, too."""

@@ -73,7 +73,7 @@ class FixMatchCLCC(FixMatch):
         refuse_in_vain(args)
         f = self.net.f
         self.p = projector_for(f, task.size // args.tiles, args) if args.alpha else None
-        self.taught_p = MovingAverage(self.p, args.decay) if self.p is not None else None
+        self.taught_p = MovingAverage(self.p, args.decay, args.buffers) if self.p else None
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
         self.see_tiles = TilePass(args, f, args.depth)
 

@@ -33,7 +33,7 @@ def refuse_in_vain(args: CLCC.Args) -> None:
     if not (has_contrast or has_consistency):
         refuse(args, OF_TILES, "no stage has an alpha or a beta greater than 0")
     if "teacher" not in (args.vectors, args.target, args.evaluated):
-        refuse(args, ("decay",), "vectors, target and evaluated are all of the student")
+        refuse(args, ("decay", "buffers"), "vectors, target and evaluated are all of the student")
     if args.target == "teacher":
         refuse(args, ("detach_global",), "the target is the teacher's, which has no gradient")
     if has_contrast and not _pushes_apart(args):
