@@ -9,7 +9,7 @@ NEWEST := .venv-newest
 BARE := .venv-bare
 WHEEL := .venv-wheel
 
-.PHONY: help demo test check lint coverage soak fuzz speed tables clean
+.PHONY: help demo test check lint coverage soak fuzz speed speed-gpu tables clean
 .PHONY: test-encoders test-oldest test-newest test-bare test-wheel
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make test-bare      every module is imported with nothing but the core dependencies"
 	@echo "make test-wheel     the wheel is built, and used in an environment that holds nothing else"
 	@echo "make speed          speed and memory against plain implementations; many minutes"
+	@echo "make speed-gpu      a step of every method on this machine's GPU, against plain PyTorch there"
 	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
 
@@ -80,6 +81,9 @@ test-wheel: $(VENV)/.python
 
 speed: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+speed-gpu: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.gpu
 
 tables: $(VENV)/.demo
 	$(BIN)/python -m docs.tables

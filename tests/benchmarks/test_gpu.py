@@ -1,0 +1,16 @@
+"""The benchmark of a GPU, run on the CPU: its numbers mean nothing there, but it must run."""
+
+import json
+
+from benchmarks import gpu
+
+
+def test_gpu__prints_a_table_and_writes_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CROSSLEVEL_CACHE", str(tmp_path / "cache"))
+    words = ["--device", "cpu", "--size", "80", "--steps", "2", "--no_compile"]
+    assert gpu.main([*words, "--only", "supervised", "--out", str(tmp_path / "gpu.json")]) == 0
+    [row] = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert row["what"] == "supervised"
+    assert row["arithmetic"] > 0
+    assert row["traffic"] > 0
+    assert "| supervised" in capsys.readouterr().out
