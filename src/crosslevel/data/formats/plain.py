@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crosslevel.data.formats.deep_colour import is_deep_colour, read_deep_colour
-from crosslevel.data.formats.picture import Picture, Pixels
+from crosslevel.data.formats.picture import Picture, Pixels, check_frame
 from crosslevel.data.formats.pillow_modes import as_rgb, orientation, turned
 from crosslevel.data.formats.tiff import is_tiff, read_tiff
 
@@ -26,7 +26,8 @@ def read_plain(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Pi
         axis: Without effect here.
 
     Raises:
-        DataError: It is a TIFF of several pages, of which none was asked for.
+        DataError: It is a TIFF of several pages, of which none was asked for, or it has not that
+            one.
     """
     try:
         image = Image.open(stream)
@@ -37,6 +38,7 @@ def read_plain(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Pi
     with image:
         if image.format == "TIFF":
             return read_tiff(path, stream, image, frame)
+        check_frame(path, frame, 1, "image")
         return Picture(_pixels(stream, image))
 
 
