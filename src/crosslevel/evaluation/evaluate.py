@@ -10,8 +10,9 @@ from typing import Unpack
 import pandas as pd
 
 from crosslevel.config.settled import SettledConfig
+from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
-from crosslevel.errors import InputError, RunError
+from crosslevel.errors import InputError, RunError, one_line
 from crosslevel.evaluation.means import by_confidence, mean_scores
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
@@ -19,13 +20,14 @@ from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
-from crosslevel.runs.records import SCORES, Environment, Summary
+from crosslevel.runs.records import PHYSICAL_SCORES, SCORES, Environment, Summary
 from crosslevel.system.console import Advance, Reporter
 from crosslevel.system.files import write_text
 from crosslevel.types import Case, Subset
 
 THE_SCORE = "scores-test-original"
 """What lies in the run folder itself; other scores have a folder of this kind of name in it."""
+ALL_SCORES = SCORES | PHYSICAL_SCORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ class Evaluation:
 
     def to_text(self) -> str:
         """The summary as a small table for a person."""
-        header = "  ".join(f"{label:>9}" for label in SCORES.values())
-        values = "  ".join(f"{self.summary.mean[name]:9.2f}" for name in SCORES)
+        shown = {n: label for n, label in ALL_SCORES.items() if n in self.summary.mean}
+        widths = [max(9, len(label)) for label in shown.values()]
+        header = "  ".join(f"{label:>{w}}" for label, w in zip(shown.values(), widths, strict=True))
+        values = "  ".join(
+            f"{self.summary.mean[name]:{w}.2f}" for name, w in zip(shown, widths, strict=True)
+        )
         lines = [f"{self.summary.subset}, {self.summary.num_cases} images", header, values]
         if found := self.summary.confidence:
             lines.append(
@@ -107,6 +113,8 @@ def evaluate(
     scoring = Scoring(segmenter, config.mask_classes, asked.metric_size)
     with reporter.task(f"Evaluating {asked.subset}", len(chosen.cases)) as advance:
         per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
+    for note in limited(scoring.notes):
+        reporter.say(f"warning: {one_line(note)}")
     summary = Summary(
         subset=asked.subset,
         num_cases=len(chosen.cases),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from crosslevel.runs.records import IN_PERCENT, NOT_SCORES, ConfidenceOrder, PerImage
+from crosslevel.runs.records import (
+    IN_PERCENT,
+    NOT_SCORES,
+    PHYSICAL_SCORES,
+    ConfidenceOrder,
+    PerImage,
+)
 
 TENTH = 0.1
 """Share of the images whose masks a person would look at first."""
@@ -13,9 +19,13 @@ TENTH = 0.1
 def mean_scores(per_image: pd.DataFrame) -> dict[str, float]:
     """Return the mean of each score, ×100 where the paper's tables are.
 
-    A class that is in no image, found or true, has none.
+    A class that is in no image, found or true, has none, nor has what is in millimetres unless all
+    images say how large a pixel is.
     """
-    numbers = per_image.drop(columns=list(NOT_SCORES)).mean().dropna()
+    some_lack = [
+        name for name in PHYSICAL_SCORES if name in per_image and per_image[name].isna().any()
+    ]
+    numbers = per_image.drop(columns=[*NOT_SCORES, *some_lack]).mean().dropna()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()

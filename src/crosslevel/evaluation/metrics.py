@@ -107,7 +107,7 @@ def score_case(
         overlap = int((predicted & actual).sum())
         counts.append((int(predicted.sum()), overlap, int(actual.sum())))
         errors.append(float(np.abs(probability - actual).mean(dtype=np.float64, where=counted)))
-        distances.append(_distances(predicted, actual) if with_distances else NO_DISTANCES)
+        distances.append(surface_distances(predicted, actual) if with_distances else NO_DISTANCES)
     return class_scores(counts, errors, distances)
 
 
@@ -150,11 +150,23 @@ def _score_class(
     )
 
 
-def _distances(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, float]:
+def surface_distances(
+    prediction: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float] = (1, 1)
+) -> tuple[float, float]:
+    """Return the 95th percentile and the average of the distances between two boundaries.
+
+    Args:
+        prediction: (H, W).
+        truth: (H, W).
+        spacing: Height and width of a pixel, in the unit of the distances.
+
+    Returns:
+        0 if both are empty, the image's diagonal if one is.
+    """
     if not prediction.any() and not truth.any():
         return 0.0, 0.0
     if not prediction.any() or not truth.any():
-        diagonal = math.hypot(*truth.shape)
+        diagonal = math.hypot(truth.shape[0] * spacing[0], truth.shape[1] * spacing[1])
         return diagonal, diagonal
     import torch
     from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
@@ -162,8 +174,10 @@ def _distances(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple
     first, second = (torch.from_numpy(m)[None, None].float() for m in (prediction, truth))
     with warnings.catch_warnings():  # MONAI warns of an argument it passes to itself
         warnings.simplefilter("ignore", FutureWarning)
-        hd95 = compute_hausdorff_distance(first, second, include_background=True, percentile=95)
+        hd95 = compute_hausdorff_distance(
+            first, second, include_background=True, percentile=95, spacing=list(spacing)
+        )
         assd = compute_average_surface_distance(
-            first, second, include_background=True, symmetric=True
+            first, second, include_background=True, symmetric=True, spacing=list(spacing)
         )
     return float(hd95), float(assd)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosslevel.data.quality.findings import size_mismatch
-from crosslevel.data.reading import read_case, read_case_mask
+from crosslevel.data.reading import read_as_trained, read_case_mask
 from crosslevel.errors import DataError
 from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.evaluation.physical import physical_scores
 from crosslevel.images.preprocess import resize_mask
 from crosslevel.inference.confidence import mask_confidence
 from crosslevel.inference.runtimes import Probabilities
@@ -27,6 +28,8 @@ from crosslevel.types import IGNORED, Case, Classes, MetricSize
 class Scoring:
     """Reads, predicts and scores cases; those that cannot be read become `problems`.
 
+    What is unlike the images of the training is in `notes`.
+
     Args:
         segmenter: What predicts.
         classes: How masks are read.
@@ -35,6 +38,7 @@ class Scoring:
 
     def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
         self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
 
@@ -55,14 +59,18 @@ class Scoring:
                 truth = resize_mask(truth, self._segmenter.card.size)
             mask = to_classes(probability, self._segmenter.card.threshold)
             confidence = {PerImage.CONFIDENCE: mask_confidence(probability, mask)}
-            yield case, mask, self._score(case, probability, truth) | confidence
+            row = self._score(case, probability, truth) | confidence
+            if case.spacing_mm and is_original:
+                num_classes = len(self._segmenter.card.classes)
+                row |= physical_scores(mask, truth, num_classes, case.spacing_mm)
+            yield case, mask, row
 
     def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
         """Readable images; their cases and masks wait for the prediction."""
         card = self._segmenter.card
         for case in cases:
             try:
-                image = read_case(case, card.reading)
+                image, note = read_as_trained(case.image, card.reading, case.frame)
                 truth = read_case_mask(case, self._classes, card.reading)
             except DataError as error:
                 self.problems.extend(error.problems)
@@ -70,6 +78,8 @@ class Scoring:
             if truth.shape != image.shape[:2]:
                 self.problems.append(size_mismatch(case, image.shape[:2], truth.shape))
                 continue
+            if note:
+                self.notes.append(f"{case.image}: {note}.")
             self._read.append((case, truth))
             yield image
 

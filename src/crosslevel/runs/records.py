@@ -29,6 +29,15 @@ class PerImage:
     WIDTH = "width"
 
 
+class Physical:
+    """Columns of `per_image.csv` for images that say how large a pixel is."""
+
+    HD95 = "hd95_mm"
+    ASSD = "assd_mm"
+    AREA = "area_mm2"
+    PREDICTED_AREA = "predicted_area_mm2"
+
+
 NOT_SCORES = (
     *(PerImage.ID, PerImage.CONFIDENCE, PerImage.FOREGROUND_SHARE),
     *(PerImage.HEIGHT, PerImage.WIDTH),
@@ -44,6 +53,13 @@ SCORES = {
     "assd_px": "ASSD (px)",
 }
 """Scores of a case, and means in `summary.json`, with the headings of tables."""
+PHYSICAL_SCORES = {
+    Physical.HD95: "HD95 (mm)",
+    Physical.ASSD: "ASSD (mm)",
+    Physical.AREA: "Area (mm²)",
+    Physical.PREDICTED_AREA: "Predicted (mm²)",
+}
+"""Means beside those of `SCORES`, where every image says how large a pixel is."""
 IN_PERCENT = tuple(name for name in SCORES if not name.endswith("_px"))
 """Scores in [0, 1], which a summary has ×100."""
 
