@@ -102,7 +102,8 @@ def _window(path: Path, picture: Picture, reading: Reading) -> tuple[float, ...]
             line = (
                 f"{path}: holds {kind_of(picture.pixels.dtype)} values, but the segmenter was "
                 "trained on images of 8 bits, so it is not known which value is black and which "
-                "is white. Convert it to 8 bits as the training images were."
+                "is white. Convert it to 8 bits as the training images were, or train on images "
+                "like this one."
             )
             raise DataError([line])
         return reading.window

@@ -151,6 +151,7 @@ def test_to_text__is_tidy(tmp_path: Path) -> None:
         "Width                6 to 10 px, median 6\n"
         "Sizes                2 different\n"
         "Values               8 bits, taken as they are\n"
+        "Pack                 8-bit RGB, 0.6 MB at 256 px\n"
         "Share of foreground  12.5% of a mask on average, 0.0% to 25.0%\n"
         "Warnings: 1\n"
         f"  {tmp_path / 'e_mask.png'}: the mask is all background. Check that this is meant.\n"

@@ -28,9 +28,12 @@ def chosen_channels(path: Path, pixels: Pixels, channels: tuple[int, ...]) -> Pi
     if not channels:
         if num_channels in (1, 3):
             return pixels
+        colours, example = "red, green and blue", "[0,1,2]"
+        if num_channels == 2:
+            colours, example = "red and green", "[0,1]"
         line = (
-            f"{path}: holds {num_channels} channels. Say which are red, green and blue "
-            "(--channels [0,1,2]), or which one is grey (--channels [0])."
+            f"{path}: holds {num_channels} channels. Say which are {colours} (--channels "
+            f"{example}), or which one is grey (--channels [0])."
         )
         raise DataError([line])
     if max(channels) >= num_channels:

@@ -53,11 +53,12 @@ def suffix_of(name: str) -> str:
         ('.png', '.nii.gz', '.gz')
     """
     lower = name.lower()
-    fitting = [suffix for suffix in _DOUBLE if lower.endswith(suffix)]
-    return fitting[0] if fitting else os.path.splitext(lower)[1]
+    if lower.endswith(_DOUBLE):
+        return next(suffix for suffix in _DOUBLE if lower.endswith(suffix))
+    return os.path.splitext(lower)[1]
 
 
-_DOUBLE = [suffix for suffix in READERS if suffix.count(".") > 1]
+_DOUBLE = tuple(suffix for suffix in READERS if suffix.count(".") > 1)
 
 
 def stem_of(name: str) -> str:

@@ -97,7 +97,9 @@ def _about_colours(thumbnails: Sequence[tuple[Path, NDArray[np.uint8]]]) -> list
     grey: list[Path] = []
     coloured: list[Path] = []
     for path, pixels in thumbnails:
-        tint = (pixels.max(axis=2) - pixels.min(axis=2)).max()
+        red, green, blue = (pixels[..., channel] for channel in range(3))
+        lowest, highest = np.minimum(red, green), np.maximum(red, green)
+        tint = (np.maximum(highest, blue) - np.minimum(lowest, blue)).max()
         (coloured if tint > _MOST_TINT else grey).append(path)
     if not grey or not coloured:
         return []

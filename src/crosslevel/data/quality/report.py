@@ -21,6 +21,7 @@ from crosslevel.types import Case, Classes, Reading
 
 _BINARY = Classes()
 _BY_ITSELF = Reading()
+_PACK_SIZE = 256  # pixels; the default side of training images
 _SMALLEST_SIDE = 4  # pixels; less shows nothing
 
 
@@ -100,6 +101,7 @@ class CheckReport:
             ("Width", _pixels(self.width)),
             ("Sizes", f"{self.num_sizes} different"),
             ("Values", self.values or "no readable image"),
+            ("Pack", _pack(self.num_cases)),
             *((f"Share of {name}", _percent(share)) for name, share in self.foreground.items()),
         ]  # fmt: skip
         width = max(len(name) for name, _ in rows) + 2
@@ -222,6 +224,12 @@ def _pixels(spread: Spread | None) -> str:
     if spread.min == spread.max:
         return f"{spread.min:.0f} px"
     return f"{spread.min:.0f} to {spread.max:.0f} px, median {spread.median:.0f}"
+
+
+def _pack(num_images: int) -> str:
+    """How much the images take once they are resized."""
+    megabytes = num_images * _PACK_SIZE**2 * 3 / 1e6
+    return f"8-bit RGB, {megabytes:.1f} MB at {_PACK_SIZE} px"
 
 
 def _percent(spread: Spread) -> str:
