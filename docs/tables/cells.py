@@ -10,12 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crosslevel.runs.compare import Difference, against
-from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.compare import Difference, against, pairs
 from docs.tables.published import PUBLISHED, Runs
-
-NO_VERDICT = "one run each"
-"""Stands where an interval over images would be taken for the luck of one run."""
 
 
 def spread(runs: Runs, score: str = "dice", digits: int = 1) -> str:
@@ -26,15 +22,9 @@ def spread(runs: Runs, score: str = "dice", digits: int = 1) -> str:
 
 
 def paired(ours: Runs, theirs: Runs) -> tuple[Runs, Runs]:
-    """Return the runs of both rows whose draw and seed the other row has, too."""
-    keys = {key(run) for run in ours} & {key(run) for run in theirs}
-    kept = [tuple(run for run in runs if key(run) in keys) for runs in (ours, theirs)]
-    return kept[0], kept[1]
-
-
-def key(run: FinishedRun) -> tuple[int, int]:
-    """Return the draw and the seed of a run."""
-    return run.config.draw, run.config.seed
+    """Return the runs of both rows that have a partner in the other one."""
+    found = pairs(ours, theirs)
+    return tuple(ours for ours, _ in found), tuple(theirs for _, theirs in found)
 
 
 def gain(ours: Runs, theirs: Runs | None, digits: int = 1) -> tuple[str, str]:
@@ -48,12 +38,7 @@ def gain(ours: Runs, theirs: Runs | None, digits: int = 1) -> tuple[str, str]:
     if found is None:
         return "", ""
     low, high = (f"{end:+.{digits}f}" for end in (found.low, found.high))
-    return f"{found.mean:+.{digits}f} [{low}, {high}]", verdict(found)
-
-
-def verdict(found: Difference) -> str:
-    """Return what a difference allows to say of the methods: of one run each, nothing."""
-    return found.verdict if len(found.of_runs) > 1 else NO_VERDICT
+    return f"{found.mean:+.{digits}f} [{low}, {high}]", found.verdict
 
 
 def fill(text: str) -> list[str]:

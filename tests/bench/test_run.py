@@ -18,7 +18,6 @@ from crosslevel.config.files import to_yaml
 from crosslevel.config.model import ModelConfig
 from crosslevel.report.bench import bench_notes
 from crosslevel.runs.collect import collect
-from crosslevel.runs.compare import paired_difference
 from crosslevel.system.console import Reporter
 from support.tiny import tiny_config
 
@@ -262,31 +261,3 @@ def test_benchmark__of_failed_runs_alone_says_so(lesions, tmp_path, one_thread, 
         "None of these runs was finished, so no table was written: 1 failed"
         in capsys.readouterr().err
     )
-
-
-def test_paired_difference__of_runs_that_disagree_is_no_verdict():
-    rng = np.random.default_rng(0)
-    base = rng.uniform(0.3, 0.6, (3, 200))
-    shifts = np.array([[-0.03], [0.01], [0.06]]) + rng.normal(0, 0.01, (3, 200))
-    gain = paired_difference(base + shifts, base)
-    assert gain.low > 0
-    assert gain.of_runs == pytest.approx((-3, 1, 6), abs=0.3)
-    assert gain.verdict == "runs disagree"
-    assert str(gain).endswith(" 2/3")
-    assert paired_difference(base + np.abs(shifts), base).verdict == "better"
-    assert paired_difference(base - np.abs(shifts), base).verdict == "worse"
-
-
-def test_paired_difference__knows_a_clear_gain_from_noise():
-    rng = np.random.default_rng(0)
-    base = rng.uniform(0.3, 0.9, 200)
-    gain = paired_difference(base + 0.05 + rng.normal(0, 0.02, 200), base)
-    assert gain.low < 5 < gain.high
-    assert gain.low > 4
-    assert gain.p < 1e-6
-    noise = paired_difference(base + rng.normal(0, 0.02, 200), base)
-    assert noise.low < 0 < noise.high
-    assert noise.p > 0.05
-    assert paired_difference(base, base).p == 1.0
-    single = paired_difference(base[:1] + 0.05, base[:1])
-    assert (single.low, single.high, single.p) == (-np.inf, np.inf, 1.0)

@@ -38,22 +38,28 @@ def test_verdict__names_the_reference_and_claims_no_more_than_the_interval(bench
     found = re.search(r"([a-z ]+): mean_teacher \(\S+ \[(\S+), (\S+)\]\)", text)
     assert found is not None
     low, high = float(found[2]), float(found[3])
-    expected = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    expected = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
     assert found[1].strip() == expected
-    assert "these trainings" not in text
+    assert "one run each" not in text
 
 
-def test_verdict__of_single_trainings_does_not_speak_of_methods(published):
+def test_verdict__of_one_run_each_does_not_speak_of_methods(published):
     text = verdict(collect(published))
     assert "Dice against small-supervised" in text
-    assert text.endswith("the intervals tell these trainings apart, not the methods.")
+    assert ": one run each: small-mean_teacher (" in text
+    assert text.endswith("an interval is over images alone and says nothing of the methods.")
 
 
 def test_verdict__of_one_pair_of_trainings_says_so_whatever_other_runs_there_are(bench, tmp_path):
     copy = tmp_path / "bench"
     shutil.copytree(bench, copy)
     shutil.rmtree(copy / "runs" / "supervised-draw1-seed0")
-    assert verdict(collect([copy])).endswith("these trainings apart, not the methods.")
+    assert verdict(collect([copy])).endswith("alone and says nothing of the methods.")
+    notes = bench_notes(collect([copy]).runs, paper=None)
+    assert (
+        "1 of the runs of mean_teacher have no partner in the difference between mean_teacher and "
+        "supervised."
+    ) in notes
 
 
 def test_table__rows_of_other_images_are_not_compared_and_it_says_so(published):
@@ -93,12 +99,31 @@ def test_table__runs_of_another_split_are_not_compared(bench, tmp_path):
     )
 
 
-def test_verdict__of_a_row_that_gains_on_every_image_is_better(published):
+def test_verdict__of_one_run_that_gains_on_every_image_is_none(published):
     file = published[1] / "per_image.csv"
     table = pd.read_csv(file)
     table["dice"] = pd.read_csv(published[0] / "per_image.csv")["dice"] + 0.1
     table.to_csv(file, index=False)
-    assert ": better: small-mean_teacher (+10.0 [+10.0, +10.0])." in verdict(collect(published))
+    collection = collect(published)
+    assert ": one run each: small-mean_teacher (+10.0 [+10.0, +10.0])." in verdict(collection)
+    column = bench_table(collection.runs)["Dice against small-supervised"]
+    assert column.tolist() == ["", "+10.00 [+10.00, +10.00] one run each"]
+
+
+def test_verdict__of_runs_that_all_gain_on_every_image_is_better(bench, tmp_path):
+    copy = shutil.copytree(bench, tmp_path / "bench")
+    for draw in (0, 1):
+        ours, theirs = (
+            copy / "runs" / f"{row}-draw{draw}-seed0" / "per_image.csv"
+            for row in ("mean_teacher", "supervised")
+        )
+        table = pd.read_csv(ours)
+        table["dice"] = pd.read_csv(theirs)["dice"] + 0.1
+        table.to_csv(ours, index=False)
+    collection = collect([copy])
+    assert ": better: mean_teacher (+10.0 [+10.0, +10.0])." in verdict(collection)
+    column = bench_table(collection.runs)["Dice against supervised"]
+    assert column.tolist() == ["", "+10.00 [+10.00, +10.00] 2/2"]
 
 
 def test_report__published_folders_show_all_but_pictures(published, tmp_path):

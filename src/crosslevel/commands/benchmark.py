@@ -32,7 +32,12 @@ def configure(parser: ArgumentParser) -> None:
         help="rows; the paper's Table 1 if left out, which needs a --config of the paper",
     )
     parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
-    parser.add_argument("--seeds", type=int, default=1, help="training seeds of each draw, from 0")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        help="seeds of each draw, from 0; differences count draws × seeds runs",
+    )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
     )

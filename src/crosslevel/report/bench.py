@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crosslevel.errors import InputError
-from crosslevel.runs.compare import _by_row, against, references, why_not_compared
+from crosslevel.runs.compare import ONE_RUN, against, by_row, pairs, references, why_not_compared
 from crosslevel.runs.finished import FinishedRun
 from crosslevel.runs.records import SCORES
 
@@ -44,7 +44,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         InputError: If `paper` is unknown.
     """
     check_paper(paper)
-    rows = _by_row(runs)
+    rows = by_row(runs)
     table = []
     for row, members in rows.items():
         entry = {"Method": row, "Runs": str(len(members))}
@@ -79,15 +79,15 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     """What the reader of the table has to know."""
     configs, summaries = [run.config for run in runs], [run.summary for run in runs]
     processors = [run.environment.processor for run in runs]
-    rows = _by_row(runs)
+    rows = by_row(runs)
     scores = (
         "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs."
     )
     if len(rows) > 1:
         scores += (
-            " Differences: mean [95 % bootstrap interval over images] and Wilcoxon's p, each image "
-            "averaged over the draws both rows have, then in how many of these runs the row is "
-            "ahead. Intervals and p do not hold the luck of another draw or seed."
+            " Differences: mean [95 % interval over runs and images], then in how many pairs of "
+            f"runs the row is ahead; of {ONE_RUN}, over images alone, which says nothing of the "
+            "methods."
         )
     notes = [
         scores,
@@ -115,9 +115,26 @@ def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:
             for row, reason in reasons.items()
             if reason and row != reference
         ]
+        found += _without_partner(rows, reference)
     for row, runs in rows.items():
         if len({run.environment.method_source for run in runs}) > 1:
             found.append(f"The file of {row} changed between its runs, which are averaged here.")
+    return found
+
+
+def _without_partner(rows: Mapping[str, Sequence[FinishedRun]], reference: str) -> list[str]:
+    """Runs that no difference counts, since the other row has none of their draw left."""
+    found = []
+    for row, runs in rows.items():
+        number = len(pairs(runs, rows[reference]))
+        left = {row: len(runs) - number, reference: len(rows[reference]) - number}
+        if row != reference and number:
+            found += [
+                f"{count} of the runs of {name} have no partner in the difference between {row} "
+                f"and {reference}."
+                for name, count in left.items()
+                if count
+            ]
     return found
 
 

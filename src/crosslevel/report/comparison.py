@@ -13,17 +13,14 @@ from crosslevel.report.page import Section, write_page
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
 from crosslevel.runs.collect import Collection
-from crosslevel.runs.compare import Difference, against, references
+from crosslevel.runs.compare import VERDICTS, Difference, against, references
 
 NO_SIZES = "The runs recorded no sizes of lesions: repeat `crosslevel evaluate RUN` to get them."
 NO_CONFIDENCE = (
     "Not every run recorded its confidence in ten images or more, so it is not drawn: repeat "
     "`crosslevel evaluate RUN` for runs that were scored by an earlier version."
 )
-ONE_TRAINING = (
-    " With one training of each row, the intervals tell these trainings apart, not the methods."
-)
-VERDICTS = ("better", "worse", "runs disagree", "not told apart")
+OF_ONE_RUN = " With one run each, an interval is over images alone and says nothing of the methods."
 
 
 def write_report(
@@ -84,15 +81,15 @@ def verdict(collection: Collection) -> str:
     known = {name: gain for name, gain in gains.items() if gain is not None}
     if not known:
         return counts
-    is_single = all(len(gain.of_runs) == 1 for gain in known.values())
+    has_single = any(len(gain.of_runs) == 1 for gain in known.values())
     return (
-        f"{counts} Dice against {reference}, image by image, with 95 % intervals over images: "
-        f"{_sorted_out(known)}.{ONE_TRAINING if is_single else ''}"
+        f"{counts} Dice against {reference}, with 95 % intervals over runs and images: "
+        f"{_sorted_out(known)}.{OF_ONE_RUN if has_single else ''}"
     )
 
 
 def _sorted_out(gains: Mapping[str, Difference]) -> str:
-    """Which rows are better, worse, or neither."""
+    """Group the rows by their verdict."""
     groups: dict[str, list[str]] = {word: [] for word in VERDICTS}
     for name, gain in gains.items():
         shown = f"{name} ({gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}])"
