@@ -110,6 +110,16 @@ def test_patients__cannot_be_found_by_trying_all_numbers(tmp_path: Path) -> None
     assert names[0] != names[1]
 
 
+def test_options__without_effect_are_named(tmp_path: Path) -> None:
+    pages(tmp_path / "images" / "a.tif", 1)
+    assert find_cases(tmp_path / "images", Reading(page="all", axis=0)).warnings == [
+        "--page has no effect: every file holds one image.",
+        "--axis has no effect: there is no NIfTI.",
+    ]
+    pages(tmp_path / "images" / "b.tif", 2)
+    assert find_cases(tmp_path / "images", ALL).warnings == []
+
+
 @pytest.mark.parametrize(("name", "module"), [("a.dcm", "pydicom"), ("a.nii.gz", "nibabel")])
 def test_without_the_extra__one_line_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str

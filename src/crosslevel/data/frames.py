@@ -6,13 +6,20 @@ Only headers are read. Frames of one file, and files of one patient, are one gro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from crosslevel.data.formats.picture import Header
-from crosslevel.data.formats.readers import HEADERS, VOLUMES, check_packages, read_header, suffix_of
+from crosslevel.data.formats.readers import (
+    HEADERS,
+    NIFTI_SUFFIXES,
+    VOLUMES,
+    check_packages,
+    read_header,
+    suffix_of,
+)
 from crosslevel.data.layouts import Found
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.errors import DataError
@@ -34,23 +41,39 @@ def with_frames(found: Found, reading: Reading) -> Found:
     """
     several = [case for case in found.cases if suffix_of(case.image.name) in HEADERS]
     check_packages(case.image for case in several)
-    headers = dict(zip(several, map_files(lambda c: _header(c, reading), several), strict=True))
-    groups = _groups({case: header for case, header in headers.items() if header})
+    read = map_files(lambda case: _header(case, reading), several)
+    headers = {case.id: header for case, header in zip(several, read, strict=True) if header}
+    groups = _groups(headers)
     cases: list[Case] = []
-    bad_files = list(found.bad_files)
+    faults: list[BadFile] = []
     for case in found.cases:
-        header = headers.get(case)
+        header = headers.get(case.id)
         if header is None:  # a plain image, or one that is named when it is read
             cases.append(case)
             continue
-        case = replace(case, group=case.group or groups.get(case), spacing_mm=header.spacing_mm)
-        frames = _frames(case, header, reading)
-        if fault := _fault_of_mask(case, len(frames), reading):
-            bad_files.append(fault)
-            cases.append(case)
-        else:
-            cases.extend(frames)
-    return replace(found, cases=cases, bad_files=bad_files)
+        group = case.group or groups.get(case.id)
+        whole = replace(case, group=group, spacing_mm=header.spacing_mm)
+        frames = _frames(whole, header, reading)
+        fault = _fault_of_mask(whole, len(frames), reading)
+        faults += [fault] if fault else []
+        cases += [whole] if fault else frames
+    num_frames = max((header.num_frames for header in headers.values()), default=1)
+    warnings = [*found.warnings, *_without_effect(found.cases, num_frames, reading)]
+    return replace(found, cases=cases, bad_files=[*found.bad_files, *faults], warnings=warnings)
+
+
+def _without_effect(cases: Sequence[Case], num_frames: int, reading: Reading) -> list[str]:
+    """A line for each option that changes nothing here."""
+    lines = []
+    if reading.page not in (None, 0) and num_frames == 1:
+        lines.append("--page has no effect: every file holds one image.")
+    if reading.axis != Reading.axis and not any(_is_nifti(case.image) for case in cases):
+        lines.append("--axis has no effect: there is no NIfTI.")
+    return lines
+
+
+def _is_nifti(path: Path) -> bool:
+    return suffix_of(path.name) in NIFTI_SUFFIXES
 
 
 def _header(case: Case, reading: Reading) -> Header | None:
@@ -107,15 +130,15 @@ def _fault_of_mask(case: Case, num_frames: int, reading: Reading) -> BadFile | N
     return BadFile(case.mask, line, case.id)
 
 
-def _groups(headers: Mapping[Case, Header]) -> dict[Case, str]:
-    """A name for the patient of each file, from which nobody is found out.
+def _groups(headers: Mapping[str, Header]) -> dict[str, str]:
+    """By case id, a name for the patient of each file, from which nobody is found out.
 
     It is a hash under a key that only the files themselves give, so that not even short numbers of
     patients can be guessed by trying them all.
     """
     secrets = sorted({f"{header.owner}\n{header.serial}" for header in headers.values()})
     key = hashlib.sha256("\n".join(secrets).encode()).digest()
-    return {case: _named(header.owner, key) for case, header in headers.items() if header.owner}
+    return {name: _named(header.owner, key) for name, header in headers.items() if header.owner}
 
 
 def _named(owner: str, key: bytes) -> str:
