@@ -9,6 +9,7 @@ from PIL import Image
 from crosslevel.cli import main
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import index_cases
+from crosslevel.inference.mask_files import write_dicom_seg
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.predict import predict
 from crosslevel.inference.segmenter import Segmenter
@@ -138,3 +139,14 @@ def test_a_volume_that_is_cut_off__loses_only_itself(run, tmp_path):
     assert [path.name for path in result.confidence] == ["b.nii"]
     (problem,) = result.problems
     assert "a.nii: cannot be decoded as NIfTI" in problem
+
+
+def test_dicom_seg__of_several_classes(tmp_path):
+    truth = np.zeros((1, *WIDE), np.uint8)
+    truth[0, 2:5, 3:9], truth[0, 7:10, 3:9] = 1, 2
+    path = write_dicom(tmp_path / "a.dcm", np.zeros(WIDE, np.uint16))
+    assert write_dicom_seg(path, tmp_path / "a.png", list(truth), ["polyp", "tool"]) == ""
+    found = pydicom.dcmread(tmp_path / "a_seg.dcm")
+    assert [item.SegmentLabel for item in found.SegmentSequence] == ["polyp", "tool"]
+    for index, plane in enumerate(found.pixel_array, start=1):
+        np.testing.assert_array_equal(plane, truth[0] == index)

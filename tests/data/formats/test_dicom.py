@@ -172,3 +172,54 @@ def test_cut_off__says_nothing_of_the_patient(tmp_path: Path) -> None:
             read_picture(cut)
         assert NAME not in str(caught.value)
         assert PATIENT not in str(caught.value)
+
+
+def group(**sequences: dict[str, Any]) -> Any:
+    """A functional group of an enhanced file, each of its sequences with one item."""
+    found = pydicom.Dataset()
+    for name, values in sequences.items():
+        item = pydicom.Dataset()
+        for keyword, value in values.items():
+            setattr(item, keyword, value)
+        setattr(found, name, [item])
+    return found
+
+
+def test_enhanced__frames_have_their_own_scale_window_and_spacing(tmp_path: Path) -> None:
+    frames = RNG.integers(0, 4096, (2, 4, 5), dtype=np.uint16)
+    shared = group(
+        PixelMeasuresSequence={"PixelSpacing": [0.5, 0.25]},
+        FrameVOILUTSequence={"WindowCenter": 100, "WindowWidth": 201},
+    )
+    own = [
+        group(PixelValueTransformationSequence={"RescaleSlope": 1, "RescaleIntercept": shift})
+        for shift in (-10, 20)
+    ]
+    path = write_dicom(
+        tmp_path / "a.dcm", frames, SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=own,
+    )  # fmt: skip
+    for index, shift in enumerate((-10, 20)):
+        picture = read_picture(path, index)
+        np.testing.assert_array_equal(picture.pixels, frames[index].astype(int) + shift)
+        assert picture.spacing_mm == (0.5, 0.25)
+        assert picture.window == (-0.5, 199.5)  # 99.5 ± 100
+
+
+def test_palette__is_looked_up(tmp_path: Path) -> None:
+    indices = np.array([[0, 1, 2]], np.uint8)
+    tables: dict[str, Any] = {}
+    for name, entries in (("Red", [0, 255, 9]), ("Green", [1, 0, 8]), ("Blue", [2, 0, 7])):
+        tables[f"{name}PaletteColorLookupTableDescriptor"] = [3, 0, 16]
+        content = (np.array(entries, "<u2") * 257).tobytes()
+        tables[f"{name}PaletteColorLookupTableData"] = content
+    path = write_dicom(
+        tmp_path / "a.dcm", indices, bits=8, PhotometricInterpretation="PALETTE COLOR", **tables
+    )
+    assert read_image(path).tolist() == [[[0, 1, 2], [255, 0, 0], [9, 8, 7]]]
+
+
+def test_colours__of_luminance_and_chroma_are_rgb(tmp_path: Path) -> None:
+    ybr = np.array([[[76, 85, 255]]], np.uint8)  # pure red by PS3.3, C.7.6.3.1.2
+    path = write_dicom(tmp_path / "a.dcm", ybr, bits=8, PhotometricInterpretation="YBR_FULL")
+    np.testing.assert_allclose(read_image(path)[0, 0], [255, 0, 0], atol=2)
