@@ -18,7 +18,8 @@ NEEDED: dict[str, dict[str, Any]] = {
 
 def tiny_config(method: str = "clcc", **changes: Any) -> SettledConfig:
     """32 px, a U-Net of two levels, 3 epochs of 2 steps."""
-    return SettledConfig(**tiny_settings(method, **changes))
+    of_8_bits: dict[str, Any] = {"window": ()}
+    return SettledConfig(**of_8_bits | tiny_settings(method, **changes))
 
 
 def tiny_auto(**changes: Any) -> TrainConfig:

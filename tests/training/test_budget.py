@@ -66,6 +66,6 @@ def test_epochs_within__grow_with_the_budget():
 def test_train__a_budgeted_run_is_the_run_of_so_many_epochs(lesions, tmp_path, monkeypatch, method):
     settled = tiny_config(method)
     monkeypatch.setattr("crosslevel.training.plan.epochs_within", lambda *_: settled.epochs)
-    asked = tiny_auto(method=method, args=settled.args, check_every=1, window=settled.window)
+    asked = tiny_auto(method=method, args=settled.args, check_every=1)
     budgeted = train(lesions, tmp_path / "budgeted", asked, budget=60.0)
     assert_equal_runs(train(lesions, tmp_path / "plain", settled), budgeted)

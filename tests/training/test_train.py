@@ -198,7 +198,7 @@ def test_train__a_loss_that_is_not_finite_stops_and_its_images_are_kept(
     lesions, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "crosslevel.methods.clcc.cross_level_contrastive_loss",
+        "crosslevel.methods.parts.contrast.cross_level_contrastive_loss",
         lambda *_, **__: torch.tensor(math.nan, requires_grad=True),
     )
     with pytest.raises(RunError, match="step 2 the loss 'contrast' became nan") as failed:
