@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.data.augment import MAX_SCALE, MAX_SHIFT, draw_affine, warp, weak_view
+from crosslevel.data.augment import MAX_SCALE, MAX_SHIFT, draw_affine, draw_turns, turn, warp
 
 SIDE = 3
 PIXELS = torch.arange(SIDE * SIDE, dtype=torch.uint8).reshape(SIDE, SIDE)
@@ -17,7 +17,7 @@ def numbered(count):
 
 
 def view(images, masks, seed=0):
-    return weak_view(images, masks, torch.Generator().manual_seed(seed))
+    return turn(images, masks, draw_turns(len(images), torch.Generator().manual_seed(seed)))
 
 
 def numbered_view(count, seed=0):
@@ -32,7 +32,7 @@ def orientations():
         yield x.flip([axis for axis, is_flipped in enumerate((rows, columns)) if is_flipped])
 
 
-def test_weak_view__gives_all_eight_orientations_and_no_other_equally_often():
+def test_turn__gives_all_eight_orientations_and_no_other_equally_often():
     count = 4000
     _, masks = numbered_view(count)
     found, times = masks.reshape(count, -1).unique(dim=0, return_counts=True)
@@ -43,37 +43,37 @@ def test_weak_view__gives_all_eight_orientations_and_no_other_equally_often():
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 6))
-def test_weak_view__moves_masks_with_their_images(seed, count):
+def test_turn__moves_masks_with_their_images(seed, count):
     images, masks = numbered_view(count, seed)
     for channel in range(3):
         assert torch.equal(images[..., channel], masks)
 
 
-def test_weak_view__turns_each_image_on_its_own():
+def test_turn__turns_each_image_on_its_own():
     _, masks = numbered_view(8)
     assert len({tuple(mask.flatten().tolist()) for mask in masks}) > 1
 
 
-def test_weak_view__depends_on_the_state_of_the_generator():
+def test_turn__depends_on_the_state_of_the_generator():
     first, again, other = (numbered_view(8, seed)[0] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_weak_view__of_images_alone_is_that_with_masks():
+def test_turn__of_images_alone_is_that_with_masks():
     images, masks = numbered(8)
     alone, nothing = view(images, None)
     assert nothing is None
     assert torch.equal(alone, view(images, masks)[0])
 
 
-def test_weak_view__leaves_its_input_alone():
+def test_turn__leaves_its_input_alone():
     images, masks = (x.clone() for x in numbered(8))
     view(images, masks)
     assert torch.equal(masks, numbered(8)[1])
 
 
-def test_weak_view__of_no_images_is_no_images():
+def test_turn__of_no_images_is_no_images():
     images, masks = view(torch.zeros(0, 4, 4, 3), torch.zeros(0, 4, 4))
     assert images.shape == (0, 4, 4, 3)
     assert masks.shape == (0, 4, 4)
@@ -88,7 +88,9 @@ def disc(count=4, side=48):
 
 def warped(seed=0, count=4):
     images, masks = disc(count)
-    moved, moved_masks = warp(images, masks, torch.Generator().manual_seed(seed))
+    moved, moved_masks = warp(
+        images, masks, draw_affine(len(images), torch.Generator().manual_seed(seed))
+    )
     assert moved_masks is not None
     return moved, moved_masks
 
@@ -128,4 +130,4 @@ def test_warp__depends_on_the_state_of_the_generator():
 
 def test_warp__of_no_image_is_no_image():
     images, masks = disc(0)
-    assert warp(images, masks, torch.Generator())[0].shape == (0, 3, 48, 48)
+    assert warp(images, masks, draw_affine(0, torch.Generator()))[0].shape == (0, 3, 48, 48)

@@ -68,7 +68,8 @@ def test_prepare__reads_each_image_once(lesions, monkeypatch):
 
 
 def test_prepare__of_a_given_split_only_its_images_are_read(data, parts, tmp_path):
-    prepare(data, tiny_config(), SILENT).split.save(tmp_path / "split.json")
+    split = prepare(data, tiny_config(), SILENT).split
+    (tmp_path / "split.json").write_text(split.to_json())
     (data / "images" / "stranger.png").write_text("not an image")
     prepare(data, tiny_config(split=tmp_path / "split.json"), SILENT)
 
@@ -127,7 +128,7 @@ def test_prepare__unlabelled_masks_may_be_broken(data, parts):
 
 def test_prepare__a_given_split_is_checked_too(data, parts, tmp_path):
     split = prepare(data, tiny_config(draw=2), SILENT).split
-    split.save(tmp_path / "split.json")
+    (tmp_path / "split.json").write_text(split.to_json())
     config = tiny_config(split=tmp_path / "split.json")
     assert prepare(data, config, SILENT).split == split
     mask_of(data, parts["val"][0]).write_text("not a mask")
@@ -146,7 +147,8 @@ def test_prepare__a_given_split_without_hashes_gets_them(lesions, tmp_path):
 @pytest.fixture
 def resumed(data, tmp_path, monkeypatch):
     """The split of a run that goes on, whose check must not be repeated."""
-    prepare(data, tiny_config(), SILENT).split.save(tmp_path / "split.json")
+    split = prepare(data, tiny_config(), SILENT).split
+    (tmp_path / "split.json").write_text(split.to_json())
     monkeypatch.setattr("crosslevel.data.prepare.examine_images", refuse)
     return tmp_path / "split.json"
 

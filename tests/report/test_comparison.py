@@ -92,7 +92,7 @@ def test_table__runs_of_another_split_are_not_compared(bench, tmp_path):
     changed = replace(
         split, train_unlabelled=tuple(kept), train_labelled=(*split.train_labelled, moved)
     )
-    changed.save(file)
+    file.write_text(changed.to_json())
     notes = bench_notes(collect([copy]).runs, paper=None)
     assert (
         "mean_teacher is not compared with supervised: not of the same split of the data." in notes

@@ -156,14 +156,15 @@ def test_train__one_labelled_image_is_not_all_of_them(lesions, tmp_path):
 def test_train__a_split_without_validation_images_is_refused(lesions, tmp_path):
     run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
     split = replace(Split.load(run.split_file), val=())
-    split.save(tmp_path / "split.json")
+    (tmp_path / "split.json").write_text(split.to_json())
     with pytest.raises(ValueError, match="no validation images"):
         train(lesions, tmp_path / "other", tiny_config(split=tmp_path / "split.json"))
 
 
 def test_train__a_run_to_be_scored_needs_test_images(lesions, tmp_path):
     run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
-    replace(Split.load(run.split_file), test=()).save(tmp_path / "split.json")
+    split = replace(Split.load(run.split_file), test=())
+    (tmp_path / "split.json").write_text(split.to_json())
     config = tiny_config("supervised", epochs=1, split=tmp_path / "split.json")
     with pytest.raises(InputError, match="no test images to score"):
         train(lesions, tmp_path / "other", config, needs_test=True)

@@ -16,22 +16,6 @@ MAX_ANGLE, MAX_SCALE, MAX_SHIFT = math.pi / 6, 4 / 3, 0.2
 """Of `warp`: radians either way, factor either way, share of half the side either way."""
 
 
-def weak_view(
-    images: Tensor, masks: Tensor | None, generator: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    """Flip and turn each image on its own, its mask alike; all eight orientations equally likely.
-
-    Args:
-        images: (B, H, W, 3), H = W.
-        masks: (B, H, W), or None for unlabelled images.
-        generator: Source of randomness; the same state gives the same view.
-
-    Returns:
-        Images and masks of the same shapes.
-    """
-    return turn(images, masks, draw_turns(len(images), generator))
-
-
 def draw_turns(count: int, generator: torch.Generator) -> Tensor:
     """Return (count,) numbers of orientations, 0 to 7, each equally likely."""
     return torch.randint(8, (count,), generator=generator)
@@ -57,24 +41,17 @@ def turn(images: Tensor, masks: Tensor | None, turns: Tensor) -> tuple[Tensor, T
     return images, torch.stack(turned) if turned else masks
 
 
-def warp(
-    images: Tensor, masks: Tensor | None, generator: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    """Turn, scale and move each image on its own, its mask alike; edges are mirrored.
+def warp(images: Tensor, masks: Tensor | None, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Turn, scale and move each image by its matrix, its mask alike; edges are mirrored.
 
     Args:
         images: (B, 3, H, W) float, H = W.
         masks: (B, H, W) class indices, or None for unlabelled images.
-        generator: Source of randomness; the same state gives the same view.
+        matrix: (B, 2, 3), as `draw_affine` gives them.
 
     Returns:
         Images (bilinear) and masks (nearest neighbour) of the same shapes and dtypes.
     """
-    return warp_by(images, masks, draw_affine(len(images), generator))
-
-
-def warp_by(images: Tensor, masks: Tensor | None, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Warp each image by its matrix (B, 2, 3), its mask alike; see `warp`."""
     if not len(images):
         return images, masks
     grid = affine_grid(matrix, list(images.shape), align_corners=False)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crosslevel.data.augment import draw_affine, draw_turns, turn, warp_by
+from crosslevel.data.augment import draw_affine, draw_turns, turn, warp
 from crosslevel.data.cache import packed, take
 from crosslevel.data.formats.readers import frame_hash
 from crosslevel.data.reading import read_case_mask, read_hashed_case
@@ -44,7 +44,7 @@ class Choices:
         labelled: (L,) places in the list of labelled images, int64.
         unlabelled: (U,) places in the list of unlabelled images, int64.
         turns: (L + U,) orientations, as `crosslevel.data.augment.turn` takes them.
-        affine: (L + U, 2, 3) float, as `warp_by` takes them; None without warps.
+        affine: (L + U, 2, 3) float, as `warp` takes them; None without warps.
     """
 
     labelled: torch.Tensor
@@ -227,7 +227,7 @@ def _view(
     )
     if affine is None:
         return normalise(turned), turned_masks
-    return warp_by(normalise(turned), turned_masks, affine)
+    return warp(normalise(turned), turned_masks, affine)
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosslevel.data.augment import orient, warp_by
+from crosslevel.data.augment import orient, warp
 from crosslevel.data.datamodule import Choices, DataModule
 from crosslevel.images.preprocess import normalise
 from crosslevel.types import Batch
@@ -70,14 +70,14 @@ class DeviceSet:
         images = normalise(turned)
         if choices.affine is not None:
             labelled, masks = _warped(images[:count], masks, choices.affine[:count])
-            others, _ = warp_by(images[count:], None, choices.affine[count:])
+            others, _ = warp(images[count:], None, choices.affine[count:])
         else:
             labelled, others = images[:count], images[count:]
         return Batch(images=labelled, masks=masks.long(), unlabelled=others)
 
 
 def _warped(images: Tensor, masks: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:
-    warped, moved = warp_by(images, masks, affine)
+    warped, moved = warp(images, masks, affine)
     assert moved is not None, "masks were given"
     return warped, moved
 

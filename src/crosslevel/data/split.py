@@ -19,7 +19,6 @@ import numpy as np
 
 from crosslevel.data.reading import case_hash
 from crosslevel.errors import DataError, InputError
-from crosslevel.system.files import write_text
 from crosslevel.types import Case
 
 PARTS = ("train_labelled", "train_unlabelled", "val", "test")
@@ -120,10 +119,6 @@ class Split:
             if name in _KINDS
         }
         return cls(**values)
-
-    def save(self, path: Path) -> None:
-        """Write the split to a file, whole or not at all."""
-        write_text(path, self.to_json())
 
     @classmethod
     def load(cls, path: Path) -> Split:

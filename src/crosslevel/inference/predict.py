@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from crosslevel.inference.segmenter import Segmenter, at_size
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
 from crosslevel.system.files import atomic_file, write_text
+from crosslevel.system.threads import ahead
 
 CONFIDENCE_FILE = "confidence.csv"
 
@@ -105,18 +105,18 @@ def predict(
         check_dicom_seg(files.masks)
     work = _Work(segmenter, outputs, files.masks, notes)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
-    ahead = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
+    most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     confidence: dict[Path, float] = {}
     with (
         _listed_by_confidence(Path(out), confidence, files.masks),
-        ThreadPoolExecutor(ahead) as readers,
-        ThreadPoolExecutor(ahead) as writers,
+        ThreadPoolExecutor(most) as readers,
+        ThreadPoolExecutor(most) as writers,
         reporter.task("Predicting", len(shots)) as advance,
     ):
-        loading = _ahead(readers, work.load, shots, ahead)
+        loading = ahead(readers, work.load, shots, most)
         drawn = work.draw_all(_readable(loading, problems, notes))
-        for written in _ahead(writers, work.write, _whole_files(drawn, files.frames), ahead):
+        for written in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
             image, sure = written.result()
             confidence[image] = sure
             advance(len(files.frames[image]))
@@ -263,19 +263,6 @@ def _whole_files(
         if len(waiting) == len(frames[one.image]):
             yield waiting
             waiting = []
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
-) -> Iterator[Future[R]]:
-    """The work on each item in order, at most so many of them begun and not yet taken."""
-    begun: deque[Future[R]] = deque()
-    for item in items:
-        if len(begun) == most:
-            yield begun.popleft()
-        begun.append(pool.submit(work, item))
-    while begun:
-        yield begun.popleft()
 
 
 @contextmanager

@@ -49,13 +49,28 @@ def one_ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         items: What it is called with.
     """
     with ThreadPoolExecutor(1) as pool:
-        waiting: deque[Future[R]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        for result in ahead(pool, function, items, 2):
+            yield result.result()
+
+
+def ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], most: int
+) -> Iterator[Future[R]]:
+    """Results in the order of the items, at most `most` of them begun and not yet taken.
+
+    Args:
+        pool: Its threads call the function.
+        function: What it raises is raised by the `result` of its future.
+        items: What it is called with.
+        most: At least 1.
+    """
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        if len(begun) == most:
+            yield begun.popleft()
+        begun.append(pool.submit(function, item))
+    while begun:
+        yield begun.popleft()
 
 
 def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
@@ -63,14 +78,9 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         return [function(item) for item in items[start : start + _CHUNK]]
 
     num_threads = _num_usable_cores()
-    waiting: deque[Future[list[R]]] = deque()
     with ThreadPoolExecutor(num_threads) as pool:
-        for start in range(0, len(items), _CHUNK):
-            waiting.append(pool.submit(do, start))
-            if len(waiting) > 2 * num_threads:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        for chunk in ahead(pool, do, range(0, len(items), _CHUNK), 2 * num_threads + 1):
+            yield from chunk.result()
 
 
 def _num_usable_cores() -> int:
