@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENCODERS := .venv-encoders
-EXTRAS := dev,export,medical
+EXTRAS := export,medical
 OLDEST := .venv-oldest
 NEWEST := .venv-newest
 BARE := .venv-bare
@@ -99,24 +99,24 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[$(EXTRAS)]"
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,$(EXTRAS)]"
 	touch $@
 
 $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt
 	$(PYTHON) -m venv --clear $(ENCODERS)
 	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt torch torchvision
-	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt --editable ".[dev,encoders]"
+	$(ENCODERS)/bin/pip install --quiet --constraint constraints/encoders.txt --editable ".[test,encoders]"
 	touch $@
 
 $(OLDEST)/.installed: pyproject.toml constraints/oldest.txt
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/pip install --quiet --constraint constraints/oldest.txt torch
-	$(OLDEST)/bin/pip install --quiet --constraint constraints/oldest.txt --editable ".[$(EXTRAS)]"
+	$(OLDEST)/bin/pip install --quiet --constraint constraints/oldest.txt --editable ".[test,$(EXTRAS)]"
 	touch $@
 
 $(NEWEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(NEWEST)
-	$(NEWEST)/bin/pip install --quiet --editable ".[$(EXTRAS)]"
+	$(NEWEST)/bin/pip install --quiet --editable ".[test,$(EXTRAS)]"
 	touch $@
 
 $(BARE)/.installed: pyproject.toml constraints/core.txt
