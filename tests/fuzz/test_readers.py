@@ -18,8 +18,9 @@ from PIL import Image
 from crosslevel.config.files import from_yaml
 from crosslevel.config.model import ModelConfig
 from crosslevel.data.cases import find_cases
+from crosslevel.data.draw import make_split
 from crosslevel.data.reading import read_hashed_case, read_image, read_mask
-from crosslevel.data.split import Split, make_split
+from crosslevel.data.split import Split
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Case, Classes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
+from crosslevel.data.draw import make_split
 from crosslevel.data.layouts import Found
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
@@ -15,7 +16,7 @@ from crosslevel.data.quality.findings import Findings, examine_images, examine_m
 from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.quality.report import CheckReport, report
-from crosslevel.data.split import Split, make_split, resolve_split
+from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
 from crosslevel.types import Case, Reading, Window
