@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -89,7 +91,7 @@ def test_update__keeps_numbers_that_do_not_grow_with_the_image():
     counts = Counts(THRESHOLDS)
     counts.update(torch.rand(2, 1, 200, 300), torch.ones(2, 200, 300, dtype=torch.long))
     kept = [tensor.numel() for tensor in (*counts._counts, *counts._errors)]
-    assert sum(kept) == 2 * (3 * len(THRESHOLDS) + 1)
+    assert sum(kept) == 2 * (3 * len(THRESHOLDS) + 2)
 
 
 @pytest.mark.parametrize("num_channels", [1, 3])
@@ -120,3 +122,16 @@ def test_counts__ignored_pixels_and_images_of_nothing_else(num_channels):
         found = counts.mean_score(threshold)
         expected = slow_score(probabilities, truths, threshold)
         assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_mean_score__a_prediction_that_is_not_a_number_is_not_left_out():
+    counts = Counts()
+    truth = torch.tensor([[[1, 0]], [[1, 0]]])
+    counts.update(torch.tensor([[[[1.0, 0.0]]], [[[math.nan, math.nan]]]]), truth)
+    assert counts.mean_score().dice == 0.5
+
+
+def test_mean_score__of_nothing_that_counts_is_none():
+    counts = Counts()
+    counts.update(torch.rand(2, 1, 3, 3), torch.full((2, 3, 3), IGNORED))
+    assert math.isnan(counts.mean_score().dice)

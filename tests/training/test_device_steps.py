@@ -1,6 +1,7 @@
 """Steps on a device: the same as on the CPU, and the host waits once for many of them."""
 
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -11,10 +12,14 @@ from crosslevel.data.prepare import prepare
 from crosslevel.methods import METHODS
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
+from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
 from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.gradients import NotFiniteError
+from crosslevel.training.loop import Trainer
 from crosslevel.training.step import HostSteps, Optimisation
+from crosslevel.training.train import train
+from support.equal_runs import assert_equal_runs
 from support.fake_device import DEVICE, other_device
 from support.tiny import tiny_config
 
@@ -105,6 +110,45 @@ def test_losses__are_taken_ahead_but_not_past_the_end(data):
     assert steps.is_level
     two = state(expected[1])
     assert all(torch.equal(state(optimisation)[name], two[name]) for name in two)
+
+
+def test_a_step_of_too_many_losses__is_refused(data, monkeypatch):
+    optimisation = build("supervised")
+    original = type(optimisation.method).training_step
+
+    def many(self, batch, clock):
+        [loss] = original(self, batch, clock).values()
+        return {f"loss{number}": loss for number in range(9)}
+
+    monkeypatch.setattr(type(optimisation.method), "training_step", many)
+    with pytest.raises(ValueError, match="Supervised gave 9 losses; a step may have at most 8"):
+        DeviceSteps(optimisation, data, pytest.fail).losses(0, 1)
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3])
+def test_run__stopped_while_steps_are_ahead_goes_on_to_the_same_weights(
+    lesions, tmp_path, monkeypatch, num_steps
+):
+    config = tiny_config("supervised", check_every=3)  # its three epochs are taken at once
+    asked: list[int] = []
+
+    @contextmanager
+    def stop_after_steps():
+        yield lambda: len(asked) >= num_steps
+
+    original = Trainer._losses
+
+    def count(self, step):
+        asked.append(step)
+        return original(self, step)
+
+    with other_device(monkeypatch):
+        whole = train(lesions, tmp_path / "whole", config)
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_losses", count)
+            patch.setattr("crosslevel.training.loop.requested_stop", stop_after_steps)
+            train(lesions, tmp_path / "stopped", config)  # to the check, which is its end
+        assert_equal_runs(whole, RunFolder(tmp_path / "stopped"))
 
 
 def test_a_loss_that_is_not_finite__names_its_step_and_leaves_the_weights_before_it(

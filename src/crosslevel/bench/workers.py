@@ -80,6 +80,14 @@ class Workers:
 
     def _run_command(self, words: Sequence[str], log: IO[bytes]) -> tuple[int, int | None]:
         place = self._places.get()
+        try:
+            return self._run_at(place, words, log)
+        finally:
+            self._places.put(place)
+
+    def _run_at(
+        self, place: dict[str, str], words: Sequence[str], log: IO[bytes]
+    ) -> tuple[int, int | None]:
         process = subprocess.Popen(
             [sys.executable, "-c", CHILD, *words],
             env=os.environ | place,
@@ -94,7 +102,6 @@ class Workers:
         ended = _wait(process)
         self._running.discard(process)
         _stop(process)
-        self._places.put(place)
         return ended
 
 

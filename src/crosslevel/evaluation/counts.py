@@ -6,7 +6,6 @@ what `score_case` counts at each threshold, so the scores are the same to roundi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,7 +60,8 @@ class Counts:
         actual = torch.arange(1, foreground.shape[1] + 1, device=truths.device)[:, None, None]
         error = (foreground - (truths[:, None] == actual).to(foreground)).abs()
         errors = (error * counted[:, None]).sum(dim=(2, 3), dtype=torch.float64)
-        self._errors.append(errors / counted.sum(dim=(1, 2))[:, None])  # NaN where none is counted
+        pixels = counted.sum(dim=(1, 2))[:, None]
+        self._errors.append(torch.cat([errors / pixels.clamp_min(1), pixels > 0], dim=1))
         if probabilities.shape[1] == 1:
             shown = probabilities[:, 0] * counted
             counts = _at_thresholds(shown, truths, self.thresholds)
@@ -74,7 +74,8 @@ class Counts:
 
         It is the nearest to 0.5 of those within 0.2 Dice points of the best.
         """
-        predicted, overlap, actual = torch.cat(self._counts, dim=1).cpu().numpy()
+        counts = torch.cat(self._counts, dim=1)[:, torch.cat(self._errors)[:, -1] > 0]
+        predicted, overlap, actual = counts.cpu().numpy()
         total = predicted + actual
         dice = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0).mean(axis=(0, 2))
         good = np.array(self.thresholds)[dice >= dice.max() - TOLERANCE]
@@ -89,12 +90,12 @@ class Counts:
         counts = torch.cat(self._counts, dim=1)
         place = self.thresholds.index(threshold) if counts.shape[2] > 1 else 0
         of_images = counts[:, :, place].movedim(0, -1).cpu().tolist()  # (images, classes, 3)
-        errors = torch.cat(self._errors).cpu().tolist()
+        errors = torch.cat(self._errors).cpu().tolist()  # of each class; last, if any pixel counts
         return CaseScore.mean(
             [
                 CaseScore.mean(class_scores(of_classes, error))
-                for of_classes, error in zip(of_images, errors, strict=True)
-                if not math.isnan(error[0])
+                for of_classes, (*error, is_counted) in zip(of_images, errors, strict=True)
+                if is_counted
             ]
         )
 

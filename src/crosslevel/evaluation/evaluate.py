@@ -135,6 +135,7 @@ def evaluate(
     )
     write_text(target.per_image_file, per_image.to_csv(index=False))
     write_text(target.summary_file, summary.to_json())
+    target.incomplete_file.unlink(missing_ok=True)
     return Evaluation(per_image, summary, target.per_image_file)
 
 

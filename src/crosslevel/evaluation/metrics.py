@@ -51,6 +51,8 @@ class CaseScore:
     @staticmethod
     def mean(scores: Sequence[CaseScore]) -> CaseScore:
         """Return the mean, field by field, of the scores there are; NaN where there is none."""
+        if not scores:
+            return NO_SCORE
         return CaseScore(*map(_mean, zip(*map(_values, scores), strict=True)))
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crosslevel.data.datamodule import Choices, DataModule
 from crosslevel.data.device_set import DeviceSet, choices_ahead, choices_at
+from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock
 from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.step import Optimisation
@@ -114,6 +115,11 @@ class DeviceSteps:
         if self._device.type == "cpu":
             rate = self._optimisation.learning_rate(clock.step)
         losses = self._optimisation.unchecked_step(clock, batch, rate)
+        if len(losses) > MOST_LOSSES:
+            raise InputError(
+                f"{type(self._optimisation.method).__name__} gave {len(losses)} losses; a step may "
+                f"have at most {MOST_LOSSES}. Add up some of them."
+            )
         values = torch.stack([loss.float() for loss in losses.values()])
         self._table[:, : len(losses)].index_copy_(0, self._row, values[None])
         self._row += 1
@@ -156,6 +162,8 @@ class Recorder:
                 graph, self._pool, self._stream, capture_error_mode="thread_local"
             ):
                 names = once()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             self._cannot = True
             say(f"Steps are run one by one, since they cannot be recorded on this GPU: {error}")

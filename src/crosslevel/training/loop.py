@@ -87,7 +87,8 @@ class Trainer:
                 if self._epoch(advance, is_stop_requested):
                     for name, value in self.progress.rows[-1].items():
                         board.add_scalar(name, value, len(self.progress.rows))
-                if is_stop_requested() and self.progress.step < self.num_steps:
+                is_under_way = self.progress.step < self.num_steps
+                if is_stop_requested() and is_under_way and self._steps.is_level:
                     self._save_last()
                     raise Interrupted(
                         f"Stopped after step {self.progress.step} of {self.num_steps}; everything "

@@ -81,6 +81,7 @@ class Optimisation:
             batch: On the device.
             rate: Learning rate of what starts at random; a scalar on the device, or a number.
         """
+        self.optimizer.zero_grad()  # a recording that failed may have left some
         self.set_rate(rate)
         losses = accumulate_gradients(self.method, batch, clock, self.config.precision)
         self._move(clock)
