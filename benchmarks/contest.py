@@ -51,10 +51,10 @@ class Contender(Protocol):
     """What a process measures."""
 
     def check(self) -> dict[str, float]:
-        """What both contenders must agree on."""
+        """Return what both contenders must agree on."""
 
     def run(self) -> object:
-        """What is timed."""
+        """Return what is timed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Row:
     samples: dict[str, list[float]] = field(default_factory=dict)
 
     def to_markdown(self) -> str:
-        """A line of the table."""
+        """Return a line of the table."""
         plain = "" if self.plain is None else f"{self.plain:.4g}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         return f"| {self.what:58} | {self.ours:10.4g} | {plain:>10} | {self.unit} | {ratio} |"
@@ -108,7 +108,7 @@ class Worker:
         self._process.join()
 
     def ask(self, what: str) -> Any:
-        """The answer to "check", "run" (CPU seconds) or "peak" (bytes above the start)."""
+        """Return the answer to "check", "run" (CPU seconds) or "peak" (bytes above the start)."""
         self._pipe.send(what)
         return self._pipe.recv()
 
@@ -150,7 +150,7 @@ def contest(
 
 
 def cost(what: str, unit: str, samples: dict[str, list[float]]) -> Row:
-    """A row of something of which less is better."""
+    """Return a row of something of which less is better."""
     ours, plain = (statistics.median(samples[name]) for name in ("ours", "plain"))
     ratio = plain / ours if ours else math.inf
     return Row(what=what, unit=unit, ours=ours, plain=plain, ratio=ratio, samples=samples)

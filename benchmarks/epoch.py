@@ -55,13 +55,13 @@ class OurEpoch:
         self.optimisation = our_optimisation(self.config) if trains else None
 
     def check(self) -> dict[str, float]:
-        """Mean of the validation images and masks."""
+        """Return mean of the validation images and masks."""
         images, masks = zip(*self.data.validation_batches(), strict=True)
         share = sum(float(m.sum()) for m in masks) / sum(m.size for m in masks)
         return {"mean pixel": float(torch.cat(images).mean()), "foreground": share}
 
     def run(self) -> object:
-        """One epoch."""
+        """Return one epoch."""
         for step in range(self.data.steps_per_epoch):
             batch = self.data.batch(step)
             if self.optimisation:
@@ -92,7 +92,7 @@ class PlainEpoch:
         return {"mean pixel": mean.item(), "foreground": share.item()}
 
     def run(self) -> object:
-        """One epoch."""
+        """Return one epoch."""
         for batch in self.batches():
             if self.contender:
                 self.contender.step(batch)
@@ -124,7 +124,7 @@ class PlainPass(PlainEpoch):
     """Every image of the pack, decoded and resized once."""
 
     def run(self) -> object:
-        """Training and validation images."""
+        """Return training and validation images."""
         for dataset in (self.labelled, self.unlabelled, self.validation):
             for index in range(len(dataset)):
                 dataset[index]
@@ -132,7 +132,7 @@ class PlainPass(PlainEpoch):
 
 
 def data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
-    """The `DataModule` of a training."""
+    """Return the `DataModule` of a training."""
     sampling = Sampling(
         batch_labelled=config.batch_labelled, batch_unlabelled=config.batch_unlabelled, seed=0
     )

@@ -67,7 +67,7 @@ def _measure_runtimes(folder: Path, effort: Effort) -> Iterator[Row]:
 
 
 def make_run(path: Path, size: int) -> Path:
-    """A run folder with the model a training starts with."""
+    """Return a run folder with the model a training starts with."""
     config = config_of("supervised", size)
     card = ModelCard(
         method="supervised", model=config.model, classes=["lesion"], num_channels=1, size=size
@@ -84,12 +84,12 @@ class OurPrediction:
         self.runtime = runtime
 
     def check(self) -> dict[str, float]:
-        """Share of the foreground in all masks."""
+        """Return share of the foreground in all masks."""
         self.run()
         return {"foreground": foreground(self.out)}
 
     def run(self) -> object:
-        """All images."""
+        """Return all images."""
         return predict(self.run_folder, self.images, self.out, runtime=self.runtime)
 
 
@@ -100,13 +100,13 @@ class PlainPrediction(OurPrediction):
         self.run_folder, self.images, self.out = run, images, out / "plain"
 
     def run(self) -> object:
-        """All images."""
+        """Return all images."""
         predict_plain(self.run_folder, self.images, self.out)
         return None
 
 
 def foreground(folder: Path) -> float:
-    """Mean over the masks in a folder."""
+    """Return mean over the masks in a folder."""
     return float(
         np.mean([np.asarray(Image.open(path)) > 0 for path in sorted(folder.glob("*.png"))])
     )

@@ -28,7 +28,7 @@ UNITS = {"index + check": "files / CPU s", "cache": "files / CPU s", "step": "CP
 
 
 def measure(effort: Effort) -> list[Row]:
-    """A row for each size and quantity; "plain" is the smallest size of ours."""
+    """Return a row for each size and quantity; "plain" is the smallest size of ours."""
     counts = [60, 120] if effort.is_quick else [1_000, 10_000] + [100_000] * effort.is_full
     size, num_steps = (32, 3) if effort.is_quick else (64, 200)
     rows: list[Row] = []
@@ -100,11 +100,11 @@ class Scale:
         }
 
     def run(self) -> object:
-        """Nothing: everything is measured in `check`."""
+        """Return nothing: everything is measured in `check`."""
         return None
 
 
 def resident() -> int:
-    """Bytes of this process in memory now (Linux)."""
+    """Return bytes of this process in memory now (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -23,7 +23,7 @@ PLAIN_HELP = "import argparse, numpy, PIL.Image, torch; argparse.ArgumentParser(
 
 
 def measure(effort: Effort) -> list[Row]:
-    """`crosslevel --help` against a script that imports torch; the prediction of one image.
+    """Return `crosslevel --help` against a script that imports torch; the prediction of one image.
 
     Raises:
         Disagreement: If `--help` imports torch.

@@ -45,7 +45,7 @@ def measure(name: str, effort: Effort) -> list[Row]:
 
 
 def config_of(method: str, size: int) -> SettledConfig:
-    """The paper's preset, with another method or size."""
+    """Return the paper's preset, with another method or size."""
     config = replace(preset("kvasir"), size=size, epochs=NUM_STEPS, precision="fp32")
     if method != config.method:
         config = replace(config, method=method, args={})
@@ -56,7 +56,7 @@ def config_of(method: str, size: int) -> SettledConfig:
 
 
 def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
-    """Random images, laid out as the `DataModule` gives them (channels last)."""
+    """Return random images, laid out as the `DataModule` gives them (channels last)."""
     generator = torch.Generator().manual_seed(0)
 
     def images(count: int) -> Tensor:
@@ -67,7 +67,7 @@ def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
 
 
 def our_optimisation(config: SettledConfig) -> Optimisation:
-    """What `crosslevel train` makes steps with, in training mode."""
+    """Return what `crosslevel train` makes steps with, in training mode."""
     method = cast(Method, build_method(config).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     return Optimisation(method.train(), config, NUM_STEPS)
 
@@ -83,7 +83,7 @@ class OurStep:
         self.optimisation = our_optimisation(config)
 
     def check(self) -> dict[str, float]:
-        """Losses of the first step, and the norm of their gradient."""
+        """Return losses of the first step, and the norm of their gradient."""
         torch.manual_seed(0)
         method = self.optimisation.method
         losses = accumulate_gradients(method, self.batch, self.clock, "fp32")
@@ -93,7 +93,7 @@ class OurStep:
         return found
 
     def run(self) -> object:
-        """One step."""
+        """Return one step."""
         return self.optimisation.step(self.clock.step, self.batch)
 
 
@@ -122,11 +122,11 @@ class PlainStep:
         return values
 
     def run(self) -> dict[str, float]:
-        """One step."""
+        """Return one step."""
         return self.step(self.batch)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """Losses, gradients, optimiser."""
+        """Return losses, gradients, optimiser."""
         losses = self.method.losses(batch.images, batch.masks, batch.unlabelled, self.progress)
         self.optimizer.zero_grad()
         sum(losses.values(), torch.zeros(())).backward()

@@ -245,3 +245,11 @@ def test_data_check__a_folder_without_permission_is_named(tmp_path, capsys):
     (data / "masks").chmod(0o700)
     said = capsys.readouterr().err
     assert f"{data / 'masks'}: cannot be listed (Permission denied). Change" in said
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_data_help__lists_its_commands(word, capsys):
+    assert main(["data", word]) == 0
+    said = capsys.readouterr().out
+    assert "data check" in said
+    assert "predict" not in said

@@ -39,7 +39,7 @@ def consistency_loss(whole: Tensor, tiles: Tensor, n: int) -> Tensor:
 
 
 def cut(x: Tensor, n: int) -> Tensor:
-    """(B, C, H, W) → (B·n², C, H/n, W/n)."""
+    """Map (B, C, H, W) → (B·n², C, H/n, W/n)."""
     side = x.shape[2] // n
     tiles = [
         image[:, r * side : (r + 1) * side, c * side : (c + 1) * side]
@@ -51,7 +51,7 @@ def cut(x: Tensor, n: int) -> Tensor:
 
 
 def two_classes(logits: Tensor) -> Tensor:
-    """Probabilities (B, 2, H, W) of background and foreground."""
+    """Return probabilities (B, 2, H, W) of background and foreground."""
     p = torch.sigmoid(logits)
     return torch.cat([1 - p, p], dim=1)
 

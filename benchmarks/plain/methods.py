@@ -37,7 +37,7 @@ class PlainMethod(nn.Module):
         """More modules."""
 
     def trained(self) -> list[nn.Parameter]:
-        """What the optimiser moves."""
+        """Return what the optimiser moves."""
         return [p for p in self.parameters() if p.requires_grad]
 
     def losses(
@@ -102,11 +102,11 @@ class PlainMeanTeacher(PlainMethod):
         }
 
     def consistency(self, student: Tensor, unlabelled: Tensor, progress: float) -> Tensor:
-        """Mean-square difference."""
+        """Return mean-square difference."""
         return F.mse_loss(student, self.ask(unlabelled))
 
     def ask(self, unlabelled: Tensor) -> Tensor:
-        """What the teacher sees in noise."""
+        """Return what the teacher sees in noise."""
         noise = torch.clamp(torch.randn_like(unlabelled) * 0.1, -0.2, 0.2)
         with torch.no_grad():
             return two_classes(self.teacher(unlabelled + noise / torch.tensor(STD).view(3, 1, 1)))
@@ -149,7 +149,7 @@ class PlainURPC(PlainMethod):
         }
 
     def scales(self, images: Tensor) -> list[Tensor]:
-        """Logits of each scale at full size."""
+        """Return logits of each scale at full size."""
         full, half, quarter, eighth, _ = self.net.f.pyramid(images)
         half = half * (1 + torch.empty_like(half[0]).uniform_(-0.3, 0.3))
         attention = quarter.mean(1, keepdim=True)

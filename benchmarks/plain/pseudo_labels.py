@@ -42,7 +42,7 @@ class PlainFixMatch(PlainMeanTeacher):
     def strong_targets(
         self, images: Tensor, labels: Tensor, confidence: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A strong view with pasted boxes, its labels, and where they count."""
+        """Return a strong view with pasted boxes, its labels, and where they count."""
         boxes = draw_boxes(images, 0.5)
         strong = paste(boxes, strong_view(images))
         return strong, paste(boxes, labels), paste(boxes, confidence) >= THRESHOLD
@@ -132,7 +132,7 @@ class PlainSelfTraining(PlainMethod):
 
 @torch.no_grad()
 def label(net: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Most probable class of each pixel and its probability, the network in evaluation mode."""
+    """Return the most probable class of each pixel and its probability, in evaluation mode."""
     confidence, labels = torch.softmax(two_class_logits(net.eval()(images)), 1).max(1)
     return labels, confidence
 
@@ -144,12 +144,12 @@ def pseudo_loss(logits: Tensor, labels: Tensor, keep: Tensor) -> Tensor:
 
 
 def two_class_logits(logits: Tensor) -> Tensor:
-    """(B, 1, H, W) → (B, 2, H, W), background and foreground."""
+    """Map (B, 1, H, W) → (B, 2, H, W), background and foreground."""
     return torch.cat([torch.zeros_like(logits), logits], dim=1)
 
 
 def strong_view(images: Tensor) -> Tensor:
-    """Colours, grey and blur."""
+    """Return colours, grey and blur."""
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     jitter = ColorJiggle(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.25, p=0.8)
     blur = RandomGaussianBlur(kernel_size=(13, 13), sigma=(0.1, 2.0), p=0.5)
@@ -160,5 +160,5 @@ def strong_view(images: Tensor) -> Tensor:
 
 
 def paste(boxes: Tensor, maps: Tensor) -> Tensor:
-    """A box of the next image, or of its labels, into each."""
+    """Return a box of the next image, or of its labels, into each."""
     return torch.where(boxes[:, None] if maps.ndim == 4 else boxes, maps.roll(-1, 0), maps)

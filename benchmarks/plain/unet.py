@@ -51,7 +51,7 @@ class PlainUNet(nn.Module):
         return maps[::-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, 16, H, W)."""
+        """Map (B, 3, H, W) → (B, 16, H, W)."""
         return self.pyramid(x)[0]
 
 
@@ -64,5 +64,5 @@ class PlainNet(nn.Module):
         self.h = nn.Conv2d(16, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits."""
+        """Return logits."""
         return self.h(self.f(x))  # type: ignore[no-any-return]

@@ -48,7 +48,7 @@ class Protocol:
         return row(f"{self.dataset}/{name}") if "/" in name else self.rows[name]
 
     def split_file(self, draw: int) -> Path:
-        """Which images a run of this draw was trained and tested on."""
+        """Return which images a run of this draw was trained and tested on."""
         return PUBLISHED / self.dataset / "splits" / f"{self.facts['split']}-draw{draw}.json"
 
 

@@ -54,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     name = next((n for n in COMMANDS if words[: len(n.split())] == n.split()), None)
     if name is None:
+        group = {n: about for n, about in COMMANDS.items() if n.startswith(f"{words[0]} ")}
+        if group and words[1:] in (["-h"], ["--help"]):
+            _show(listed(group))
+            return 0
         asked = " ".join(words[:2] if words[0] == "data" else words[:1])
         print(f"crosslevel: no command {asked!r}\n\n{overview()}", file=sys.stderr)  # noqa: T201
         return 2
@@ -64,20 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def overview() -> str:
-    """What `crosslevel --help` shows."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    """Return what `crosslevel --help` shows."""
     return "\n".join(
         [
             "usage: crosslevel COMMAND [...]",
             "",
             "From a folder of images and a few masks to a trained, scored segmenter.",
             "",
-            *lines,
+            listed(COMMANDS),
             "",
             "`crosslevel COMMAND --help` shows a command's options with an example.",
         ]
     )
+
+
+def listed(commands: dict[str, tuple[str, str]]) -> str:
+    """Return a line for each command with what it does."""
+    width = max(map(len, commands))
+    return "\n".join(f"  {name:{width}}  {about}" for name, (_, about) in commands.items())
 
 
 def _run(name: str, words: list[str]) -> int:

@@ -35,7 +35,7 @@ class DataError(InputError):
 
 
 def one_line(text: str) -> str:
-    r"""The text with line breaks, control characters and bytes that are no UTF-8 escaped.
+    r"""Return the text with line breaks, control characters and bytes that are no UTF-8 escaped.
 
     Names of files may hold any of them.
 

@@ -12,7 +12,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 
 
 def to_probabilities(logits: Tensor) -> Tensor:
-    """Probabilities of (B, C, H, W) logits: sigmoid for C = 1, softmax over channels otherwise.
+    """Turn (B, C, H, W) logits into probabilities: sigmoid for C = 1, else softmax over channels.
 
     Returns:
         (B, C, H, W) in [0, 1], float32 or wider (half-precision logits are widened).
@@ -52,6 +52,6 @@ def widen(x: Tensor) -> Tensor:
 def to_classes(
     probabilities: NDArray[np.floating[Any]], threshold: float = 0.5
 ) -> NDArray[np.uint8]:
-    """(C, H, W) probabilities → (H, W) class indices, as `score_case` counts them."""
+    """Map (C, H, W) probabilities → (H, W) class indices, as `score_case` counts them."""
     classes = probabilities[0] >= threshold if len(probabilities) == 1 else probabilities.argmax(0)
     return np.asarray(classes, np.uint8)

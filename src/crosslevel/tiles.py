@@ -51,7 +51,7 @@ def from_tiles(tiles: Tensor, n: int) -> Tensor:
         (B, C, n·h, n·w).
 
     Raises:
-        InputError: If n is not positive or the number of tiles is no multiple of n².
+        InputError: If n is not positive or the number of tiles is not a multiple of n².
 
     Example:
         >>> import torch

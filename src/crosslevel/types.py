@@ -151,11 +151,11 @@ class Batch:
     unlabelled: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device; the host does not wait where the batch is `pinned`."""
+        """Return the same on a device; the host does not wait where the batch is `pinned`."""
         return self._each(lambda x: x.to(device, non_blocking=x.is_pinned()))
 
     def pinned(self) -> Batch:
-        """The same in memory from which a GPU copies by itself."""
+        """Return the same in memory from which a GPU copies by itself."""
         return self._each(lambda x: x.pin_memory())
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:

@@ -87,8 +87,8 @@ def test_benchmark__one_failing_cell_does_not_stop_the_rest(lesions, tmp_path, o
     [failure] = run_grid(grid, lesions, tmp_path, replace(BASE, args={}, method="supervised"))
     log = tmp_path / "runs" / "supervised-draw0-seed0.log"
     assert failure == (
-        f"supervised, draw 0, seed 0: {blocked} exists and is no run folder: choose another --out. "
-        f"(exit code 2, see {log})"
+        f"supervised, draw 0, seed 0: {blocked} exists and is not a run folder: choose another "
+        f"--out. (exit code 2, see {log})"
     )
     assert list(write_results(grid, tmp_path)["Method"]) == ["mean_teacher"]
 

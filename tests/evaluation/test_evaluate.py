@@ -134,7 +134,7 @@ def test_evaluate__finds_a_copy_of_a_training_image_by_its_content(run, lesions,
 
 
 def test_evaluate__a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(ValueError, match="is no run folder"):
+    with pytest.raises(ValueError, match="is not a run folder"):
         evaluate(tmp_path)
 
 

@@ -60,7 +60,7 @@ def announce_a_huge_tensor(folder):
         (card_with(model={"widths": [10**12, 10**12]}), "describes no network"),
         (card_with(model={"name": "../../secret"}), "Unknown model"),
         (lambda f: (f / "model.json").write_text("[" * 50_000), "cannot be read"),
-        (lambda f: (f / "model.json").write_text(" " * 10**6), "is no model card"),
+        (lambda f: (f / "model.json").write_text(" " * 10**6), "is not a model card"),
         (weights_as(torch.float16), r"float16\), expected .*float32"),
         (weights_as(torch.complex64), "do not fit|cannot be read"),
         (announce_a_huge_tensor, "cannot be read"),

@@ -134,7 +134,7 @@ def test_train__another_configuration_is_refused_with_the_difference(lesions, tm
 
 def test_train__a_folder_of_other_things_is_refused(lesions, tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ValueError, match="is no run folder"):
+    with pytest.raises(ValueError, match="is not a run folder"):
         train(lesions, tmp_path, tiny_config())
 
 

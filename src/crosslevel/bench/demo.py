@@ -44,7 +44,7 @@ class Demo:
     lead: str
 
     def to_text(self) -> str:
-        """What the terminal shows at the end."""
+        """Return what the terminal shows at the end."""
         return f"\n{self.lead}\n\n{to_text(self.table)}\n\nFigure: {self.figure_file}"
 
 

@@ -73,18 +73,18 @@ class Grid:
     seeds: Sequence[int] = (0,)
 
     def cells(self, out: Path) -> list[PlannedRun]:
-        """All cells; every row of one draw comes before the next draw, so a part is of use."""
+        """Return all cells, every row of a draw before the next draw, so that a part is of use."""
         places = product(self.seeds, self.draws, self.rows)
         return [PlannedRun(row, draw, seed, out / "runs") for seed, draw, row in places]
 
 
 def method_of(row: str) -> str:
-    """The method that a row trains."""
+    """Return the method that a row trains."""
     return {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(row, row)
 
 
 def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
-    """The configuration of a cell: the base with the row's method, draw and seed.
+    """Return the configuration of a cell: the base with the row's method, draw and seed.
 
     The base's own `args` are kept for rows of its method, ablations among them.
     """

@@ -110,7 +110,7 @@ def _check(cells: Sequence[PlannedRun], jobs: int, base: TrainConfig) -> None:
 def _configure_all(
     cells: Sequence[PlannedRun], base: TrainConfig, reporter: Reporter
 ) -> dict[PlannedRun, TrainConfig]:
-    """What each cell trains; what cannot be trained, or not go on, is refused here."""
+    """Return what each cell trains; what cannot be trained, or not go on, is refused here."""
     runs = [RunFolder(cell.folder) for cell in cells]
     begun = (run.config() for run in runs if run.config_file.is_file())
     base = replace(base, precision=common_precision(base, begun, this_place()))

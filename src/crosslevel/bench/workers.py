@@ -57,7 +57,7 @@ class Workers:
     def run(
         self, cells: Sequence[PlannedRun], data: Path, threads: int
     ) -> Iterator[tuple[PlannedRun, str | None]]:
-        """Each cell when it is done, with what went wrong if anything did."""
+        """Yield each cell when it is done, with what went wrong if anything did."""
         futures = {self._pool.submit(self._run_cell, cell, data, threads): cell for cell in cells}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -111,7 +111,7 @@ def tells_memory() -> bool:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> tuple[int, int | None]:
-    """The exit code, and the peak memory in bytes where the system tells it."""
+    """Return the exit code, and the peak memory in bytes where the system tells it."""
     if not tells_memory():
         return process.wait(), None
     _, status, usage = os.wait4(process.pid, 0)
@@ -127,7 +127,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(said: str) -> str:
-    """The line in which a command said why it failed, else its last one."""
+    """Return the line in which a command said why it failed, else its last one."""
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
     own = [line for line in lines if line.startswith("crosslevel: ")]
     return (own or lines)[-1].removeprefix("crosslevel: ")

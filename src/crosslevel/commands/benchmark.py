@@ -41,7 +41,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
     )
-    parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
+    parser.add_argument(
+        "--paper", type=str | None, help="add the paper's figures for kvasir-seg or isic2018"
+    )
     add_config_arguments(parser)
 
 
@@ -87,7 +89,7 @@ def _refuse_args_of_no_row(
     given = own_args(arguments)
     if given and config.method not in rows:
         raise InputError(
-            f"args {', '.join(given)} belong to {config.method}, which is no row of this bench: "
+            f"args {', '.join(given)} belong to {config.method}, which is not a row of this bench: "
             "name the method they are meant for with --method."
         )
     for file in config_files(arguments):

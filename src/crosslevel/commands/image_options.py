@@ -9,12 +9,12 @@ from crosslevel.types import Reading
 
 
 def add_reading_arguments(parser: ArgumentParser) -> None:
-    """The fields of `Reading`, as options."""
+    """Add the fields of `Reading` as options."""
     parser.add_class_arguments(Reading)
 
 
 def to_reading(arguments: Namespace) -> Reading:
-    """What the options say.
+    """Return what the options say.
 
     Raises:
         InputError: If no image can be read so.

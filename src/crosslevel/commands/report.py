@@ -20,7 +20,9 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path | None, help="the page; report.html in the first folder if left out"
     )
-    parser.add_argument("--paper", type=str | None, help="also show: kvasir-seg or isic2018")
+    parser.add_argument(
+        "--paper", type=str | None, help="add the paper's figures for kvasir-seg or isic2018"
+    )
 
 
 def run(arguments: Namespace) -> None:

@@ -58,7 +58,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def add_config_arguments(parser: ArgumentParser) -> None:
-    """The options of a configuration, from a file or one by one."""
+    """Add the options of a configuration, from a file or one by one."""
     parser.add_argument("--config", action=ConfigFile, help="YAML file or name of a preset")
     parser.add_argument(
         "--skip_bad",
@@ -93,23 +93,23 @@ def _without_those_of_others(model: ModelConfig, files: Iterable[TrainConfig]) -
 
 
 def config_files(arguments: Namespace) -> list[TrainConfig]:
-    """What each `--config` holds."""
+    """Return what each `--config` holds."""
     return [from_yaml(Path(str(file))) for file in arguments.config or ()]
 
 
 def own_args(arguments: Namespace) -> dict[str, Any]:
-    """The `args` of the command line that no `--config` has."""
+    """Return the `args` of the command line that no `--config` has."""
     files = config_files(arguments)
     return {n: value for n, value in arguments.args.items() if not _having(files, n, value)}
 
 
 def _having(files: Iterable[TrainConfig], name: str, value: object) -> list[TrainConfig]:
-    """Those of the configurations that have this among their `args`."""
+    """Return those of the configurations that have this among their `args`."""
     return [file for file in files if (name, value) in file.args.items()]
 
 
 def seconds(text: str) -> float:
-    """Seconds of "90s", "15min", "2h" or "1h30min".
+    """Return seconds of "90s", "15min", "2h" or "1h30min".
 
     Raises:
         InputError: For anything else, or nothing at all.
@@ -120,7 +120,7 @@ def seconds(text: str) -> float:
     """
     found = re.fullmatch(rf"(?:({NUMBER})h)?(?:({NUMBER})min)?(?:({NUMBER})s)?", text)
     if not text or found is None:
-        raise InputError(f"{text!r} is no time: write it like 90s, 15min or 1h30min.")
+        raise InputError(f"{text!r} is not a time: write it like 90s, 15min or 1h30min.")
     hours, minutes, rest = (float(number or 0) for number in found.groups())
     return 3600 * hours + 60 * minutes + rest
 

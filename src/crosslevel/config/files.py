@@ -17,7 +17,7 @@ from crosslevel.errors import InputError, did_you_mean
 
 
 def to_yaml(config: TrainConfig) -> str:
-    """The complete configuration as YAML, in the order of its fields."""
+    """Return the complete configuration as YAML, in the order of its fields."""
     return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
 
 
@@ -50,13 +50,13 @@ def _values(path: Path) -> Any:
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
-    """The complete configuration as plain lists, dicts, strings and numbers."""
+    """Return the complete configuration as plain lists, dicts, strings and numbers."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(config) | {"model": config.model.to_dict()})
     return plain
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
-    """One line for each field in which two configurations differ, by its dotted name."""
+    """Return one line for each field in which two configurations differ, by its dotted name."""
     before, after = flatten(to_dict(old)), flatten(to_dict(new))
     return [
         f"{key}: {before.get(key)} → {after.get(key)}"
@@ -66,7 +66,7 @@ def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
 
 
 def preset_names() -> list[str]:
-    """Names of the presets shipped with the package."""
+    """Return names of the presets shipped with the package."""
     folder = resources.files("crosslevel.config") / "presets"
     return sorted(
         f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")
@@ -74,7 +74,7 @@ def preset_names() -> list[str]:
 
 
 def preset(name: str) -> TrainConfig:
-    """The configuration of a preset, or of a YAML file.
+    """Return the configuration of a preset, or of a YAML file.
 
     Raises:
         InputError: If there is no such preset or file, or it cannot be used.
@@ -87,7 +87,7 @@ def preset(name: str) -> TrainConfig:
 
 
 def config_path(name: str) -> Path:
-    """The file a `--config` names: a path, or a preset with or without ".yaml".
+    """Return the file a `--config` names: a path, or a preset with or without ".yaml".
 
     Raises:
         InputError: If there is neither such a file nor such a preset.

@@ -75,7 +75,7 @@ class SegFormerArgs:
         """Refuse channels that its heads of attention cannot share.
 
         Raises:
-            InputError: If there are not four, or one is no multiple of its level's heads.
+            InputError: If there are not four, or one is not a multiple of its level's heads.
         """
         heads = (1, 2, 5, 8)
         fit = [width > 0 and not width % n for width, n in zip(self.widths, heads, strict=False)]
@@ -131,7 +131,7 @@ class ModelConfig:
         initial: With "unet": initial weights of "torch", or "he".
         architecture: With "smp": the decoder (unet).
         encoder: With "smp": the encoder (resnet34).
-        weights: Not from scratch: pretrained weights by name (imagenet), or null for random ones.
+        weights: Pretrained weights by name (imagenet), or null for random ones; not for unet.
     """
 
     name: str = "unet"

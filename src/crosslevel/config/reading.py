@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def from_dict(cls: type[T], values: Any, *, where: str) -> T:
-    """An instance of a dataclass from plain values, each checked against its field's type.
+    """Return an instance of a dataclass from plain values, each checked against its field's type.
 
     Args:
         cls: The dataclass; fields may be dataclasses, lists of them, literals, …
@@ -52,7 +52,7 @@ def from_dict(cls: type[T], values: Any, *, where: str) -> T:
 
 
 def _misfits(cls: type[Any], values: dict[str, Any]) -> Iterator[str]:
-    """What the parser would let pass or break at: null, or no names, where a field needs them."""
+    """Yield what the parser would let pass or break at: null, or no names where there are."""
     for name, hint in get_type_hints(cls).items():
         value = values.get(name, ...)
         if value is None and type(None) not in get_args(hint):

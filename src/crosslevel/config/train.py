@@ -54,11 +54,11 @@ class TrainConfig:
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
         learning_rate: The highest learning rate of AdamW.
         encoder_rate: Learning rate of a pretrained encoder, as a share of `learning_rate`.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
         warmup: Share of the training over which the learning rate rises linearly.
         decay: After that "cosine" to 0, or "none".
         rate_per: The learning rate changes with each "step", or stays for an "epoch" what it is at
-            the epoch's begin, as in the CLCC authors' code.
+            the start of the epoch, as in the CLCC authors' code.
         check_every: Epochs between two checks on the validation images.
         calibrate: Binary only: choose the threshold by validation Dice instead of 0.5.
         seed: Of initial weights, order of images, augmentation and dropout.

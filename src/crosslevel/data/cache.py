@@ -25,7 +25,7 @@ DAY_S = 24 * 3600
 
 
 def cache_folder() -> Path:
-    """Where packs are kept: $CROSSLEVEL_CACHE, or the user's cache folder."""
+    """Return where packs are kept: $CROSSLEVEL_CACHE, or the user's cache folder."""
     override = os.environ.get("CROSSLEVEL_CACHE")
     return Path(override) if override else user_cache_path("crosslevel")
 
@@ -36,7 +36,7 @@ def packed(
     shape: tuple[int, ...],
     kind: str,
 ) -> NDArray[np.uint8]:
-    """The pack of these items, built now if it does not exist or its file was cut or overwritten.
+    """Return the pack of these items, built now if there is none or its file was damaged.
 
     Args:
         keys: Content hash of each item, in order.
@@ -61,7 +61,7 @@ def packed(
 
 
 def take(pack: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """A copy of some items of a pack, which does not stay in this process's memory.
+    """Return a copy of some items of a pack, which does not stay in this process's memory.
 
     Pages of the file that were read count as resident until they are unmapped: without that, a
     training would seem to grow to the size of its data.
@@ -74,7 +74,7 @@ def take(pack: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.uint
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """The pack in a file, None if there is none or it is not what was written."""
+    """Return the pack in a file, None if there is none or it is not what was written."""
     try:
         pack: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")
     except (FileNotFoundError, ValueError):

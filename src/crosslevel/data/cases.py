@@ -49,7 +49,7 @@ def index_cases(folder: Path | str) -> list[Case]:
 
 
 def usable_cases(folder: Path, *, skip_bad: bool, reading: Reading = WHOLE_FILES) -> list[Case]:
-    """As `index_cases`; with `skip_bad`, only without the cases of files that cannot be used.
+    """Do as `index_cases`; with `skip_bad`, only without the cases of files that cannot be used.
 
     Raises:
         DataError: As `index_cases`; with `skip_bad`, if no single file is to blame.
@@ -62,7 +62,7 @@ def usable_cases(folder: Path, *, skip_bad: bool, reading: Reading = WHOLE_FILES
 
 
 def find_cases(folder: Path, reading: Reading = WHOLE_FILES) -> Found:
-    """As `index_cases`, but with the problems beside the cases that could be told.
+    """Do as `index_cases`, but with the problems beside the cases that could be told.
 
     Args:
         folder: As of `index_cases`.
@@ -100,7 +100,7 @@ def check_source(folder: Path) -> None:
 
 
 def _is_utf8(name: str) -> bool:
-    """False for names the system gave as other bytes, which no CSV or JSON file can hold."""
+    """Return False for names the system gave as other bytes, which no CSV or JSON file can hold."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -138,7 +138,7 @@ def _from_csv(path: Path) -> Found:
 
 
 def _read_rows(path: Path) -> dict[int, Row]:
-    """Rows by their line in the file; column names in lower case, values stripped."""
+    """Return rows by their line in the file; column names in lower case, values stripped."""
     rows: dict[int, Row] = {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -199,7 +199,7 @@ def _case(row: Row, folder: Path) -> Case:
 
 
 def _with_longer_ids(cases: Sequence[Case], folder: Path) -> list[Case]:
-    """Where stems repeat, the id is the path from the CSV file's folder, without extension."""
+    """Name cases by their stem; where stems repeat, by the path from the CSV file's folder."""
     counts = Counter(case.id for case in cases)
     return [
         replace(case, id=_relative_id(case.image, folder)) if counts[case.id] > 1 else case

@@ -123,7 +123,7 @@ class DataModule:
         return -(-len(self._val_images) // VALIDATION_BATCH)
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step (from 0), augmented and normalised."""
+        """Return the batch of a step (from 0), augmented and normalised."""
         choices = self.choices(step)
         labelled, unlabelled = choices.labelled.numpy(), choices.unlabelled.numpy()
         count, affine = len(labelled), choices.affine
@@ -167,7 +167,7 @@ class DataModule:
     def validation_batches(
         self, batch_size: int = VALIDATION_BATCH
     ) -> Iterator[tuple[torch.Tensor, NDArray[np.uint8]]]:
-        """Validation images (B, 3, H, W), normalised, with masks (B, H, W), in order."""
+        """Yield validation images (B, 3, H, W), normalised, with masks (B, H, W), in order."""
         for start in range(0, len(self._val_images), batch_size):
             part = slice(start, start + batch_size)
             yield normalise(torch.from_numpy(self._val_images[part].copy())), self._val_masks[part]
@@ -232,7 +232,7 @@ def _view(
 
 @lru_cache(maxsize=4)
 def _order(seed: int, stream: int, number: int, num_items: int) -> NDArray[np.int64]:
-    """The order of one pass over all items; kept, since 100 000 take a thousand steps."""
+    """Return the order of one pass over all items; kept, since 100 000 take a thousand steps."""
     return np.random.default_rng((seed, stream, number)).permutation(num_items)
 
 
@@ -242,7 +242,7 @@ def steps_per_epoch(num_labelled: int, batch_labelled: int) -> int:
 
 
 def step_seed(seed: int, step: int) -> int:
-    """A seed for everything random inside a step (dropout, noise)."""
+    """Return a seed for everything random inside a step (dropout, noise)."""
     return _seed(seed, 3, step)
 
 

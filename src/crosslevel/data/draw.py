@@ -157,7 +157,7 @@ def _draw_parts(
 def _is_left_out(
     case: Case, units: Mapping[str, str], held_out: Collection[str], drawn: Collection[str]
 ) -> bool:
-    """Whether an image without a mask can be neither scored nor trained on.
+    """Return whether an image without a mask can be neither scored nor trained on.
 
     Args:
         case: The image.
@@ -171,7 +171,7 @@ def _is_left_out(
 
 
 def _draw_labelled(train: Sequence[str], labelled: float | int, seed: int, draw: int) -> list[str]:
-    """The first so many of a permutation that depends on nothing but the seeds."""
+    """Return the first so many of a permutation that depends on nothing but the seeds."""
     count = _num_labelled(labelled, len(train))
     order = np.random.default_rng((seed, draw, _DRAW_STREAM)).permutation(len(train))
     names = sorted(train)

@@ -63,7 +63,7 @@ def with_frames(found: Found, reading: Reading) -> Found:
 
 
 def _without_effect(cases: Sequence[Case], num_frames: int, reading: Reading) -> list[str]:
-    """A line for each option that changes nothing here."""
+    """Return a line for each option that changes nothing here."""
     lines = []
     if reading.page not in (None, 0) and num_frames == 1:
         lines.append("--page has no effect: every file holds one image.")
@@ -102,7 +102,7 @@ def frames_meant(
 
 
 def _frames(case: Case, header: Header, reading: Reading) -> list[Case]:
-    """A case for each frame that is meant."""
+    """Return a case for each frame that is meant."""
     frames = frames_meant(case.image, header.num_frames, reading.page)
     if len(frames) == 1:
         return [replace(case, frame=frames[0])]
@@ -114,7 +114,7 @@ def _frames(case: Case, header: Header, reading: Reading) -> list[Case]:
 
 
 def _fault_of_mask(case: Case, num_frames: int, reading: Reading) -> BadFile | None:
-    """The mask of a file of which each frame is an image has as many."""
+    """Match masks of a file whose frames are images: they have as many frames."""
     if case.mask is None or num_frames == 1:
         return None
     try:

@@ -118,7 +118,7 @@ def _window(path: Path, picture: Picture, reading: Reading) -> tuple[float, ...]
 
 
 def _windowed(pixels: Pixels, window: Sequence[float]) -> NDArray[np.uint8]:
-    """Values as shares of the window, 0…255; one window for all channels, or each its own."""
+    """Return values as shares of the window, 0…255; one window, or one for each channel."""
     values = pixels[..., None] if pixels.ndim == 2 else pixels
     exact = values.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
     black = np.asarray(window[0::2], exact.dtype)
@@ -191,13 +191,13 @@ def unlike_training(levels: Levels | None, reading: Reading) -> str:
 
 
 def describe_window(window: tuple[float, ...]) -> str:
-    """A window as a person reads it."""
+    """Return a window as a person reads it."""
     pairs = zip(window[0::2], window[1::2], strict=True)
     return ", ".join(f"{black:g} is black, {white:g} is white" for black, white in pairs)
 
 
 def kind_of(dtype: np.dtype[Any]) -> str:
-    """Numbers as a person calls them.
+    """Return numbers as a person calls them.
 
     Example:
         >>> kind_of(np.dtype(np.int16)), kind_of(np.dtype(np.float32))

@@ -74,7 +74,7 @@ class Folder:
         return cls(path, sorted(images), sorted(folders), sorted(others))
 
     def inside(self, name: str) -> Folder:
-        """A sub-folder; where it only wraps another one (as unpacked archives do), that one."""
+        """Return a sub-folder, or what it only wraps, as unpacked archives do."""
         folder = Folder.scan(self.path / name)
         while not folder.images and len(folder.folders) == 1:
             folder = Folder.scan(folder.path / folder.folders[0])
@@ -104,7 +104,7 @@ class Found:
 
 
 def recognise(folder: Folder) -> Found | None:
-    """What the first layout that fits finds in a folder, or None if none fits."""
+    """Return what the first layout that fits finds in a folder, or None if none fits."""
     for layout in LAYOUTS:
         found = layout(folder)
         if found is not None:
@@ -113,7 +113,7 @@ def recognise(folder: Folder) -> Found | None:
 
 
 def images_and_masks(folder: Folder) -> Found | None:
-    """`images/` and `masks/`, under any of their usual names; images may lie beside `masks/`."""
+    """Read `images/` and `masks/` under any usual names; images may lie beside `masks/`."""
     mask_folders = _sub_folders(folder, MASK_FOLDERS)
     images = [sub for sub in _sub_folders(folder, IMAGE_FOLDERS) if sub.images]
     if not images and folder.images:
@@ -183,7 +183,7 @@ def named_sets(folder: Folder) -> Found | None:
 
 
 def images_alone(folder: Folder) -> Found | None:
-    """Images in one folder, unlabelled unless `x_mask` lies beside `x`."""
+    """Read images in one folder, unlabelled unless `x_mask` lies beside `x`."""
     if not folder.images or folder.folders:
         return None
     stems = {_stem(name) for name in folder.images}
@@ -193,7 +193,7 @@ def images_alone(folder: Folder) -> Found | None:
 
 
 def wrapped(folder: Folder) -> Found | None:
-    """Nothing but one sub-folder with a layout of its own, as in `Kvasir-SEG/`."""
+    """Read a folder of nothing but one sub-folder with a layout of its own, as in `Kvasir-SEG/`."""
     if folder.images or len(folder.folders) != 1 or _plain(folder.folders[0]) in MASK_FOLDERS:
         return None
     return recognise(Folder.scan(folder.path / folder.folders[0]))
@@ -205,7 +205,7 @@ LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
 
 
 def describe_unknown(folder: Folder) -> str:
-    """One line on a folder no layout fits: what is there, and what is understood."""
+    """Return one line on a folder no layout fits: what is there, and what is understood."""
     kinds = Counter(Path(name).suffix or name for name in os.listdir(folder.path))
     if not folder.images and not folder.folders:
         there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
@@ -224,7 +224,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def describe_passed_over(path: Path, names: Collection[str]) -> list[str]:
-    """A warning that these entries of a folder are not used, if there are any."""
+    """Return a warning that these entries of a folder are not used, if there are any."""
     if not names:
         return []
     kinds = Counter(os.path.splitext(name)[1].lower() or name for name in names)
@@ -310,7 +310,7 @@ def _pair(images: Folder, masks: Folder) -> Found:
 
 
 def _unused(folder: Folder, beside: Folder) -> list[str]:
-    """What is neither image nor mask in a folder of images (which may hold that of the masks)."""
+    """Return what is neither image nor mask in a folder of images, which may hold the masks'."""
     folders = [name for name in folder.folders if folder.path / name not in _and_above(beside.path)]
     return [*folder.others, *folders]
 
@@ -328,7 +328,7 @@ def _no_stem_fits(strays: list[str], masks: Folder, images: Folder) -> str:
 
 
 def _describe_strays(strays: list[str], masks: Folder, images: Folder) -> list[BadFile]:
-    """Each mask without an image, with the name that was perhaps meant."""
+    """Return each mask without an image, with the name that was perhaps meant."""
     stems = sorted(_stem(name) for name in images.images)
     bad_files = []
     for count, name in enumerate(strays):
@@ -341,7 +341,7 @@ def _describe_strays(strays: list[str], masks: Folder, images: Folder) -> list[B
 
 
 def _nearest(stem: str, stems: list[str]) -> str:
-    """The most similar of the sorted stems, looked for around the place `stem` would have."""
+    """Return the most similar of the sorted stems, sought around the place `stem` would have."""
     place = bisect.bisect(stems, stem)
     window = stems[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
     return next(iter(difflib.get_close_matches(stem, window, n=1)), "")

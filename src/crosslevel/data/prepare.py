@@ -78,7 +78,7 @@ def prepare(
 
 
 def _refuse_changed_masks(prepared: Prepared) -> None:
-    """Masks of test images are left to the evaluation, which reads them first."""
+    """Examine masks but those of test images, which the evaluation reads first."""
     parts = prepared.parts
     cases = [*parts["train_labelled"], *parts["val"]]
     changed = changed_masks(prepared.split.mask_hashes, cases)
@@ -108,7 +108,7 @@ def _find(folder: Path, reading: Reading) -> Found:
 
 
 def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> Prepared:
-    """Each image is read once: that decides the split, and the split which masks to open.
+    """Read each image once: that decides the split, and the split which masks to open.
 
     Bad images are part of the draw, so the others are where they will be once those are repaired.
     """
@@ -146,7 +146,7 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
 
 
 def _together(error: InputError, folder: Path, problems: Sequence[str]) -> InputError:
-    """One error of what is wrong with the files and with the split."""
+    """Return one error of what is wrong with the files and with the split."""
     if isinstance(error, DataError):
         return DataError([*problems, *(f"{folder}: {line}" for line in error.problems)])
     return DataError([*problems, str(error)]) if problems else InputError(str(error))
@@ -191,7 +191,7 @@ def _check(
 
 
 def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:
-    """A split written by hand may have no hashes."""
+    """Fill in hashes, which a split written by hand may lack."""
     split = replace(split, hashes={**hashes, **split.hashes})
     parts = resolve_split(split, cases, hashes)
     if not parts["val"]:

@@ -57,7 +57,7 @@ def read_image(
 def read_as_trained(
     path: Path, how: Reading, frame: int | None = None
 ) -> tuple[NDArray[np.uint8], str]:
-    """As `read_image`, and how the image differs from those trained on, "" if it does not.
+    """Do as `read_image`, and how the image differs from those trained on, "" if it does not.
 
     Raises:
         DataError: As `read_image`.
@@ -69,7 +69,7 @@ def read_as_trained(
 
 
 def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
-    """As `read_image`, of a case.
+    """Do as `read_image`, of a case.
 
     Raises:
         DataError: As `read_image`.
@@ -78,7 +78,7 @@ def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
 
 
 def read_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
-    """As `read_mask`, of a case that has a mask.
+    """Do as `read_mask`, of a case that has a mask.
 
     Raises:
         DataError: As `read_mask`.
@@ -88,7 +88,7 @@ def read_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> N
 
 
 def read_hashed_case(case: Case, how: Reading = _BY_ITSELF) -> tuple[NDArray[np.uint8], str]:
-    """As `read_case`, and its `case_hash`, for one reading of the file.
+    """Do as `read_case`, and its `case_hash`, for one reading of the file.
 
     Raises:
         DataError: As `read_image`.

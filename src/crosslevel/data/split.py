@@ -74,7 +74,7 @@ class Split:
         return {i for ids in (*self.parts().values(), self.left_out) for i in ids}
 
     def without(self, case_ids: Collection[str]) -> Split:
-        """The split of the other cases."""
+        """Return the split of the other cases."""
         kept: dict[str, Any] = {
             name: tuple(i for i in getattr(self, name) if i not in case_ids)
             for name in (*PARTS, "left_out")
@@ -86,7 +86,7 @@ class Split:
         return dataclasses.replace(self, **kept)
 
     def to_json(self) -> str:
-        """The split as JSON text."""
+        """Return the split as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
@@ -132,7 +132,7 @@ class Split:
 def resolve_split(
     split: Split, cases: Iterable[Case], hashes: Mapping[str, str] | None = None
 ) -> dict[str, list[Case]]:
-    """The cases of each part, once it is sure that they are the ones the split was drawn from.
+    """Return the cases of each part, once sure that they are those the split was drawn from.
 
     Args:
         split: Drawn from these cases, or read from a file.

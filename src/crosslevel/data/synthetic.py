@@ -148,7 +148,7 @@ def _noise(rng: np.random.Generator, size: int, cells: int) -> Field:
 
 
 def _axes(size: int) -> tuple[Field, Field]:
-    """Rows (size, 1) and columns (1, size), both from -1 to 1 over the image."""
+    """Return rows (size, 1) and columns (1, size), both from -1 to 1 over the image."""
     line = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
     return line[:, None], line[None, :]
 
@@ -163,7 +163,7 @@ def _lesions(rng: np.random.Generator, size: int) -> Field:
 
 
 def _blob(rng: np.random.Generator, size: int, area: float) -> Field:
-    """An ellipse with a wavy outline that covers `area` (a fraction) of the image."""
+    """Return an ellipse with a wavy outline that covers `area` (a fraction) of the image."""
     orders = np.arange(2, 7)
     waves = rng.normal(0, 0.36, len(orders)) / orders
     phases = rng.uniform(0, 2 * math.pi, len(orders))
@@ -183,7 +183,7 @@ def _blob(rng: np.random.Generator, size: int, area: float) -> Field:
 
 
 def _soft_inside(distance: Field, softness: float) -> Field:
-    """1 well inside, 0 well outside, 0.5 on the outline."""
+    """Return 1 well inside, 0 well outside, 0.5 on the outline."""
     ramp = ((1 - distance) / (2 * softness) + 0.5).clip(0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), dtype=np.float32)
 
@@ -216,7 +216,7 @@ def _shading(rng: np.random.Generator, size: int, alpha: Field) -> Field:
 
 
 def _textures(rng: np.random.Generator, size: int, style: _Style, alpha: Field) -> Field:
-    """The texture of the tissue, which gives way to that of the lesion: the one reliable cue."""
+    """Return the tissue's texture, which gives way to the lesion's: the one reliable cue."""
     strong = math.exp(rng.uniform(math.log(STRONG[0]), math.log(STRONG[1])))
     weak = strong * rng.uniform(*WEAK)
     scale = rng.uniform(0.75, 1.3)

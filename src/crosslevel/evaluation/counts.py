@@ -128,6 +128,6 @@ def _of_most_probable(probabilities: Tensor, truths: Tensor, counted: Tensor) ->
 
 
 def _count(predicted: Tensor, actual: Tensor) -> Tensor:
-    """Pixels predicted, in both, and true, of (B, H, W) each: (3, B)."""
+    """Return pixels predicted, in both, and true, of (B, H, W) each: (3, B)."""
     both = predicted & actual
     return torch.stack([pixels.count_nonzero(dim=(1, 2)) for pixels in (predicted, both, actual)])

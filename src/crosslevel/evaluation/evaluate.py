@@ -45,7 +45,7 @@ class Evaluation:
     per_image_file: Path
 
     def to_text(self) -> str:
-        """The summary as a small table for a person."""
+        """Return the summary as a small table for a person."""
         shown = {n: label for n, label in ALL_SCORES.items() if n in self.summary.mean}
         widths = [max(9, len(label)) for label in shown.values()]
         header = "  ".join(f"{label:>{w}}" for label, w in zip(shown.values(), widths, strict=True))
@@ -157,7 +157,7 @@ def _misleading(trained_on: Sequence[str], data: Path) -> InputError:
 
 
 def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
-    """What to keep in mind about the scores of these cases."""
+    """Yield what to keep in mind about the scores of these cases."""
     if chosen.set_aside:
         yield (
             f"{len(chosen.set_aside)} files of {data} cannot be used, and are not scored: "
@@ -178,7 +178,7 @@ def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
 
 
 def _scores_name(asked: EvaluateOptions) -> str:
-    """The name of these scores, which is that of their folder unless they are `THE_SCORE`."""
+    """Return the name of these scores: that of their folder unless they are `THE_SCORE`."""
     name = f"scores-{asked.subset}-{asked.metric_size}" + ("-flips" if asked.flips else "")
     return name + ("" if asked.runtime == "torch" else f"-{asked.runtime}")
 
@@ -186,7 +186,7 @@ def _scores_name(asked: EvaluateOptions) -> str:
 def _score_and_keep_masks(
     cases: Sequence[Case], scoring: Scoring, target: RunFolder, advance: Advance
 ) -> pd.DataFrame:
-    """One row for each case.
+    """Return one row for each case.
 
     Raises:
         RunError: If some cannot be read; the rows of the others are kept.

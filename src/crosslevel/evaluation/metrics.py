@@ -74,7 +74,7 @@ def score_case(
     threshold: float = 0.5,
     with_distances: bool = True,
 ) -> list[CaseScore]:
-    """Scores of every foreground class in one case.
+    """Return scores of every foreground class in one case.
 
     Args:
         probabilities: (C, H, W) in [0, 1]; C = 1 binary, else background + classes.

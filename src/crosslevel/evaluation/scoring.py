@@ -50,7 +50,7 @@ class Scoring:
     def score_all(
         self, cases: Iterable[Case]
     ) -> Iterator[tuple[Case, NDArray[np.uint8], dict[str, Any]]]:
-        """Each readable case with its predicted classes (H, W) and its row of scores."""
+        """Yield each readable case with its predicted classes (H, W) and its row of scores."""
         is_original = self._metric_size == "original"
         stream = self._segmenter.stream if is_original else self._segmenter.stream_small
         for probability in stream(self._images(cases)):

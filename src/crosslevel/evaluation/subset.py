@@ -80,7 +80,7 @@ def choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool, reading:
 
 
 def _only(split: Split, part: str) -> Split:
-    """The split with nothing in its other parts."""
+    """Return the split with nothing in its other parts."""
     others: dict[str, Any] = {name: () for name in (*PARTS, "left_out") if name != part}
     return replace(split, **others)
 
@@ -124,6 +124,6 @@ def _digest(case: Case) -> str | None:
 
 
 def _among(digests: Mapping[str, str], split: Split, names: Iterable[str]) -> list[str]:
-    """Ids of the cases whose image is one of these of the split, by content."""
+    """Return ids of the cases whose image is one of these of the split, by content."""
     known = {split.hashes[name] for name in names if name in split.hashes}
     return [case_id for case_id, digest in digests.items() if digest in known]

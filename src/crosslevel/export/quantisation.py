@@ -53,13 +53,13 @@ class _Reader:
         self._images: Iterator[NDArray[np.uint8]] = iter(images)
 
     def get_next(self) -> dict[str, Any] | None:
-        """The next input, None at the end."""
+        """Return the next input, None at the end."""
         image = next(self._images, None)
         return None if image is None else {"images": image[None]}
 
 
 def _kept(file: Path, share: float) -> list[str]:
-    """Names of the nodes that stay in fp32; ONNX lists nodes in the order they are computed."""
+    """Return the nodes that stay in fp32; ONNX lists nodes in the order they are computed."""
     import onnx
 
     nodes = onnx.load(str(file)).graph.node

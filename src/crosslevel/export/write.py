@@ -177,7 +177,7 @@ def _open(run: RunFolder, data: Path | str | None) -> _Source:
 
 
 def _candidates(file: Path, source: _Source, precision: ExportPrecision) -> Iterator[Path]:
-    """The export at `file`; in int8 one after another, each more exact than the one before."""
+    """Yield the export at `file`; in int8 several, each more exact than the one before."""
     if file.suffix == ".pt":
         _write_torchscript(file, source)
         yield file
@@ -195,7 +195,7 @@ def _candidates(file: Path, source: _Source, precision: ExportPrecision) -> Iter
 
 
 def _traceable(source: _Source) -> tuple[ImagesToProbabilities, torch.Tensor]:
-    """The module in evaluation mode, and an image to trace it with."""
+    """Return the module in evaluation mode, and an image to trace it with."""
     size = source.card.size
     example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     return ImagesToProbabilities(source.net).cpu().eval(), example
@@ -253,7 +253,7 @@ def _runtime(file: Path, format: Format, device: torch.device) -> Runtime:
 
 
 def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
-    """Mean Dice ×100 on the validation images, at their own size."""
+    """Return mean Dice ×100 on the validation images, at their own size."""
     cases = source.parts["val"]
     images = (read_case(case, source.card.reading) for case in cases)
     found = []

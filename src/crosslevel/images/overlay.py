@@ -19,7 +19,7 @@ def draw_outlines(
     mask: NDArray[np.uint8],
     colours: Sequence[tuple[int, int, int]] = COLOURS,
 ) -> NDArray[np.uint8]:
-    """A copy of the image with the outline of every class, thick enough to see at any size.
+    """Return a copy of the image with the outline of every class, thick enough to see at any size.
 
     Args:
         image: (H, W, 3) RGB.

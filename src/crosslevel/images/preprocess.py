@@ -15,12 +15,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def resize_image(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 → (size, size, 3) uint8: stretched to a square, bilinear, antialiased."""
+    """Stretch (H, W, 3) uint8 to (size, size, 3) uint8, bilinear and antialiased."""
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def resize_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """(H, W) class indices → (size, size) class indices, nearest neighbour."""
+    """Stretch (H, W) class indices to (size, size), nearest neighbour."""
     return np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
 
 
@@ -34,13 +34,13 @@ def imagenet_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def denormalise(images: Tensor) -> Tensor:
-    """(B, 3, H, W) normalised → the same as seen, in [0, 1]."""
+    """Turn normalised images (B, 3, H, W) back into what was seen, in [0, 1]."""
     mean, std = (x.view(1, 3, 1, 1) for x in imagenet_statistics(images.device))
     return (images.float() * std + mean).clamp(0, 1)
 
 
 def normalise(images: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in channels-last order, ImageNet mean and std."""
+    """Normalise (B, H, W, 3) uint8 to (B, 3, H, W) float32, channels last, as ImageNet."""
     mean, std = imagenet_statistics(images.device)
     return ((images.float() - mean * 255) / (std * 255)).permute(0, 3, 1, 2)
 
@@ -57,5 +57,5 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, H, W, 3) uint8 → (B, 3, H, W) float32."""
+        """Map (B, H, W, 3) uint8 → (B, 3, H, W) float32."""
         return ((images.float() - self.mean) / self.std).permute(0, 3, 1, 2)

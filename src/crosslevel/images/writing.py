@@ -32,7 +32,7 @@ def _write(pixels: Tensor, path: Path) -> None:
 
 
 def write_mask(path: Path, classes: NDArray[np.uint8], num_channels: int) -> None:
-    """A PNG of class indices (H, W); of a binary task (one channel) 0 and 255."""
+    """Write class indices (H, W) as PNG; those of a binary task (one channel) as 0 and 255."""
     drawn = classes * np.uint8(255) if num_channels == 1 else classes
     with atomic_file(path) as file:  # masks compress well at any level; 1 takes half the time
         Image.fromarray(drawn).save(file, format="PNG", compress_level=1)

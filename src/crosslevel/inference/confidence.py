@@ -57,7 +57,7 @@ class MaskConfidence:
         self._highest = np.maximum(self._highest, foreground.max(axis=(1, 2)))
 
     def compute(self) -> float:
-        """The confidence in [0, 1] of all that was added."""
+        """Return the confidence in [0, 1] of all that was added."""
         total = np.maximum(self._sum + self._num_pixels, np.finfo(np.float64).tiny)
         by_class = np.where(self._num_pixels, 2 * self._overlap / total, 1 - self._highest)
         mean = float(by_class.mean())
@@ -65,7 +65,7 @@ class MaskConfidence:
 
 
 def mask_confidence(probabilities: NDArray[np.floating[Any]], mask: NDArray[np.uint8]) -> float:
-    """`MaskConfidence` of a whole image: (C, H, W) probabilities and their (H, W) mask."""
+    """Return `MaskConfidence` of a whole image: (C, H, W) probabilities and their (H, W) mask."""
     confidence = MaskConfidence()
     confidence.update(probabilities, mask)
     return confidence.compute()

@@ -67,12 +67,12 @@ class ExportRecord:
 
 
 def exported_folder(model_folder: Path) -> Path:
-    """Where the exports of a model lie, unless the user puts them elsewhere."""
+    """Return where the exports of a model lie, unless the user puts them elsewhere."""
     return model_folder / "exported"
 
 
 def export_file(folder: Path, format: Format, precision: ExportPrecision) -> Path:
-    """The name of an export in a folder."""
+    """Return the name of an export in a folder."""
     return folder / f"model-{precision}{SUFFIXES[format]}"
 
 
@@ -100,7 +100,7 @@ def _stands_in(file: Path, model_folder: Path) -> bool:
 
 
 def record_file(export: Path) -> Path:
-    """What is known of an export, beside it."""
+    """Return what is known of an export, beside it."""
     return export.with_name(f"{export.name}.json")
 
 
@@ -108,4 +108,4 @@ def _read(file: Path) -> ExportRecord:
     try:
         return from_dict(ExportRecord, json.loads(file.read_bytes()), where=str(file))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{file} is no record of an export ({error}): export again.") from error
+        raise InputError(f"{file} is not a record of an export ({error}): export again.") from error

@@ -145,7 +145,7 @@ def write_dicom_seg(
 
 
 def _descriptions(highdicom: Any, pydicom: Any, classes: Sequence[str]) -> list[Any]:
-    """One for each class, by its name; what it is in the body is not known here."""
+    """Return one for each class, by its name; what it is in the body is not known here."""
     codes = pydicom.sr.codedict.codes
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="Crosslevel",

@@ -32,7 +32,7 @@ class OutputFiles:
 
 
 def name_output_files(images: Sequence[str | Path], out: Path, reading: Reading) -> OutputFiles:
-    """Each image that files, folders and patterns name, with the mask to be written for it.
+    """Return each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too.
     Files below `out` are masks written before, not images.
@@ -79,7 +79,7 @@ def _frames(path: Path, reading: Reading) -> list[int | None]:
 
 
 def _files(name: str) -> list[tuple[Path, Path]]:
-    """Each file that is named or in a named folder, and its path below the folder of masks."""
+    """Return each file named or in a named folder, and its path below the folder of masks."""
     path = Path(name)
     if path.is_file():
         return [(path, Path(path.name))]
@@ -99,7 +99,7 @@ def _is_of_the_system(path: Path) -> bool:
 
 
 def _real(path: Path) -> Path:
-    """Where links lead; those that lead to themselves are left as they are."""
+    """Return where links lead; those that lead to themselves are left as they are."""
     return Path(os.path.realpath(path))
 
 

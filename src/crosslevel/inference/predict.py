@@ -215,7 +215,7 @@ class _Work:
         )
 
     def write(self, frames: Sequence[_Drawn]) -> tuple[Path, float]:
-        """The image and the confidence of its masks, once all is on disk."""
+        """Return the image and the confidence of its masks, once all is on disk."""
         image, card = frames[0].image, self.segmenter.card
         target, masks = self.masks[image], [frame.mask for frame in frames]
         write_masks(image, target, masks, card.num_channels, card.reading.axis)
@@ -254,7 +254,7 @@ def _readable(
 def _whole_files(
     drawn: Iterable[_Drawn], frames: Mapping[Path, Sequence[int | None]]
 ) -> Iterator[list[_Drawn]]:
-    """All frames of each file together; none of a file of which one could not be read."""
+    """Yield all frames of each file together; none of a file of which one could not be read."""
     waiting: list[_Drawn] = []
     for one in drawn:
         if waiting and waiting[0].image != one.image:

@@ -41,7 +41,7 @@ class Runtime(Protocol):
     batch_size: int
 
     def __call__(self, images: Image) -> Probabilities:
-        """(B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
+        """Map (B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
 
 
 class ImagesToProbabilities(nn.Module):
@@ -56,7 +56,7 @@ class ImagesToProbabilities(nn.Module):
         self.normalise, self.net = Normalise(), net
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, H, W, 3) uint8 RGB → (B, C, H, W) in [0, 1]."""
+        """Map (B, H, W, 3) uint8 RGB → (B, C, H, W) in [0, 1]."""
         return to_probabilities(self.net(self.normalise(images)))
 
 
@@ -77,7 +77,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def __call__(self, images: Image) -> Probabilities:
-        """(B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
+        """Map (B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
         batch = torch.from_numpy(images).to(self.device)
         probabilities: Probabilities = self.module(batch).cpu().numpy()
         return probabilities
@@ -103,7 +103,7 @@ class OnnxRuntime:
         )
 
     def __call__(self, images: Image) -> Probabilities:
-        """(B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
+        """Map (B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
         [probabilities] = self._session.run(None, {"images": images})
         return np.asarray(probabilities, np.float32)
 
@@ -132,7 +132,7 @@ class OpenVinoRuntime:
         self._request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, images: Image) -> Probabilities:
-        """(B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
+        """Map (B, S, S, 3) uint8 RGB → (B, C, S, S) in [0, 1]."""
         missing = self.batch_size - len(images)
         whole = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
         return np.array(self._request.infer([whole], share_inputs=True)[0][: len(images)])
@@ -172,7 +172,7 @@ def load_runtime(folder: Path, name: RuntimeName, device: torch.device) -> Runti
 
 
 def _formats(name: RuntimeName, device: torch.device) -> list[str]:
-    """The formats of exports that may be computed with."""
+    """Return the formats of exports that may be computed with."""
     if name in EXPORTED:
         require_packages(f"--runtime {name}", EXPORTED[name][0])
         return [name]
@@ -198,7 +198,7 @@ def require_packages(what: str, *packages: str) -> None:
 def _usable(
     runtime: type[OpenVinoRuntime | OnnxRuntime], file: Path, card: ModelCard
 ) -> OpenVinoRuntime | OnnxRuntime:
-    """The runtime with the file, once it has answered as the card says."""
+    """Return the runtime with the file, once it has answered as the card says."""
     expected = (1, card.num_channels, card.size, card.size)
     try:
         loaded = runtime(file)

@@ -80,7 +80,7 @@ class Segmenter:
         return cls(loaded, card, flips=chosen.flips, sliding_window=chosen.sliding_window)
 
     def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
-        """Class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
+        """Return class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
 
         Args:
             image: A path, or an (H, W, 3) uint8 RGB array.
@@ -88,14 +88,14 @@ class Segmenter:
         return to_classes(self.probabilities(image), self.card.threshold)
 
     def probabilities(self, image: str | Path | Image) -> Probabilities:
-        """Probabilities (C, H, W) of one image, at its own size; C = 1 for a binary task."""
+        """Return probabilities (C, H, W) of one image, at its own size; C = 1 for a binary task."""
         array = (
             image if isinstance(image, np.ndarray) else read_image(Path(image), self.card.reading)
         )
         return next(self.stream([array]))
 
     def stream(self, images: Iterable[Image]) -> Iterator[Probabilities]:
-        """Probabilities (C, H, W) of many images of any sizes, at most a batch in memory."""
+        """Yield probabilities (C, H, W) of many images of any sizes, at most a batch in memory."""
         if self.sliding_window:
             yield from (np.concatenate(list(self.bands(image)), axis=1) for image in images)
             return
@@ -105,16 +105,16 @@ class Segmenter:
                 yield at_size(probability, image.shape[:2])
 
     def stream_small(self, images: Iterable[Image]) -> Iterator[Probabilities]:
-        """As `stream`, but (C, size, size): what the network itself puts out."""
+        """Do as `stream`, but (C, size, size): what the network itself puts out."""
         for batch in _batches(images, self.runtime.batch_size):
             yield from self.forward([resize_image(image, self.card.size) for image in batch])
 
     def bands(self, image: Image) -> Iterator[Probabilities]:
-        """Probabilities (C, rows, W) of one image by a sliding window, from the top."""
+        """Return probabilities (C, rows, W) of one image by a sliding window, from the top."""
         return window_bands(image, self.card.size, self.forward, self.runtime.batch_size)
 
     def forward(self, images: Sequence[Image]) -> Probabilities:
-        """Probabilities (B, C, size, size) of B images that are (size, size, 3) already."""
+        """Return probabilities (B, C, size, size) of B images that are (size, size, 3) already."""
         batch = np.stack(images)
         axes = MIRRORS if self.flips else MIRRORS[:1]
         views = [np.flip(self.runtime(_flip_images(batch, a)), a) for a in axes]
@@ -123,13 +123,13 @@ class Segmenter:
 
 
 def model_folder(run: str | Path) -> Path:
-    """The folder of the model itself, of a run folder or given as such."""
+    """Return the folder of the model itself, of a run folder or given as such."""
     folder = Path(run)
     return folder if (folder / "model.json").is_file() else RunFolder(folder).model_folder
 
 
 def at_size(probability: Probabilities, size: tuple[Any, ...]) -> Probabilities:
-    """(C, S, S) → (C, H, W), bilinear."""
+    """Map (C, S, S) → (C, H, W), bilinear."""
     enlarged = interpolate(torch.from_numpy(probability)[None], size=size, mode="bilinear")
     array: Probabilities = enlarged[0].numpy()
     return array
@@ -142,5 +142,5 @@ def _batches(images: Iterable[Image], size: int) -> Iterator[list[Image]]:
 
 
 def _flip_images(batch: Image, axes: tuple[int, ...]) -> Image:
-    """(B, H, W, 3) flipped along the axes that (…, H, W) would be."""
+    """Return (B, H, W, 3) flipped along the axes that (…, H, W) would be."""
     return np.ascontiguousarray(np.flip(batch, tuple(axis - 1 for axis in axes)))

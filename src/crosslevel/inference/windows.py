@@ -23,7 +23,7 @@ def window_bands(
     forward: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]],
     batch_size: int,
 ) -> Iterator[NDArray[np.float32]]:
-    """Probabilities of an image at its own scale, band by band from the top.
+    """Yield probabilities of an image at its own scale, band by band from the top.
 
     Where windows overlap, the nearer a window's middle is, the more its word counts.
 
@@ -65,7 +65,7 @@ def _weighed_band(
     forward: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]],
     batch_size: int,
 ) -> NDArray[np.float32]:
-    """(C, S, W) sum of the windows of a strip (S, W, 3), each weighed by its ramps."""
+    """Return (C, S, W) sum of the windows of a strip (S, W, 3), each weighed by its ramps."""
     size, width, _ = strip.shape
     ramp = _ramp(size)
     weights = ramp[:, None] * ramp
@@ -88,13 +88,13 @@ def _starts(length: int, size: int) -> list[int]:
 
 
 def _ramp(size: int) -> NDArray[np.float32]:
-    """(S,) weights, rising to the middle and falling again."""
+    """Return (S,) weights, rising to the middle and falling again."""
     from_edge = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1
     return np.asarray(from_edge / from_edge.max(), np.float32)
 
 
 def _covered(starts: Sequence[int], length: int, ramp: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(length,) sum of the weights of the windows on each pixel."""
+    """Return (length,) sum of the weights of the windows on each pixel."""
     total = np.zeros(length, np.float32)
     for start in starts:
         total[start : start + len(ramp)] += ramp

@@ -25,7 +25,7 @@ def cross_level_consistency_loss(
     detach_global: bool = True,
     confidence: Confidence = "ignored",
 ) -> Tensor:
-    """Mean-square difference between the tiles' predictions and the full image's (Eq. 2).
+    """Return the mean-square difference of the tiles' and the full image's predictions (Eq. 2).
 
     Source: Zhao et al., ISBI 2022, Eq. 2. The paper compares "predictions"; as in its authors'
     code these are probabilities, and the full image's side is a fixed target.

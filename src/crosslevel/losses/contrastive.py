@@ -125,7 +125,7 @@ def contrastive_terms(
 
 
 def _others(similarities: Tensor, selection: Selection) -> Tensor:
-    """(B, P, P) → the same with an anchor's own place left out, and others by their share."""
+    """Leave out of (B, P, P) each anchor's own place, and weigh others by their share."""
     itself = torch.eye(similarities.shape[1], dtype=torch.bool, device=similarities.device)
     return _shared(similarities, selection.negatives).masked_fill(itself, float("-inf"))
 

@@ -72,7 +72,7 @@ def soft_cross_entropy_loss(logits: Tensor, target_logits: Tensor) -> Tensor:
 
 
 def _log_probabilities(logits: Sequence[Tensor]) -> Tensor:
-    """(V, B, K, H, W) of V views of one shape."""
+    """Return (V, B, K, H, W) of V views of one shape."""
     shapes = {tuple(view.shape) for view in logits}
     if len(shapes) > 1:
         raise InputError(f"Predictions of one pixel must have one shape; found {sorted(shapes)}.")

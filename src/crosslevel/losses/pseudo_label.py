@@ -10,7 +10,7 @@ from crosslevel.logits import to_log_class_probabilities
 
 
 def pseudo_labels(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The most probable class of each pixel, and how probable it is.
+    """Return the most probable class of each pixel, and how probable it is.
 
     Args:
         logits: (B, C, H, W); C = 1 binary, else background + classes.

@@ -15,7 +15,7 @@ EPSILON = 1e-8
 
 
 def pyramid_consistency_loss(logits: Sequence[Tensor]) -> Tensor:
-    """Every scale is drawn to the mean of all scales, less so where it disagrees most.
+    """Draw every scale to the mean of all scales, less so where it disagrees most.
 
     Source: Luo et al., *Efficient semi-supervised gross target volume of nasopharyngeal carcinoma
     segmentation via uncertainty rectified pyramid consistency*, MICCAI 2021, Eq. 3-5, with the

@@ -42,7 +42,7 @@ def dice_ce_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def dice_ce_sum_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Dice + CE, not halved: what the paper's authors train with in their code.
+    """Return Dice + CE, not halved: what the paper's authors train with in their code.
 
     Args, returns and raises as `dice_ce_loss`.
     """
@@ -65,7 +65,7 @@ SUPERVISED_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def _fitting(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits of at least single precision, and class indices (B, H, W) of them."""
+    """Return logits of at least single precision, and class indices (B, H, W) of them."""
     if target.ndim == 4 and target.shape[1] == 1:
         target = target[:, 0]
     if target.shape != (logits.shape[0], *logits.shape[2:]):
@@ -77,7 +77,7 @@ def _fitting(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean over the pixels that are counted."""
+    """Return mean over the pixels that are counted."""
     target, counted = _counted(target, logits.dtype)
     if logits.shape[1] == 1:
         truth = target.unsqueeze(1).to(logits.dtype)
@@ -102,6 +102,6 @@ def _soft_dice(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _counted(target: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Class indices with background in place of `IGNORED`, and 1 for each pixel that counts."""
+    """Return class indices with background for `IGNORED`, and 1 for each pixel that counts."""
     is_ignored = target == IGNORED
     return target.masked_fill(is_ignored, 0), (~is_ignored).to(dtype)

@@ -39,7 +39,7 @@ def uncertainty_threshold(progress: float | Tensor, num_classes: int) -> float |
 def certain_consistency_loss(
     student: Tensor, teacher: Tensor, uncertainty: Tensor, threshold: float | Tensor
 ) -> Tensor:
-    """Mean-square difference of class probabilities over the pixels that are certain.
+    """Return the mean-square difference of class probabilities over the pixels that are certain.
 
     Source: Yu et al., MICCAI 2019, Eq. 3: Σ m (p_S - p_T)² / (K Σ m) with m = [u < threshold].
 

@@ -86,7 +86,7 @@ def source_hash(name: str) -> str | None:
 
 
 def _place(name: str) -> str:
-    """Where a method's class is, "module:Class"; the name itself if nobody has given it to one."""
+    """Return where a method's class is, "module:Class"; the name itself if it is not known."""
     entries = entry_points(group=GROUP, name=name)
     places = [METHODS[name]] if name in METHODS else []
     places += sorted({entry.value for entry in entries})

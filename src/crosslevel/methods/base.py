@@ -60,7 +60,7 @@ class Task:
     batchnorm: BatchNormBatch = "joint"
 
     def batches(self, labelled: Tensor, others: Tensor) -> list[Tensor]:
-        """What a network sees in one pass each: all images, or the labelled ones first, apart.
+        """Return what a network sees in one pass each: all images, or first the labelled ones.
 
         Args:
             labelled: (L, 3, H, W).
@@ -142,10 +142,10 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
-        """The losses of one batch by name, each already weighted: their sum is minimised."""
+        """Return the losses of one batch by name, each already weighted: their sum is minimised."""
 
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
-        """The losses of `training_step`, in parts that share no graph.
+        """Yield the losses of `training_step`, in parts that share no graph.
 
         What is yielded, at least one loss, is backpropagated before the next part is computed, so
         that only one graph is in memory at a time.

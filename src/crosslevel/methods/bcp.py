@@ -67,7 +67,7 @@ class BCP(TaughtMethod):
         return self._is_warmup(clock)
 
     def _labelled_alone(self, batch: Batch) -> Tensor:
-        """The supervised loss of labelled images with boxes of each other."""
+        """Return the supervised loss of labelled images with boxes of each other."""
         boxes = draw_boxes(batch.images, self.args.box)
         mixed = torch.where(boxes.unsqueeze(1), batch.images.roll(-1, dims=0), batch.images)
         truth = torch.where(boxes, batch.masks.roll(-1, dims=0), batch.masks)

@@ -16,7 +16,7 @@ C = TypeVar("C", bound=TrainConfig)
 
 
 def with_all_args(config: C) -> C:
-    """The configuration with every argument of its method spelled out, also the defaults.
+    """Return the configuration with every argument of its method spelled out, also the defaults.
 
     A method that is "auto" has none yet.
 

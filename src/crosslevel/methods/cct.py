@@ -54,13 +54,13 @@ class CCT(Method):
         *clean, last = self.task.batches(batch.images, batch.unlabelled)
         features = self.net.f.encode(last)
         logits = torch.cat([*map(self.net, clean), self.net.h(self.net.f.decode(features))])
-        num_labelled = len(batch.images)
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        labelled, unlabelled = torch.split(logits, [len(batch.images), len(batch.unlabelled)])
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if len(batch.unlabelled):
-            target = to_log_class_probabilities(logits[num_labelled:]).exp().detach()
-            unlabelled = [level[-len(target) :] for level in features]
+            target = to_log_class_probabilities(unlabelled).exp().detach()
+            last_features = [level[-len(target) :] for level in features]
             weight = self.args.weight * exponential_ramp(clock.progress)
-            losses["consistency"] = weight * self._consistency(unlabelled, target)
+            losses["consistency"] = weight * self._consistency(last_features, target)
         return losses
 
     def phase(self, clock: Clock) -> Hashable:
@@ -68,7 +68,7 @@ class CCT(Method):
         return ()
 
     def _consistency(self, features: Sequence[Tensor], target: Tensor) -> Tensor:
-        """Mean-square difference of each further decoder from the target, then their mean."""
+        """Return the mean-square difference of further decoders from the target, averaged."""
         differences = []
         for decoder, perturb in zip(self.decoders, PERTURBATIONS, strict=True):
             logits = decoder([perturb(level) for level in features])

@@ -47,7 +47,7 @@ class CLCC(Method):
         Attributes:
             stages: Parts of the training with their weights α and β.
             reduction: Over the tiles in Eq. 2; the paper's "sum" weighs it n² times more, which
-                hurt in short trainings.
+                hurt in short runs.
             detach_global: No gradient into the full image's prediction in Eq. 2.
             confidence: Whether Eq. 2 weighs pixels by how sure the full image's prediction is.
             further_tiles: Other n that Eq. 2 also compares, as the mean over all.
@@ -99,15 +99,16 @@ class CLCC(Method):
         return {name: loss for part in parts for name, loss in part.items()}
 
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
-        """The tiles come last; alone if only Eq. 2 needs them, with no gradient to full images."""
+        """Yield losses, the tiles' last; apart if only Eq. 2 needs them, without the full graph."""
         args, stage = self.args, stage_at(self.args.stages, clock)
         others = batch.unlabelled if stage.alpha or stage.beta else batch.unlabelled[:0]
-        images, num_labelled = torch.cat([batch.images, others]), len(batch.images)
+        images = torch.cat([batch.images, others])
         whole = self._full_maps(batch.images, others, stage)  # Z, of student and teacher
         is_target = stage.beta > 0 and args.target == "student"
         seen = whole["student"].predicted
-        logits = self.net.h(seen if is_target else seen[:num_labelled])
-        losses = {"supervised": self.task.supervised_loss(logits[:num_labelled], batch.masks)}
+        logits = self.net.h(seen if is_target else seen[: len(batch.images)])
+        labelled = logits[: len(batch.images)]
+        losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if stage.alpha:
             with torch.set_grad_enabled(stage.beta > 0 or not args.detach_local):
                 tiles = self.see_tiles(self.net.f, images, args.tiles)  # z

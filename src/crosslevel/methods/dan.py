@@ -59,7 +59,7 @@ class DAN(Method):
             )
 
     def own_rates(self) -> dict[nn.Module, float]:
-        """The critic's."""
+        """Return the critic's."""
         return {self.critic: self.args.critic_rate}
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ class Critic(nn.Module):
         self.verdict = nn.Linear(512, 2)
 
     def forward(self, predictions: Tensor, images: Tensor) -> Tensor:
-        """Logits of "without a mask" and "with a mask"."""
+        """Return logits of "without a mask" and "with a mask"."""
         x = self.of_prediction(predictions) + self.of_image(images)
         for layer in self.deeper:
             x = layer(self.dropout(leaky_relu(x, 0.2)))

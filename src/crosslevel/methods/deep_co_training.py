@@ -75,7 +75,7 @@ class DeepCoTraining(Method):
         return ()
 
     def _mislead(self, images: Pair, logits: Pair, supervised: Tensor) -> Pair:
-        """Images moved one step towards a higher loss of the network that gave the logits."""
+        """Move images one step towards a higher loss of the network that gave the logits."""
         labels, _ = pseudo_labels(logits[1].detach())
         everywhere = torch.ones_like(labels, dtype=torch.bool)
         loss = supervised + pseudo_label_loss(logits[1], labels, everywhere)

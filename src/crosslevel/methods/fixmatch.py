@@ -67,13 +67,13 @@ class FixMatch(TaughtMethod):
 
     @torch.no_grad()
     def label(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels and confidences (U, H, W) of the teacher, with BatchNorm's running statistics."""
+        """Return the teacher's labels and confidences (U, H, W), by BatchNorm's statistics."""
         return pseudo_labels(self.teacher.eval()(images))
 
     def strong_targets(
         self, images: Tensor, labels: Tensor, confidence: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A strong view of the images, its labels, and where they are confident enough."""
+        """Return a strong view of the images, its labels, and where they are confident enough."""
         boxes = draw_boxes(images, self.args.cutmix)
         strong, labels, confidence = cut_mix(boxes, strong_view(images), labels, confidence)
         return strong, labels, confidence >= self.args.threshold

@@ -87,7 +87,7 @@ class FixMatchCLCC(FixMatch):
         return {name: loss for part in parts for name, loss in part.items()}
 
     def training_parts(self, batch: Batch, clock: Clock) -> Iterator[dict[str, Tensor]]:
-        """The tiles come last, alone; the teacher sees the images once for both."""
+        """Yield the tiles come last, alone; the teacher sees the images once for both."""
         args, images = self.args, batch.unlabelled
         if not len(images) or not (args.alpha or args.beta):
             yield super().training_step(batch, clock)

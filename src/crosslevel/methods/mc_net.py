@@ -64,7 +64,7 @@ class MCNet(Method):
         return ()
 
     def _two_decoders(self, images: Tensor) -> Tensor:
-        """Logits (B, 2, C, H, W)."""
+        """Return logits (B, 2, C, H, W)."""
         features = self.net.f.encode(images)
         first = self.net.h(self.net.f.decode(features))
         return torch.stack([first, self.second(features)], dim=1)

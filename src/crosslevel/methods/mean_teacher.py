@@ -53,7 +53,7 @@ class MeanTeacher(TaughtMethod):
         return ()
 
     def consistency(self, student: Tensor, images: Tensor, clock: Clock) -> Tensor:
-        """Mean-square difference from the teacher.
+        """Return the mean-square difference from the teacher.
 
         Args:
             student: (U, K, H, W) class probabilities, with gradient.
@@ -64,5 +64,5 @@ class MeanTeacher(TaughtMethod):
 
     @torch.no_grad()
     def ask_teacher(self, images: Tensor) -> Tensor:
-        """Class probabilities (U, K, H, W) of the teacher, which sees fresh noise."""
+        """Return class probabilities (U, K, H, W) of the teacher, which sees fresh noise."""
         return to_log_class_probabilities(self.ask_in_training(with_noise(images))).exp()

@@ -55,7 +55,7 @@ class RDrop(Method):
         return ()
 
     def _two_passes(self, images: Tensor) -> Tensor:
-        """Logits (B, 2, C, H, W) of two passes, of which BatchNorm remembers the first."""
+        """Return logits (B, 2, C, H, W) of two passes, of which BatchNorm remembers the first."""
         features = self.net.f.encode(images)
         first = self._decode(features)
         with frozen_running_statistics(self.net.f):

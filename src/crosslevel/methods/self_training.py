@@ -68,7 +68,7 @@ class SelfTraining(Method):
             self.teacher.load_state_dict(self.net.state_dict())
 
     def _round(self, step: int, clock: Clock) -> int:
-        """The round of a step, from 1; 0 while there is no teacher."""
+        """Return the round of a step, from 1; 0 before the first teacher."""
         start = max(1, round(self.args.warmup_share * clock.num_steps))
         if step < start:
             return 0

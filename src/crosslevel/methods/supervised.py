@@ -39,7 +39,7 @@ class Supervised(Method):
         self.average = MovingAverage(self.net, args.decay) if args.decay else None
 
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
-        """One term, "supervised"."""
+        """Return one term, "supervised"."""
         return {"supervised": self.task.supervised_loss(self.net(batch.images), batch.masks)}
 
     def phase(self, clock: Clock) -> Hashable:

@@ -39,7 +39,7 @@ class UAMT(MeanTeacher):
     args: Args
 
     def consistency(self, student: Tensor, images: Tensor, clock: Clock) -> Tensor:
-        """Mean-square difference from the teacher over the pixels it is certain of (Eq. 3)."""
+        """Return the mean-square difference from the teacher where it is certain (Eq. 3)."""
         passes = [self.ask_teacher(images) for _ in range(self.args.num_passes)]
         return certain_consistency_loss(
             student,

@@ -66,7 +66,7 @@ class UniMatch(FixMatch):
         }
 
     def _perturb(self, images: Tensor, count: int) -> Tensor:
-        """Logits of a batch, the last `count` images with perturbed encoder features."""
+        """Return logits of a batch, the last `count` images with perturbed encoder features."""
         clean = len(images) - count
         features = [
             torch.cat([level[:clean], dropout2d(level[clean:], self.args.dropout)])

@@ -71,7 +71,7 @@ class URPC(Method):
         return ()
 
     def _scales(self, images: Tensor) -> Tensor:
-        """Logits (B, 4, C, H, W) of the scales, the finest first, all at full size."""
+        """Return logits (B, 4, C, H, W) of the scales, the finest first, all at full size."""
         assert isinstance(self.net.f, UNet), "checked when built"
         features = self.net.f.encode(images)
         full, half, quarter, eighth, *_ = self.net.f.decode_pyramid(features)

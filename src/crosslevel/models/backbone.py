@@ -34,7 +34,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, F, H/r, W/r) from what `encode` gave."""
+        """Return (B, F, H/r, W/r) from what `encode` gave."""
 
     @property
     def level_channels(self) -> Sequence[int]:
@@ -42,7 +42,7 @@ class Backbone(nn.Module, ABC):
         return (self.out_channels,)
 
     def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """What `decode` gives, then deeper maps of the decoder, each at half the resolution."""
+        """Return what `decode` gives, then deeper maps, each at half the resolution."""
         return [self.decode(features)]
 
     @property
@@ -56,7 +56,7 @@ class Backbone(nn.Module, ABC):
             self.set_submodule(name, nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, F, H/r, W/r); H and W divisible by `stride`."""
+        """Map (B, 3, H, W) → (B, F, H/r, W/r); H and W divisible by `stride`."""
         return self.decode(self.encode(x))
 
 
@@ -86,5 +86,5 @@ class Renormalise(nn.Module):
             self.register_buffer(name, torch.from_numpy(values / to_std).view(1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) → (B, 3, H, W)."""
+        """Map (B, 3, H, W) → (B, 3, H, W)."""
         return x * self.scale + self.offset

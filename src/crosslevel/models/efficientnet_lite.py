@@ -54,7 +54,7 @@ class EfficientNetLite(Backbone):
         )
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """Features at strides 2, 4, 8, 16 and 32."""
+        """Return features at strides 2, 4, 8, 16 and 32."""
         x = self.stem(self.renormalise(x))
         features = []
         for stage in self.stages:
@@ -68,7 +68,7 @@ class EfficientNetLite(Backbone):
         return (*reversed(WIDTHS), self._deepest)
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, F, H/4, W/4); the features at stride 2 are not used."""
+        """Return (B, F, H/4, W/4); the features at stride 2 are not used."""
         return self.decode_pyramid(features)[0]
 
     def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
@@ -111,7 +111,7 @@ def _imagenet_weights(number: int) -> dict[str, Tensor]:
 
 
 def _stages(blocks: nn.ModuleList) -> list[nn.Sequential]:
-    """The blocks in groups, each ending where the next would halve the resolution."""
+    """Return the blocks in groups, each ending where the next would halve the resolution."""
     stages: list[list[nn.Module]] = [[]]
     for block in blocks:
         if stages[-1] and _halves(block):

@@ -41,11 +41,11 @@ class SmpBackbone(Backbone):
         self.model = model
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """The encoder's features, the image itself first."""
+        """Return the encoder's features, the image itself first."""
         return list(self.model.encoder(self.renormalise(x)))
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, F, H, W)."""
+        """Return (B, F, H, W)."""
         decoded: Tensor = self.model.segmentation_head(self.model.decoder(list(features)))
         return decoded
 
@@ -66,7 +66,7 @@ def build_smp(args: SmpArgs) -> SmpBackbone:
     if args.architecture == "dpt":
         raise InputError("The architecture 'dpt' is not supported; choose another decoder.")
     if ":" in args.encoder:  # names another place, from which timm would load
-        raise InputError(f"The encoder {args.encoder!r} is no name. See {NAMES_URL}.")
+        raise InputError(f"The encoder {args.encoder!r} is not known. See {NAMES_URL}.")
     hub_error = _import("huggingface_hub.errors").HfHubHTTPError
     try:
         model = smp.create_model(
@@ -92,7 +92,7 @@ def build_smp(args: SmpArgs) -> SmpBackbone:
 
 
 def _own_normalisation(smp: Any, args: SmpArgs) -> Renormalise:
-    """What the pretrained weights expect; ImageNet's mean and std without any."""
+    """Return what the pretrained weights expect; ImageNet's mean and std without any."""
     own = {}
     if args.weights is not None:
         own = smp.encoders.get_preprocessing_params(args.encoder, pretrained=args.weights)
@@ -110,6 +110,6 @@ def _import(name: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Its message as a short sentence on one line (a KeyError's own text is in quotes)."""
+    """Return its message as a short sentence on one line (a KeyError's own text is in quotes)."""
     message = error.args[0] if isinstance(error, KeyError) else error
     return shorten(str(message), 200, placeholder=" …").removesuffix(".") + "."

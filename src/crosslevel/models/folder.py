@@ -82,7 +82,7 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
 
 
 def load_card(folder: Path) -> ModelCard:
-    """What `model.json` says.
+    """Return what `model.json` says.
 
     Raises:
         InputError: If it is missing, damaged, or of another version.
@@ -90,7 +90,7 @@ def load_card(folder: Path) -> ModelCard:
     file = folder / "model.json"
     with _reading(folder):
         if file.stat().st_size > MAX_CARD_BYTES:
-            raise InputError(f"{file} is no model card: it has over {MAX_CARD_BYTES} bytes.")
+            raise InputError(f"{file} is not a model card: it has over {MAX_CARD_BYTES} bytes.")
         values = json.loads(file.read_text())
         if isinstance(values, dict) and "model" in values:
             values["model"] = forget_idle(values["model"])
@@ -101,7 +101,7 @@ def load_card(folder: Path) -> ModelCard:
 
 
 def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:
-    """The network, in evaluation mode, and its card.
+    """Return the network, in evaluation mode, and its card.
 
     A folder from a stranger is safe to load: it holds no code, and memory is taken only for
     weights that are really in the file.
@@ -136,7 +136,7 @@ def _reading(folder: Path) -> Iterator[None]:
 
 
 def _described(card: ModelCard, card_file: Path) -> SegmentationNet:
-    """The network of the card, without memory for its weights, whatever sizes it asks for.
+    """Return the network of the card, without memory for its weights, whatever sizes it asks for.
 
     The sizes of a model of "smp" lie in its names; some of these compute while they are built.
     """

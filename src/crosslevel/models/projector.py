@@ -56,12 +56,12 @@ class Projector(nn.Sequential):
         super().__init__(*(layers if end == "relu" else layers[:-2]))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""
+        """Map (B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""
         return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def kernels_for(tile_size: int) -> tuple[int, int, int]:
-    """The three kernels, as equal as they can be, largest first.
+    """Return the three kernels, as equal as they can be, largest first.
 
     Tiles of less than 8 pixels, which are those of deep maps, have kernels of 1 among them.
 

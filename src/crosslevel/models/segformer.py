@@ -54,7 +54,7 @@ class SegFormer(Backbone):
         )
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """Features at strides 4, 8, 16 and 32."""
+        """Return features at strides 4, 8, 16 and 32."""
         features = []
         for level in self.levels:
             x = level(x)
@@ -62,7 +62,7 @@ class SegFormer(Backbone):
         return features
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, F, H/4, W/4)."""
+        """Return (B, F, H/4, W/4)."""
         size = features[0].shape[2:]
         maps = [
             interpolate(project(level), size=size, mode="bilinear")
@@ -85,7 +85,7 @@ class Level(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads, shrink) for _ in range(DEPTH))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) → (B, out, H/4, W/4) in the first level, else half the size."""
+        """Map (B, in, H, W) → (B, out, H/4, W/4) in the first level, else half the size."""
         x = self.norm_in(self.patches(x).permute(0, 2, 3, 1))
         for block in self.blocks:
             x = block(x)
@@ -102,7 +102,7 @@ class Block(nn.Module):
         self.norm_attention, self.norm_mix = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, F) → same."""
+        """Map (B, H, W, F) → same."""
         x = x + self.attention(self.norm_attention(x))
         mixed: Tensor = x + self.mix(self.norm_mix(x))
         return mixed
@@ -120,7 +120,7 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(width) if shrink > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, F) → same."""
+        """Map (B, H, W, F) → same."""
         attended = x
         if self.shrink is not None and self.norm is not None:
             attended = self.norm(self.shrink(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
@@ -131,7 +131,7 @@ class Attention(nn.Module):
         return result
 
     def _heads(self, x: Tensor) -> Tensor:
-        """(B, H, W, F) → (B, heads, H·W, F / heads)."""
+        """Map (B, H, W, F) → (B, heads, H·W, F / heads)."""
         batch, height, width, features = x.shape
         parts = x.reshape(batch, height * width, self.heads, features // self.heads)
         return parts.transpose(1, 2)
@@ -147,7 +147,7 @@ class MixFFN(nn.Module):
         self.near = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, F) → same."""
+        """Map (B, H, W, F) → same."""
         hidden = self.near(self.widen(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         narrowed: Tensor = self.narrow(nn.functional.gelu(hidden))
         return narrowed

@@ -49,7 +49,7 @@ class SegmentationNet(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of normalised images: (B, 3, H, W) → (B, C, H, W)."""
+        """Return logits of normalised images: (B, 3, H, W) → (B, C, H, W)."""
         return self.h(self.f(x))  # type: ignore[no-any-return]
 
 
@@ -67,7 +67,7 @@ class Head(nn.Conv2d):
         self.reduction = reduction
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, F, H/r, W/r) → (B, C, H, W)."""
+        """Map (B, F, H/r, W/r) → (B, C, H, W)."""
         logits = super().forward(features)
         if self.reduction == 1:
             return logits

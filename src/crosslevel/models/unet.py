@@ -66,7 +66,7 @@ class UNet(Backbone):
             self.apply(start_as_he)
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """One map for each level, each next at half the resolution."""
+        """Return one map for each level, each next at half the resolution."""
         features: list[Tensor] = []
         for block in self.encoder:
             features.append(block(nn.functional.max_pool2d(features[-1], 2) if features else x))
@@ -78,11 +78,11 @@ class UNet(Backbone):
         return self.widths
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, widths[0], H, W)."""
+        """Return (B, widths[0], H, W)."""
         return self.decode_pyramid(features)[0]
 
     def decode_pyramid(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Every level of the decoder, full resolution first, each next at half of it."""
+        """Return every level of the decoder, full resolution first, each next at half of it."""
         deepest, *skips = reversed(features)
         decoded = [deepest]
         for skip, upsample, block in zip(skips, self.upsample, self.decoder, strict=True):
@@ -101,7 +101,7 @@ class Doubling(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel_size=2, stride=2)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(B, in, H, W) → (B, out, 2H, 2W); `output_size` is there for the base class's sake."""
+        """Enlarge (B, in, H, W) to (B, out, 2H, 2W); `output_size` is the base class's."""
         assert output_size is None, "always twice the size"
         if not self.training:  # one operation, which exports know
             return super().forward(x)

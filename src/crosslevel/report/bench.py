@@ -34,7 +34,7 @@ PAPER: dict[str, dict[str, str]] = {
 
 
 def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.DataFrame:
-    """One row for each method: mean ± standard deviation over its runs, differences, cost.
+    """Return one row for each method: mean ± standard deviation over its runs, differences, cost.
 
     Args:
         runs: The finished runs; those of one name make a row, in the order to be shown.
@@ -76,7 +76,7 @@ def _spread(members: Sequence[FinishedRun], name: str) -> str:
 
 
 def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
-    """What the reader of the table has to know."""
+    """Return what the reader of the table has to know."""
     configs, summaries = [run.config for run in runs], [run.summary for run in runs]
     processors = [run.environment.processor for run in runs]
     rows = by_row(runs)
@@ -106,7 +106,7 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
 
 
 def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:
-    """What is not compared, and rows whose runs are not of one kind."""
+    """Return what is not compared, and rows whose runs are not of one kind."""
     found = []
     for reference in references(rows):
         reasons = {row: why_not_compared(runs, rows[reference]) for row, runs in rows.items()}
@@ -139,12 +139,12 @@ def _without_partner(rows: Mapping[str, Sequence[FinishedRun]], reference: str) 
 
 
 def _each(values: Iterable[object]) -> str:
-    """The values that occur; one, if all runs agree."""
+    """Return the values that occur; one, if all runs agree."""
     return " | ".join(dict.fromkeys(map(str, values))) or "not recorded"
 
 
 def to_markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
-    """The table with notes below it, as Markdown."""
+    """Return the table with notes below it, as Markdown."""
     lines = [
         "| " + " | ".join(table.columns) + " |",
         "|" + " --- |" * len(table.columns),

@@ -71,7 +71,7 @@ def write_report(
 
 
 def verdict(collection: Collection) -> str:
-    """Which rows differ from the reference, in words; no more than the intervals allow."""
+    """Return which rows differ from the reference, in words; no more than the intervals allow."""
     rows = collection.rows
     num_images = len(collection.runs[0].per_image)
     counts = f"{_counted(len(collection.runs), 'run')} in {_counted(len(rows), 'row')}, "

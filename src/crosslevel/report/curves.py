@@ -20,7 +20,7 @@ DECADE = 10.0
 
 
 def validation_curves(rows: Rows) -> Chart:
-    """Validation Dice over the steps: the mean of each row's runs, and their range."""
+    """Return validation Dice over the steps: the mean of each row's runs, and their range."""
     curves = {name: _validation(runs) for name, runs in rows.items()}
     look = marks(rows)
 
@@ -40,13 +40,13 @@ def validation_curves(rows: Rows) -> Chart:
 
 
 def loss_curves(runs: Sequence[FinishedRun]) -> list[Chart]:
-    """Each loss by its name, weighted as it is minimised, one small drawing for each run."""
+    """Return each loss by its name, weighted as it is minimised, one small drawing for each run."""
     look = marks(run.name for run in runs)
     return [_loss_chart(run, look[run.name]) for run in runs]
 
 
 def _validation(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """Dice ×100, indexed by step, one column for each run that was validated."""
+    """Return Dice ×100, indexed by step, one column for each run that was validated."""
     logs = [run.log.dropna(subset=Log.VAL_DICE) for run in runs if Log.VAL_DICE in run.log]
     curves = [100 * log.set_index(Log.STEP)[Log.VAL_DICE] for log in logs]
     if not curves:

@@ -17,7 +17,7 @@ TENTH, MOST_SET_ASIDE = 0.1, 0.5
 
 
 def dice_distribution(rows: Rows) -> Chart:
-    """Dice of every test image, best row on top."""
+    """Return Dice of every test image, best row on top."""
     scores = {name: 100 * mean_over_runs(runs, PerImage.DICE) for name, runs in rows.items()}
     ordered = sorted(scores, key=lambda name: float(scores[name].mean()))
     look = marks(rows)
@@ -83,7 +83,7 @@ def dice_by_size(rows: Rows) -> Chart | None:
 
 
 def dice_by_coverage(rows: Rows) -> Chart | None:
-    """Mean Dice of what is left when the masks of lowest confidence are set aside.
+    """Return the mean Dice of what is left when the masks of lowest confidence are set aside.
 
     Returns:
         None if a run has not recorded its confidence, or has fewer than ten images.
@@ -117,7 +117,7 @@ def dice_by_coverage(rows: Rows) -> Chart | None:
 
 
 def _by_coverage(run: FinishedRun) -> pd.Series[float]:
-    """Mean Dice, ×100, of the images left, by the share that is set aside."""
+    """Return the mean Dice, ×100, of the images left, by the share that is set aside."""
     dice = 100 * run.per_image.sort_values(PerImage.CONFIDENCE, kind="stable")[PerImage.DICE]
     number = len(dice)
     aside = range(int(MOST_SET_ASIDE * number) + 1)
@@ -125,7 +125,7 @@ def _by_coverage(run: FinishedRun) -> pd.Series[float]:
 
 
 def _size_groups(share: pd.Series[float]) -> tuple[pd.Series[int], list[str]]:
-    """The group of each image, and the range of sizes of each group."""
+    """Return the group of each image, and the range of sizes of each group."""
     number = min(NUM_SIZES, len(share))
     groups = pd.qcut(share.rank(method="first"), number, labels=False)
     ranges = share.groupby(groups).agg(["min", "max"])

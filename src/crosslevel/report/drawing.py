@@ -51,7 +51,7 @@ def draw(
     *,
     width: float = WIDTH,
 ) -> Chart:
-    """A drawing of one pair of axes.
+    """Return a drawing of one pair of axes.
 
     Args:
         paint: Fills the axes.
@@ -77,7 +77,7 @@ def _in_page_colours(svg: str) -> str:
 
 
 def _own_ids(svg: str) -> str:
-    """Ids that no other drawing on the page has."""
+    """Return ids that no other drawing on the page has."""
     mark = f"c{zlib.crc32(svg.encode())}-"
     svg = re.sub(r'\bid="', f'id="{mark}', svg)
     return re.sub(r'(href="#|url\(#)', rf"\g<1>{mark}", svg)

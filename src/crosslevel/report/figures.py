@@ -21,7 +21,7 @@ TRUTH_COLOUR, PREDICTION_COLOUR = (118, 255, 3), (0, 229, 255)
 
 
 def typical_cases(runs: Sequence[FinishedRun], quantiles: Sequence[float] = QUANTILES) -> list[str]:
-    """Ids of the cases at these quantiles of the mean Dice over all runs, from hard to easy.
+    """Return ids of the cases at these quantiles of the mean Dice over all runs, from hard to easy.
 
     A rule, so that nobody picks the pictures by hand.
     """
@@ -32,7 +32,7 @@ def typical_cases(runs: Sequence[FinishedRun], quantiles: Sequence[float] = QUAN
 
 
 def most_disputed(runs: Sequence[FinishedRun], number: int) -> list[str]:
-    """Ids of the cases whose Dice differs most between the runs; none of a single run."""
+    """Return ids of the cases whose Dice differs most between the runs; none of a single run."""
     if len(runs) < 2:
         return []
     dice = pd.concat([run.dice for run in runs], axis=1)
@@ -41,7 +41,7 @@ def most_disputed(runs: Sequence[FinishedRun], number: int) -> list[str]:
 
 
 def qualitative(runs: Sequence[FinishedRun], cases: Sequence[Case], classes: Classes) -> Figure:
-    """The paper's Figure 3: image, truth, and each method's mask, one case a row.
+    """Return the paper's Figure 3: image, truth, and each method's mask, one case a row.
 
     Args:
         runs: The methods, in order of the columns.
@@ -77,6 +77,6 @@ def _panels(runs: Sequence[FinishedRun], case: Case, classes: Classes) -> list[N
 
 
 def read_prediction(path: Path, classes: Classes) -> NDArray[np.uint8]:
-    """A written mask as class indices (H, W)."""
+    """Return a written mask as class indices (H, W)."""
     written = {name: index for index, name in enumerate(classes.values, start=1)}
     return read_mask(path, Classes(dict(written)))

@@ -23,7 +23,7 @@ NUM_EXTREMES = 4
 
 
 def compared_cases(runs: Sequence[FinishedRun], cases: Iterable[Case]) -> Gallery:
-    """Each case as a row: the image, its truth, then each run's prediction beside the truth."""
+    """Show each case as a row: the image, its truth, each run's prediction beside the truth."""
     rows = []
     for case in cases:
         shown = [
@@ -42,7 +42,7 @@ def compared_cases(runs: Sequence[FinishedRun], cases: Iterable[Case]) -> Galler
 
 
 def extreme_cases(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> Gallery:
-    """The worst and the best cases of each run, with truth and prediction."""
+    """Return the worst and the best cases of each run, with truth and prediction."""
     rows = []
     for run in runs:
         ordered = list(map(str, run.dice.sort_values(kind="stable").index))

@@ -15,7 +15,7 @@ COLOURS = (
     ("#6a4fb0", "#b79cf0"),
     ("#6b7280", "#a9b4c2"),
 )
-"""On a light and on a dark page; after Okabe and Ito, told apart also by the colour-blind."""
+"""On a light and on a dark page; after Okabe and Ito, which the colour-blind can distinguish."""
 DASHES = ((), (5, 2), (1.5, 1.5))
 """Of lines: for rows beyond the colours, and for losses of one row."""
 
@@ -49,7 +49,7 @@ class Mark:
 
 
 def marks(rows: Iterable[str]) -> dict[str, Mark]:
-    """A mark for each row, by its place."""
+    """Return a mark for each row, by its place."""
     return {
         name: Mark(place % len(COLOURS), DASHES[place // len(COLOURS) % len(DASHES)])
         for place, name in enumerate(rows)

@@ -46,7 +46,7 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
 
 
 def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]:
-    """Cases with masks, by their ids; none if the recorded place has other things by now."""
+    """Return cases with masks, by their ids; none if the recorded place has other things by now."""
     skip_bad = any(run.config.skip_bad for run in runs)
     reading = runs[0].config.reading
     if data is not None:

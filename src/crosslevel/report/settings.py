@@ -23,7 +23,7 @@ IN_FULL = ("command", "data", "method_source")
 
 
 def settings_section(runs: Sequence[FinishedRun]) -> Section:
-    """What differs between the rows, and all settings of each.
+    """Return what differs between the rows, and all settings of each.
 
     Args:
         runs: One for each row.
@@ -69,7 +69,7 @@ def environment_section(runs: Sequence[FinishedRun]) -> Section:
 
 
 def _differing(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """One row for each run, one column for each setting that is not equal in all of them."""
+    """Return one row for each run, one column for each setting that is not equal in all of them."""
     trees = [to_dict(run.config) for run in runs]
     arguments = [flatten(tree.pop("args")) for tree in trees]
     flat = [{key: _shown(value) for key, value in flatten(tree).items()} for tree in trees]

@@ -13,7 +13,7 @@ COLUMNS = {name: label for name, label in SCORES.items() if name != "assd_px"}
 
 
 def comparison(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """One row for each run: mean scores on the test images, steps and minutes of training."""
+    """Return a row for each run: mean scores on the test images, steps and minutes."""
     rows = []
     for run in runs:
         means = run.summary.mean
@@ -24,5 +24,5 @@ def comparison(runs: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def to_text(table: pd.DataFrame) -> str:
-    """The table for a terminal."""
+    """Return the table for a terminal."""
     return table.to_string(index=False)

@@ -80,7 +80,7 @@ def _cell_name(named: tuple[str, Path]) -> str:
 
 
 def _expand(folder: Path) -> list[tuple[str, Path]]:
-    """Rows and folders of the runs below, begun or only planned; what is compared with first."""
+    """Return rows and folders of the runs below, begun or planned; references come first."""
     if RunFolder(folder).config_file.is_file():
         return [(folder.resolve().name, folder)]
     found = {}

@@ -64,7 +64,7 @@ class Difference:
 
 
 def references(rows: Iterable[str]) -> list[str]:
-    """Which of these rows all others are compared with: at least one, and of two rows one."""
+    """Return the rows that all others are compared with: at least one, of two rows one."""
     names = list(rows)
     return ([name for name in REFERENCES if name in names] or names)[: max(1, len(names) - 1)]
 

@@ -105,7 +105,7 @@ def _first_recorded(own: Environment, of_evaluation: Environment) -> Environment
 
 
 def read_split(file: Path) -> Split | None:
-    """The parts of a run's split, without what differs by what a method opens."""
+    """Return the parts of a run's split, without what differs by what a method opens."""
     return replace(Split.load(file), mask_hashes={}) if file.is_file() else None
 
 
@@ -115,13 +115,13 @@ def memory_file(run: Path) -> Path:
 
 
 def peak_memory(run: Path) -> int:
-    """The highest peak over all restarts, 0 if none was recorded."""
+    """Return the highest peak over all restarts, 0 if none was recorded."""
     file = memory_file(run)
     return int(file.read_text()) if file.is_file() else 0
 
 
 def mean_over_runs(runs: Sequence[FinishedRun], column: str) -> pd.Series[float]:
-    """A column of `per_image.csv`, averaged over runs, for each case all of them have."""
+    """Return a column of `per_image.csv`, averaged over runs, for each case all of them have."""
     together = pd.concat([run.per_image[column] for run in runs], axis=1, join="inner")
     mean: pd.Series[float] = together.mean(axis=1)
     return mean

@@ -69,7 +69,7 @@ class RunFolder:
         return self.path / "checkpoints" / "best.ckpt"
 
     def not_finite_folder(self, step: int) -> Path:
-        """The images of a step at which a loss was not finite."""
+        """Return the images of a step at which a loss was not finite."""
         return self.path / "not-finite" / f"step-{step}"
 
     @property
@@ -117,20 +117,20 @@ class RunFolder:
         return done is None or done >= self.config().epochs
 
     def config(self) -> SettledConfig:
-        """The configuration this run was started with.
+        """Return the configuration this run was started with.
 
         Raises:
             InputError: If the folder holds no run.
         """
         if not self.config_file.is_file():
             raise InputError(
-                f"{self.path} is no run folder (it has no config.yaml). "
+                f"{self.path} is not a run folder (it has no config.yaml). "
                 "Train one with `crosslevel train --data DIR --out RUN`."
             )
         return settled_from_yaml(self.config_file)
 
     def summary(self) -> Summary:
-        """What `summary.json` says.
+        """Return what `summary.json` says.
 
         Raises:
             InputError: If the file is damaged.
@@ -143,7 +143,7 @@ class RunFolder:
             ) from error
 
     def environment(self) -> Environment:
-        """What `environment.json` says, which is nothing if it is not there.
+        """Return what `environment.json` says, which is nothing if it is not there.
 
         Raises:
             InputError: If the file is damaged.
@@ -156,7 +156,7 @@ class RunFolder:
             raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
 
     def data(self) -> Path:
-        """Where the images it was trained on are.
+        """Return where the images it was trained on are.
 
         Raises:
             InputError: If they are not there any more.
@@ -168,7 +168,7 @@ class RunFolder:
 
 
 def open_run(path: Path, config: TrainConfig) -> RunFolder:
-    """The run folder for this configuration, new or to be resumed; a new one is not yet written.
+    """Return the run folder for this configuration; a new one is not yet written.
 
     Args:
         path: Where; created when the first file is written.
@@ -190,7 +190,7 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
                 "were the defaults of an older version; or choose another --out."
             )
     elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
-        raise InputError(f"{path} exists and is no run folder: choose another --out.")
+        raise InputError(f"{path} exists and is not a run folder: choose another --out.")
     return run
 
 
@@ -221,7 +221,7 @@ def lock(run: RunFolder) -> Iterator[None]:
 
 
 def _holds_other_things(run: RunFolder) -> bool:
-    """True unless the folder is empty, or a run that was killed while it started."""
+    """Return True unless the folder is empty, or a run that was killed while it started."""
     first = {run.split_file.name, run.set_aside_file.name, run.environment_file.name}
     return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
 

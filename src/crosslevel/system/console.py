@@ -43,7 +43,7 @@ class Advance:
         show(done, total, "")
 
     def __call__(self, parts: int = 1, note: str = "") -> None:
-        """`parts` more are done; `note` says what was seen last."""
+        """Say that `parts` more are done; `note` says what was seen last."""
         self._done += parts
         self._show(self._done, self._total, note)
 
@@ -60,7 +60,7 @@ class Reporter:
         self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
 
     def say(self, line: str) -> None:
-        """One line, kept on the screen."""
+        """Show one line, kept on the screen."""
         self._console.print(line, markup=False, soft_wrap=True)
 
     @contextmanager
@@ -139,7 +139,7 @@ def _bytes(done: int, total: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds as a person says them.
 
     Example:
         >>> duration(42), duration(125), duration(7300)

@@ -57,7 +57,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """That of a source checkout; an installed copy may lie in a repository of something else."""
+    """Return that of a source checkout; an installed copy may lie in another repository."""
     if not _git("ls-files", __file__):
         return None
     return _git("describe", "--always", "--dirty", "--abbrev=12")

@@ -16,7 +16,7 @@ TOKEN_BYTES = 4
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` only when the block ends without an error.
+    """Open a binary file that takes the place of `path` only if the block ends without an error.
 
     Raises:
         OSError: Naming `path`, if it cannot be written (a disk that is full names nothing itself).

@@ -45,7 +45,7 @@ class TrainingState:
         self.counts[name] = self.counts.get(name, 0) + 1
 
     def take_mean_losses(self) -> dict[str, float]:
-        """Each loss's mean over the steps of this epoch that had it; the next epoch starts anew."""
+        """Return each loss's mean over this epoch's steps that had it, and start the next epoch."""
         means = {name: total / self.counts[name] for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
         return means
@@ -87,7 +87,7 @@ def save_checkpoint(
 
 
 def predecessor(path: Path) -> Path:
-    """Where the checkpoint before this one is."""
+    """Return where the checkpoint before this one is."""
     return path.with_suffix(f".before{path.suffix}")
 
 

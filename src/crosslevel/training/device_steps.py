@@ -104,7 +104,7 @@ class DeviceSteps:
         return self._recorder.run(phase, lambda: self._once(self._timeless(step)), self._say)
 
     def _timeless(self, step: int) -> Clock:
-        """A clock whose progress is a tensor, right at every replay."""
+        """Return a clock whose progress is a tensor, right at every replay."""
         num_steps = self._optimisation.num_steps
         moment = (self._first + self._row)[0] / num_steps
         return Clock(step, num_steps, moment)

@@ -125,7 +125,7 @@ class Trainer:
         return batch.pinned() if self.device.type == "cuda" else batch
 
     def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
-        """The rest of the epoch under way, then validation, log and checkpoint.
+        """Return the rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
             False if a stop was requested before its last step.
@@ -190,7 +190,7 @@ class Trainer:
             ) from error
 
     def _validate(self) -> tuple[CaseScore, float]:
-        """Mean scores of the validation images, and the threshold they are at."""
+        """Return mean scores of the validation images, and the threshold they are at."""
         return validate(
             self.method.inference_model,
             self.data.validation_batches(),

@@ -65,7 +65,7 @@ class Plan:
     reasons: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One line for a person, with the reason for what was not told."""
+        """Return one line for a person, with the reason for what was not told."""
         config = self.config
         parts = {
             "method": config.method,

@@ -50,7 +50,7 @@ class Optimisation:
             group["lr"] = rate.to(self.device) if group["capturable"] else float(rate)
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of a step (from 0), of what starts at random."""
+        """Return the learning rate of a step (from 0), of what starts at random."""
         moment = (step + 0.5) / self.num_steps
         if self.config.rate_per == "epoch":
             moment = step * self.config.epochs // self.num_steps / self.config.epochs
@@ -105,7 +105,7 @@ class Optimisation:
         self.method.after_step(clock)
 
     def _finite_gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
-        """As `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
+        """Do as `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
         before = [(buffer, buffer.clone()) for buffer in self.method.spoilt_by_a_pass()]
         precisions: list[SettledPrecision] = ["bf16", "fp32"]
         for precision in precisions[precisions.index(self.config.precision) :]:
@@ -150,7 +150,7 @@ class HostSteps:
 
 
 def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
-    """Share of the highest learning rate at `progress` in [0, 1] of a training.
+    """Return the share of the highest learning rate at `progress` in [0, 1] of a training.
 
     Linear from 0 over the first `warmup`, then "cosine" to 0, or "none" (stays at 1).
 

@@ -18,7 +18,7 @@ _EXCHANGED = {"L": "B", "B": "L", "N": "B" if _HOST == "L" else "L"}
 
 
 def raw_mode(image: Image.Image) -> str:
-    """How the bytes of an image lie in its file, in Pillow's words; empty if it does not say.
+    """Return how the bytes of an image lie in its file, in Pillow's words; "" if it does not say.
 
     Ask before the pixels are loaded.
     """
@@ -30,13 +30,13 @@ def raw_mode(image: Image.Image) -> str:
 
 
 def is_deep_colour(image: Image.Image) -> bool:
-    """True for RGB, RGBX, RGBA and LA of 16 bits, whose lower bytes Pillow drops."""
+    """Return True for RGB, RGBX, RGBA and LA of 16 bits, whose lower bytes Pillow drops."""
     mode, _, order = raw_mode(image).partition(";")
     return mode in {"RGB", "RGBX", "RGBA", "LA"} and order in {"16L", "16B", "16N"}
 
 
 def read_deep_colour(stream: BinaryIO, page: int = 0) -> NDArray[np.uint16]:
-    """(H, W, 3) of RGB, or (H, W) of LA, in 0…65535; transparency is flattened on black."""
+    """Return (H, W, 3) of RGB, or (H, W) of LA, in 0…65535; transparency is flattened on black."""
     mode, _, order = raw_mode(_open(stream, page)).partition(";")
     if mode == "LA":  # four bytes a pixel, like RGBA of 8 bits
         quarters = _decoded(stream, page, "RGBA")
@@ -69,6 +69,6 @@ def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> NDArray[np.ui
 
 
 def _flattened(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """(H, W, C + 1) → (H, W, C), each colour as bright as its alpha lets it be."""
+    """Map (H, W, C + 1) → (H, W, C), each colour as bright as its alpha lets it be."""
     shares = values[..., -1:].astype(np.float64) / 65535
     return np.asarray(np.rint(values[..., :-1] * shares), np.uint16)

@@ -62,7 +62,7 @@ def read_dicom(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Pi
 
 
 def _pydicom(path: Path) -> Any:
-    """The package, silent: its warnings quote what a file says about a patient."""
+    """Return the package, silent: its warnings quote what a file says about a patient."""
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"pydicom|crosslevel\.data\.formats\.dicom")
     medical(path, "pydicom.pixels", _NAME)
@@ -74,7 +74,7 @@ def _num_frames(file: Any) -> int:
 
 
 def _decoded(path: Path, stream: BinaryIO, file: Any, index: int) -> Pixels:
-    """(H, W) or (H, W, 3), stored values; YBR is RGB already."""
+    """Return (H, W) or (H, W, 3), stored values; YBR is RGB already."""
     stream.seek(0)
     try:
         pixels: Pixels = _pydicom(path).pixels.pixel_array(stream, index=index)
@@ -145,7 +145,7 @@ def _first(value: Any) -> float | None:
 
 
 def _group(file: Any, index: int, sequence: str) -> Any:
-    """Where an enhanced file says it, for this frame or for all; else the file itself."""
+    """Return where an enhanced file says it, for this frame or for all; else the file itself."""
     per_frame = file.get("PerFrameFunctionalGroupsSequence") or []
     shared = file.get("SharedFunctionalGroupsSequence") or []
     for group in [*per_frame[index : index + 1], *shared[:1]]:

@@ -85,7 +85,7 @@ class Drawing:
         return np.asarray(np.logical_or.reduce(between))
 
     def is_even(self, tolerance: int) -> NDArray[np.bool_]:
-        """(H, W): the middle of 3 × 3 pixels that differ by no more than this in any channel."""
+        """Return (H, W): the middle of 3 × 3 pixels that differ by at most this in any channel."""
         spread = [high <= low + tolerance for low, high in self._neighbourhoods]
         return np.asarray(np.logical_and.reduce(spread))
 
@@ -140,7 +140,7 @@ def _values(path: Path, image: Image.Image) -> Values:
 
 
 def _transparent(image: Image.Image) -> NDArray[np.bool_] | None:
-    """Pixels that do not show, if transparency says anything: some do, some do not."""
+    """Return pixels that do not show, if transparency says anything: some do, some do not."""
     if not image.has_transparency_data:
         return None
     clear = np.asarray(image.convert("RGBA").getchannel("A")) == 0
@@ -152,7 +152,7 @@ def _filtered(over: Callable[..., Values], channel: Values) -> NDArray[np.int32]
 
 
 def _without_equal_channels(values: Values) -> Values:
-    """(H, W) if all three channels are the same everywhere, else as it is."""
+    """Return (H, W) if all three channels are the same everywhere, else as it is."""
     if values.ndim == 2 or (values != values[:, :, :1]).any():
         return values
     return values[:, :, 0]

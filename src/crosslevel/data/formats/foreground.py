@@ -42,7 +42,7 @@ def foreground(path: Path, drawing: Drawing) -> NDArray[np.uint8]:
 
 
 def objects(path: Path, drawing: Drawing) -> NDArray[np.uint8]:
-    """Every number or colour that is not background is foreground (1).
+    """Take every number or colour that is not background as foreground (1).
 
     Raises:
         DataError: JPEG, which blurs numbers.
@@ -83,7 +83,7 @@ def _unclear(path: Path, levels: Sequence[int], areas: Sequence[int]) -> Unclear
 
 
 def _areas_between(drawing: Drawing, full: int) -> list[int]:
-    """Values neither dark nor bright that fill areas, not only edges."""
+    """Return values neither dark nor bright that fill areas, not only edges."""
     levels, counts = drawing.distinct
     if len(levels) <= _FEW:
         return _few_between(drawing, levels, full)
@@ -121,7 +121,7 @@ def _few_between(drawing: Drawing, levels: Values, full: int) -> list[int]:
 
 
 def _dark_areas(drawing: Drawing, dark: int) -> list[int]:
-    """Values next to 0 that stand out of their neighbours, as classes 1, 2, … do among noise."""
+    """Return values next to 0 that stand out of their neighbours, as classes do among noise."""
     counts = np.bincount(np.clip(drawing.codes, 0, dark + 1).ravel(), minlength=dark + 2)
     fewest = 4 * _FEWEST_SOLID * drawing.codes.size
     return [
@@ -167,7 +167,7 @@ def _background_of_two(path: Path, drawing: Drawing) -> int:
 
 
 def _one_hue(drawing: Drawing) -> Drawing | None:
-    """The greys of a mask in black and one colour with softened edges, brightened to 255."""
+    """Return the greys of a mask in black and one colour with softened edges, brightened to 255."""
     codes, counts = drawing.distinct
     if codes[0] != 0:
         return None

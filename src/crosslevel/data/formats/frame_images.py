@@ -17,7 +17,7 @@ from crosslevel.errors import DataError
 
 @contextmanager
 def opened_frame(path: Path, frame: int | None, axis: int) -> Iterator[Image.Image]:
-    """Open one frame of a file; the only one where there is no other.
+    """Open one frame of a file; the only one of most files.
 
     Args:
         path: The file.

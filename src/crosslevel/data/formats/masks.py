@@ -74,7 +74,7 @@ def read_mask(
 def inspect_mask(
     path: Path, classes: Classes, frame: int | None = None, axis: int = 2
 ) -> MaskContent:
-    """As `read_mask`, and what else is to be known of the file.
+    """Do as `read_mask`, and what else is to be known of the file.
 
     Raises:
         DataError: As `read_mask`.
@@ -99,7 +99,7 @@ def inspect_mask(
 
 
 def _few_levels(drawing: Drawing) -> tuple[Level, ...]:
-    """What it is drawn with beside 0; nothing if that is much, as at softened edges."""
+    """Return what it is drawn with beside 0; nothing if that is much, as at softened edges."""
     codes = drawing.distinct[0]
     is_colour = drawing.values.ndim == 3
     few = codes if len(codes) <= _FEW else codes[:0]
@@ -155,7 +155,7 @@ def _with_unnamed(
 
 
 def _is_by_index(drawing: Drawing, classes: Classes) -> bool:
-    """Whether numbers of classes are entries of the palette: in colours, or if only they fit."""
+    """Return whether classes are entries of the palette: in colours, or if only they fit."""
     if drawing.indices is None:
         return False
     if drawing.values.ndim == 3:
@@ -178,14 +178,14 @@ def _equal(drawing: Drawing, value: Level, *, by_index: bool) -> NDArray[np.bool
 
 
 def _without(drawing: Drawing, pixels: NDArray[np.bool_]) -> Drawing:
-    """The same with these pixels drawn as background."""
+    """Return the same with these pixels drawn as background."""
     where = pixels if drawing.values.ndim == 2 else pixels[:, :, None]
     indices = None if drawing.indices is None else np.where(pixels, 0, drawing.indices)
     return Drawing(np.where(where, 0, drawing.values), indices, drawing.is_lossy)
 
 
 def _share_between(grey: Values) -> float:
-    """Share of the pixels in the middle half of the range that the brightest one reveals."""
+    """Return the share of pixels in the middle half of the range that the brightest reveals."""
     brightest = int(grey.max())
     if brightest <= LARGEST_NOISE:
         return 0.0

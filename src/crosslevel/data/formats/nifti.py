@@ -45,7 +45,7 @@ def read_nifti(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Pi
 
 
 def _decoded(image: Any, shape: tuple[int, ...]) -> Pixels:
-    """(X, Y, Z), or (X, Y, Z, 3) of colours."""
+    """Return (X, Y, Z), or (X, Y, Z, 3) of colours."""
     values = np.asarray(image.dataobj)
     if values.dtype.names:
         values = np.stack([values[name] for name in "RGB"], axis=-1)

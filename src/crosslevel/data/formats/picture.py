@@ -47,7 +47,7 @@ class Header:
 
 
 def check_frame(path: Path, frame: int | None, num_frames: int, kind: str) -> int:
-    """The frame that is meant, 0 in a file with a single one.
+    """Return the frame that is meant, 0 in a file with a single one.
 
     Args:
         path: The file.

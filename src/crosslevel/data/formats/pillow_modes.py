@@ -31,7 +31,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """(H, W, …) upright, by the number that EXIF and TIFF have for how it lies."""
+    """Return (H, W, …) upright, by the number that EXIF and TIFF have for how it lies."""
     if orientation not in _TURNS:
         return pixels
     height, width = pixels.shape[:2]
@@ -41,5 +41,5 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def orientation(image: Image.Image) -> int:
-    """That number; 1 is upright. Ask when the pixels are loaded: in a PNG it may follow them."""
+    """Return that number; 1 is upright. Load the pixels first: in a PNG it may follow them."""
     return int(image.getexif().get(ExifTags.Base.Orientation, 1))

@@ -120,7 +120,7 @@ def read_picture(path: Path, frame: int | None = None, axis: int = 2) -> Picture
 
 
 def read_hashed_picture(path: Path, frame: int | None = None, axis: int = 2) -> tuple[Picture, str]:
-    """As `read_picture`, and its `frame_hash`; a file of one image is read once.
+    """Do as `read_picture`, and its `frame_hash`; a file of one image is read once.
 
     Raises:
         DataError: As `read_picture`.

@@ -54,7 +54,7 @@ def tiff_header(path: Path, axis: int) -> Header:
 
 
 def _by_pillow(stream: BinaryIO) -> Image.Image | None:
-    """The file as Pillow opens it, None where its pixels would be wrong."""
+    """Return the file as Pillow opens it, None where its pixels would be wrong."""
     try:
         image = Image.open(stream)
     except UnidentifiedImageError:
@@ -131,7 +131,7 @@ def _needs_tifffile(image: Image.Image) -> bool:
 
 
 def _is_described_stack(image: Image.Image) -> bool:
-    """Whether ImageJ or OME say which pages are channels and which are slices."""
+    """Return whether ImageJ or OME say which pages are channels and which are slices."""
     description = str(_tag(image, _DESCRIPTION, ""))
     if description.startswith("ImageJ=") and "\nimages=" in description:
         return True
@@ -139,7 +139,7 @@ def _is_described_stack(image: Image.Image) -> bool:
 
 
 def _grey(image: Image.Image, bits: int, *, is_signed: bool) -> Pixels:
-    """(H, W) with the sign and the depth of the file, which Pillow's modes do not always keep."""
+    """Return (H, W) with the file's sign and depth, which Pillow's modes do not always keep."""
     array = np.asarray(image)
     if image.mode == "I" and bits == 32 and not is_signed:
         return array.view(np.uint32)
@@ -149,7 +149,7 @@ def _grey(image: Image.Image, bits: int, *, is_signed: bool) -> Pixels:
 
 
 def black_is_zero(values: Pixels, bits: int) -> Pixels:
-    """The other way round, within the range of so many bits; signs and fractions change sign."""
+    """Invert values within the range of so many bits; signs and fractions change sign."""
     if values.dtype.kind == "u":
         return np.asarray((1 << bits) - 1 - values.astype(np.int64), values.dtype)
     return -values.astype(np.int64 if values.dtype.kind == "i" else values.dtype)
@@ -184,7 +184,7 @@ class _Layout:
         self.num_frames = int(np.prod(shape)) // (self.height * self.width * self.num_channels)
 
     def read(self, frame: int) -> Pixels:
-        """(H, W) or (H, W, C), upright."""
+        """Return (H, W) or (H, W, C), upright."""
         page = self.series.keyframe
         array = self._decoded().transpose(self.order)
         array = array.reshape(self.num_frames, self.height, self.width, self.num_channels)[frame]
@@ -216,7 +216,7 @@ class _Layout:
 
 
 def _on_black(array: Pixels) -> Pixels:
-    """(H, W, C + 1) → (H, W, C), each colour as bright as its alpha lets it be."""
+    """Map (H, W, C + 1) → (H, W, C), each colour as bright as its alpha lets it be."""
     is_whole = array.dtype.kind in "ui"
     full = (1 << 8 * array.dtype.itemsize) - 1 if is_whole else 1
     colours = array[..., :-1] * (array[..., -1:] / full)

@@ -90,7 +90,7 @@ def values_of(masks: Sequence[UnclearMaskError], also: Collection[Level] = ()) -
 
 
 def classes_option(levels: Sequence[Level]) -> str:
-    """`--classes` for each of these values, with names to be replaced.
+    """Return `--classes` for each of these values, with names to be replaced.
 
     Example:
         >>> classes_option([1, (255, 0, 0)])

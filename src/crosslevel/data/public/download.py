@@ -129,7 +129,7 @@ def _fetch(url: str, archive: Archive, part: Path, progress: ShowBytes | None) -
 
 
 def _connect(url: str, archive: Archive, part: Path, progress: ShowBytes | None) -> None:
-    """One connection: go on with `part` if server and file allow it, else start afresh."""
+    """Connect once: go on with `part` if server and file allow it, else start afresh."""
     offset = _size(part)
     tag = _tag_path(part).read_text() if offset and _tag_path(part).exists() else None
     headers = {"User-Agent": "crosslevel"}
@@ -188,7 +188,7 @@ def _copy(
 
 
 def _validator(headers: Message) -> str:
-    """What identifies this edition of the file in an If-Range header, or nothing."""
+    """Return what identifies this edition of the file in an If-Range header, or nothing."""
     tag = headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
 

@@ -27,7 +27,7 @@ def unpack(path: Path, archive: Archive) -> None:
         archive: What it should be.
 
     Raises:
-        RunError: If it is no zip file, has an unsafe member, would grow too large or lacks the
+        RunError: If it is not a zip file, has an unsafe member, would grow too large or lacks the
             folder; then nothing is unpacked.
     """
     try:
@@ -44,7 +44,7 @@ def unpack(path: Path, archive: Archive) -> None:
 
 
 def _safe_members(opened: zipfile.ZipFile, path: Path, archive: Archive) -> list[zipfile.ZipInfo]:
-    """The members below `archive.folder`, if the whole archive is harmless."""
+    """Return the members below `archive.folder`, if the whole archive is harmless."""
     members = opened.infolist()
     for member in members:
         parts = PurePosixPath(member.filename.replace("\\", "/")).parts

@@ -120,7 +120,7 @@ def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
 
 
 def _unnamed(masks: Sequence[MaskFinding]) -> dict[Level, int]:
-    """Values of no class, and how many masks have each."""
+    """Return values of no class, and how many masks have each."""
     counts = Counter(level for mask in masks for level in mask.unnamed)
     return {level: counts[level] for level in sort_levels(counts)}
 

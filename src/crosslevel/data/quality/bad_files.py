@@ -26,11 +26,11 @@ class BadFile:
 
 
 def without_bad(cases: Iterable[Case], bad_files: Iterable[BadFile]) -> list[Case]:
-    """The cases that no bad file makes unusable."""
+    """Return the cases that no bad file makes unusable."""
     lost = {bad.case_id for bad in bad_files}
     return [case for case in cases if case.id not in lost]
 
 
 def to_text(bad_files: Sequence[BadFile]) -> str:
-    """One line for each: the file, a tab, what is wrong."""
+    """Return one line for each: the file, a tab, what is wrong."""
     return "".join(f"{one_line(str(bad.path))}\t{one_line(bad.problem)}\n" for bad in bad_files)

@@ -35,7 +35,7 @@ class Depths:
 
 
 def depths_of(cases: Iterable[Case], found: Findings, reading: Reading) -> Depths:
-    """As `settle_window`, for the readable images of these cases; colours are looked at, too."""
+    """Do as `settle_window`, for the readable images of these cases; colours are looked at, too."""
     readable = [(case.image, found.images[case.id]) for case in cases if case.id in found.images]
     depths = settle_window(reading, [(path, image.levels) for path, image in readable])
     colours = _about_colours([(path, image.thumbnail) for path, image in readable])

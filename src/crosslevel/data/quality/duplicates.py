@@ -26,7 +26,7 @@ _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) → (SIDE, SIDE, 3), averaged."""
+    """Map (H, W, 3) → (SIDE, SIDE, 3), averaged."""
     return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
@@ -61,7 +61,7 @@ def look_alikes(thumbnails: NDArray[np.uint8]) -> list[list[int]]:
 
 
 def _candidates(hashes: NDArray[np.uint8]) -> Iterator[NDArray[np.int64]]:
-    """(2, P) indices of near hashes, from each order and each distance in it."""
+    """Yield (2, P) indices of near hashes, from each order and each distance in it."""
     for start in range(0, hashes.shape[1], 2):
         order = np.lexsort(np.roll(hashes, -start, axis=1).T[::-1])
         for distance in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
@@ -71,7 +71,7 @@ def _candidates(hashes: NDArray[np.uint8]) -> Iterator[NDArray[np.int64]]:
 
 
 def _difference_hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(N, 14): whether each of 8 × 8 blocks is brighter than its left and its upper neighbour."""
+    """Return (N, 14): is each of 8 × 8 blocks brighter than its left and its upper neighbour?"""
     half = SIDE // 2
     blocks = thumbnails.reshape(-1, half, 2, half, 2, 3).sum(axis=(2, 4, 5), dtype=np.int32)
     to_left = (blocks[:, :, 1:] > blocks[:, :, :-1]).reshape(len(blocks), half * (half - 1))
@@ -80,19 +80,19 @@ def _difference_hashes(thumbnails: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _contrast(thumbnails: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N,): standard deviation over the pixels, mean of the channels."""
+    """Return (N,): standard deviation over the pixels, mean of the channels."""
     return np.asarray(thumbnails.std(axis=(1, 2)).mean(axis=1))
 
 
 def _difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(P,) mean absolute difference of two (P, SIDE, SIDE, 3)."""
+    """Return (P,) mean absolute difference of two (P, SIDE, SIDE, 3)."""
     return np.asarray(np.abs(first.astype(np.int16) - second).mean(axis=(1, 2, 3)))
 
 
 def _joined(
     labels: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Labels after the sets of these pairs are one."""
+    """Return labels after the sets of these pairs are one."""
     if not len(first):
         return labels
     size = len(labels)
@@ -101,5 +101,5 @@ def _joined(
 
 
 def _chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Parts of an array that are small in memory."""
+    """Return parts of an array that are small in memory."""
     return (array[start : start + _CHUNK] for start in range(0, len(array), _CHUNK))

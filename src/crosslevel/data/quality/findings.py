@@ -194,7 +194,7 @@ def _examine_mask(
 
 
 def size_mismatch(case: Case, size: Sequence[int], mask_size: Sequence[int]) -> str:
-    """One line on a mask that does not have the size (height, width) of its image."""
+    """Return one line on a mask that does not have the size (height, width) of its image."""
     turned = tuple(size) == tuple(reversed(mask_size))
     remedy = "Turn the mask by 90 degrees" if turned else "Give the mask the size of its image"
     return (

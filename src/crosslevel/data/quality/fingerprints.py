@@ -32,7 +32,7 @@ def mask_hashes(cases: Iterable[Case]) -> dict[str, str]:
 
 
 def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path]:
-    """Masks that are not what they were.
+    """Return masks that are not what they were.
 
     Args:
         before: By case id, SHA-256 of the mask file; cases without one are not compared.

@@ -81,7 +81,7 @@ def _same_image(members: Sequence[Case], side_of: Mapping[str, str]) -> list[Bad
 
 
 def _across(members: Sequence[Case], side_of: Mapping[str, str]) -> str:
-    """The first members of each side, if there are several."""
+    """Return the first members of each side, if there are several."""
     first = {side_of[case.id]: case.image for case in reversed(members)}
     named = [f"{first[side]} ({side})" for side in SIDES if side in first]
     return ", ".join(named) if len(named) > 1 else ""

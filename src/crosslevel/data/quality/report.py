@@ -90,7 +90,7 @@ class CheckReport:
         return [*(bad.problem for bad in self.bad_files), *self.faults]
 
     def to_text(self) -> str:
-        """The report as plain text, as `crosslevel data check` prints it."""
+        """Return the report as plain text, as `crosslevel data check` prints it."""
         rows = [
             ("Images", f"{self.num_cases} ({self.num_labelled} with a mask, "
                        f"{self.num_unlabelled} without)"),
@@ -146,7 +146,7 @@ def report(
     alike: Sequence[Sequence[str]],
     depths: Depths,
 ) -> CheckReport:
-    """What findings mean for a data set.
+    """Return what findings mean for a data set.
 
     Args:
         cases: The data set.
@@ -227,7 +227,7 @@ def _pixels(spread: Spread | None) -> str:
 
 
 def _pack(num_images: int) -> str:
-    """How much the images take once they are resized."""
+    """Return how much the images take once they are resized."""
     megabytes = num_images * _PACK_SIZE**2 * 3 / 1e6
     return f"8-bit RGB, {megabytes:.1f} MB at {_PACK_SIZE} px"
 

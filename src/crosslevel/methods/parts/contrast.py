@@ -139,5 +139,5 @@ class Contrast(nn.Module):
 
 
 def _as_one_image(maps: Tensor) -> Tensor:
-    """(B, D, n, n) → (1, D, B·n, n): the places of all images, in their order."""
+    """Map (B, D, n, n) → (1, D, B·n, n): the places of all images, in their order."""
     return maps.transpose(0, 1).flatten(1, 2).unsqueeze(0)

@@ -24,6 +24,6 @@ class FurtherDecoder(nn.Module):
         self.f, self.h = net.f, net.h
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Logits (B, C, H, W) of what the network's encoder gave."""
+        """Return logits (B, C, H, W) of what the network's encoder gave."""
         logits: Tensor = self.h(self.f.decode(features))
         return logits

@@ -32,7 +32,7 @@ class Range:
     is_open: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """False also for what is not finite."""
+        """Return False also for what is not finite."""
         if self.is_open:
             return self.low < value < self.high
         return self.low <= value <= self.high and math.isfinite(value)

@@ -104,12 +104,12 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """(B, 1, 1, 1), drawn on the images' device."""
+    """Return (B, 1, 1, 1), drawn on the images' device."""
     drawn = torch.rand(len(images), 1, 1, 1, device=images.device)
     return low + (high - low) * drawn
 
 
 def _scaled(images: Tensor, factors: tuple[float, ...], offsets: tuple[float, ...]) -> Tensor:
-    """Each channel times its factor, plus its offset; no constant is copied to the device."""
+    """Scale each channel and add its offset; no constant is copied to the device."""
     channels = zip(images.unbind(1), factors, offsets, strict=True)
     return torch.stack([x * factor + offset for x, factor, offset in channels], dim=1)

@@ -24,7 +24,7 @@ class Stage:
 
 
 def stage_at(stages: tuple[Stage, ...], clock: Clock) -> Stage:
-    """The stage the clock's step falls into; stages share the training in proportion.
+    """Return the stage the clock's step falls into; stages share the training in proportion.
 
     Example:
         >>> parts = (Stage(epochs=1, alpha=1, beta=0), Stage(epochs=2, alpha=0, beta=1))

@@ -63,7 +63,7 @@ def cut_mix(boxes: Tensor, *maps: Tensor) -> list[Tensor]:
 
 
 def draw_boxes(images: Tensor, probability: float) -> Tensor:
-    """One random box for each image, empty with 1 - `probability`.
+    """Return one random box for each image, empty with 1 - `probability`.
 
     Args:
         images: (B, C, H, W).

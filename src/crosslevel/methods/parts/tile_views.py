@@ -116,7 +116,7 @@ class Flips:
         return cls(rows, columns)
 
     def __call__(self, maps: Tensor) -> Tensor:
-        """(N, C, h, w) → the same, flipped."""
+        """Map (N, C, h, w) → the same, flipped."""
         maps = torch.where(self.rows, maps.flip(2), maps)
         return torch.where(self.columns, maps.flip(3), maps)
 
