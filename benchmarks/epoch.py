@@ -75,12 +75,12 @@ class PlainEpoch:
     def __init__(self, data: Path, cache: Path, size: int, *, trains: bool) -> None:
         os.environ["CROSSLEVEL_CACHE"] = str(cache)
         parts = prepare(data, _config(size, trains=trains), Reporter(quiet=True)).parts
-        masks = [case.mask for case in parts["train_labelled"] if case.mask]
+        masks = [file for case in parts["train_labelled"] for file in case.mask_files]
         labelled = [case.image for case in parts["train_labelled"]]
         unlabelled = [case.image for case in parts["train_unlabelled"]]
         self.labelled = PlainDataset(labelled, masks, size)
         self.unlabelled = PlainDataset(unlabelled, None, size)
-        val_masks = [case.mask for case in parts["val"] if case.mask]
+        val_masks = [file for case in parts["val"] for file in case.mask_files]
         val_images = [case.image for case in parts["val"]]
         self.validation = PlainDataset(val_images, val_masks, size, is_turned=False)
         self.contender = PlainStep("supervised", 0.5, size, BATCH) if trains else None

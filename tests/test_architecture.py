@@ -37,7 +37,7 @@ WITHOUT_A_ROOM = {"bad_input", "benchmarks", "contracts", "fuzz", "support", "su
 """Folders of tests that belong to no room."""
 
 MOST_LINES, USUAL_LINES = 350, 260
-TOO_LONG_FILES = {"tests/data/test_cases.py": 364}
+TOO_LONG_FILES: dict[str, int] = {}
 """What is longer still, and its lines; whoever shortens one removes it here."""
 MOST_CODE, USUAL_CODE = 60, 25
 TOO_LONG_FUNCTIONS: dict[str, int] = {}

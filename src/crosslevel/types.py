@@ -37,13 +37,27 @@ IGNORED = 255
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class UnitedMasks:
+    """Files that are the mask of one image together, one for each of its objects."""
+
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"{self.files[0]} (and {len(self.files) - 1} more masks of the image)"
+
+
+MaskSource = Path | UnitedMasks
+"""Where the mask of a case is."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Case:
     """One image, perhaps with its mask, perhaps belonging to a group (patient, sequence).
 
     Attributes:
         id: Unique within a data set; the image's stem, with its folder where stems repeat.
         image: Path of the image.
-        mask: Path of the mask, or None for an unlabelled image.
+        mask: The mask, or None for an unlabelled image.
         group: Cases of one group stay on one side of a split.
         part: "train", "val" or "test" where the folders or the CSV fix it, else None.
         frame: Which page, frame or slice of the file, from 0; None for a file with a single one.
@@ -52,11 +66,31 @@ class Case:
 
     id: str
     image: Path
-    mask: Path | None = None
+    mask: MaskSource | None = None
     group: str | None = None
     part: str | None = None
     frame: int | None = None
     spacing_mm: tuple[float, float] | None = None
+
+    @property
+    def mask_files(self) -> tuple[Path, ...]:
+        """The files its mask is in; none of an unlabelled image."""
+        if isinstance(self.mask, UnitedMasks):
+            return self.mask.files
+        return () if self.mask is None else (self.mask,)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a person says about the folders and names of a data set.
+
+    Attributes:
+        masks: Name of the folder that holds the masks, where several could.
+        group_by: A pattern whose match in an image's name is its group; "none" for no groups.
+    """
+
+    masks: str | None = None
+    group_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ EXAMPLES = {
         for part, stems in {"train": "ab", "val": "cd", "test": "ef"}.items()
         for stem in stems
     },
+    "nested_groups": {
+        f"images/{name}/{stem}.png": f"masks/{name}/{stem}.png" for name in "xy" for stem in "ab"
+    },
     "named_sets": {
         f"{name}/images/{stem}.png": f"{name}/masks/{stem}.png" for name in "xy" for stem in "ab"
     },

@@ -72,7 +72,7 @@ def run_grid(
         reporter.say("Peak memory is left out: this system does not tell it of another process.")
     cells = grid.cells(out)
     _check(cells, jobs, base)
-    cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading)
+    cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading, layout=base.layout)
     configs = _configure_all(cells, base, reporter)
     if not (base.split or base.skip_bad):
         _check_images(out, {case.id for case in cases})

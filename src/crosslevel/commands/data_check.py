@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from crosslevel.commands.image_options import add_reading_arguments, to_reading
-from crosslevel.commands.mask_options import add_mask_arguments, to_classes
+from crosslevel.commands.mask_options import add_mask_arguments, to_classes, to_layout
 
 EXAMPLE = """\
 examples:
@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> None:
     from crosslevel.system.console import Reporter
 
     reading, classes = to_reading(arguments), to_classes(arguments)
-    found = find_cases(arguments.data, reading)
+    found = find_cases(arguments.data, reading, to_layout(arguments))
     with Reporter().task("Checking images", len(found.cases)) as advance:
         report = check_cases(found.cases, classes, progress=advance, reading=reading)
     report = replace(

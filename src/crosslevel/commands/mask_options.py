@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 if TYPE_CHECKING:
-    from crosslevel.types import Classes
+    from crosslevel.types import Classes, Layout
 
 
 def add_mask_arguments(parser: ArgumentParser) -> None:
@@ -24,6 +24,14 @@ def add_mask_arguments(parser: ArgumentParser) -> None:
         help="mask value or colour of pixels that enter neither the loss nor a score",
     )
     add_instances(parser)
+    parser.add_argument(
+        "--masks", type=str | None, help="name of the folder of masks, where several could be it"
+    )
+    parser.add_argument(
+        "--group_by",
+        type=str | None,
+        help="pattern whose match in a name is the image's group; none for no groups",
+    )
 
 
 def add_instances(parser: ArgumentParser) -> None:
@@ -46,3 +54,10 @@ def to_classes(arguments: Namespace) -> Classes:
     classes = Classes(arguments.classes, arguments.ignore, arguments.instances)
     classes.check()
     return classes
+
+
+def to_layout(arguments: Namespace) -> Layout:
+    """Return what the options say about folders and names."""
+    from crosslevel.types import Layout
+
+    return Layout(arguments.masks, arguments.group_by)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from crosslevel.config.images import check_reading
 from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
-from crosslevel.types import Auto, BatchNormBatch, Classes, Precision, Reading, Window
+from crosslevel.types import Auto, BatchNormBatch, Classes, Layout, Precision, Reading, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,9 @@ class TrainConfig:
         split_seed: Seed of the 60/20/20 split; the same for every draw.
         skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
+        masks: Name of the folder that holds the masks, where several could.
+        group_by: A pattern whose match in an image's name is its group, which stays on one side of
+            the split: "(.+)_" for the name up to its last _; "none" for no groups.
         ignore: Mask value or colour of pixels that enter neither the loss nor a score.
         instances: Every number or colour in a mask is one object, and all of them foreground.
         window: The values that become black and white in images deeper than 8 bits ([0, 4095]);
@@ -74,6 +77,8 @@ class TrainConfig:
     split_seed: int = 0
     skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
+    masks: str | None = None
+    group_by: str | None = None
     ignore: int | tuple[int, int, int] | None = None
     instances: bool = False
     window: Window | Auto = "auto"
@@ -139,6 +144,11 @@ class TrainConfig:
     def mask_classes(self) -> Classes:
         """How this run reads masks."""
         return Classes(self.classes, self.ignore, self.instances)
+
+    @property
+    def layout(self) -> Layout:
+        """What is said about the folders and names of the data."""
+        return Layout(self.masks, self.group_by)
 
     @property
     def reading(self) -> Reading:

@@ -15,13 +15,15 @@ from pathlib import Path
 
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.frames import with_frames
+from crosslevel.data.groups import grouped, hint_of_series
 from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
 from crosslevel.data.quality.bad_files import BadFile, without_bad
-from crosslevel.errors import DataError
-from crosslevel.types import Case, Reading
+from crosslevel.errors import DataError, InputError
+from crosslevel.types import Case, Layout, Reading
 
 Row = Mapping[str, str]
 WHOLE_FILES = Reading()
+AS_THEY_ARE = Layout()
 
 
 def index_cases(folder: Path | str) -> list[Case]:
@@ -48,32 +50,48 @@ def index_cases(folder: Path | str) -> list[Case]:
     return usable_cases(Path(folder), skip_bad=False)
 
 
-def usable_cases(folder: Path, *, skip_bad: bool, reading: Reading = WHOLE_FILES) -> list[Case]:
+def usable_cases(
+    folder: Path,
+    *,
+    skip_bad: bool,
+    reading: Reading = WHOLE_FILES,
+    layout: Layout = AS_THEY_ARE,
+) -> list[Case]:
     """Do as `index_cases`; with `skip_bad`, only without the cases of files that cannot be used.
 
     Raises:
         DataError: As `index_cases`; with `skip_bad`, if no single file is to blame.
     """
-    found = find_cases(folder, reading)
+    found = find_cases(folder, reading, layout)
     problems = found.faults if skip_bad else found.problems
     if problems:
         raise DataError(problems)
     return without_bad(found.cases, found.bad_files)
 
 
-def find_cases(folder: Path, reading: Reading = WHOLE_FILES) -> Found:
+def find_cases(folder: Path, reading: Reading = WHOLE_FILES, layout: Layout = AS_THEY_ARE) -> Found:
     """Do as `index_cases`, but with the problems beside the cases that could be told.
 
     Args:
         folder: As of `index_cases`.
         reading: Which frames of a file are meant, where it holds several.
+        layout: Which folder holds the masks, and what in a name is its group.
 
     Raises:
         DataError: If nothing can be listed at all.
+        InputError: If `layout` asks for what is not there.
     """
     check_source(folder)
-    found = _from_folder(folder) if folder.is_dir() else _from_csv(folder)
+    found = _from_folder(folder, layout.masks) if folder.is_dir() else _from_csv(folder)
+    if layout.masks and not any(case.mask for case in found.cases) and not found.problems:
+        raise InputError(
+            f"masks is {layout.masks!r}, but no folder of that name in {folder} holds masks of the "
+            "images. Give the name of a folder beside the images."
+        )
     found = with_frames(found, reading)
+    cases, ungrouped = grouped(found.cases, layout.group_by)
+    hints = [] if layout.group_by else hint_of_series(cases)
+    found = replace(found, cases=cases, warnings=[*found.warnings, *ungrouped, *hints])
     not_utf8 = [
         BadFile(case.image, f"{case.image}: its name is not in UTF-8. Rename it.", case.id)
         for case in found.cases
@@ -108,9 +126,9 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _from_folder(path: Path) -> Found:
+def _from_folder(path: Path, masks: str | None) -> Found:
     try:
-        folder = Folder.scan(path)
+        folder = Folder.scan(path, masks)
         return recognise(folder) or Found(faults=[describe_unknown(folder)])
     except OSError as error:
         is_loop = error.errno == errno.ELOOP

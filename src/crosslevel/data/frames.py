@@ -117,17 +117,18 @@ def _fault_of_mask(case: Case, num_frames: int, reading: Reading) -> BadFile | N
     """Match masks of a file whose frames are images: they have as many frames."""
     if case.mask is None or num_frames == 1:
         return None
+    file = case.mask_files[0]
     try:
-        num_masks = read_header(case.mask, reading.axis).num_frames
+        num_masks = read_header(file, reading.axis).num_frames
     except DataError as error:
-        return BadFile(case.mask, error.problems[0], case.id)
-    if num_masks == num_frames:
+        return BadFile(file, error.problems[0], case.id)
+    if num_masks == num_frames and case.mask_files == (file,):
         return None
     line = (
-        f"{case.mask}: holds {num_masks} {'mask' if num_masks == 1 else 'masks'}, but its image "
+        f"{file}: holds {num_masks} {'mask' if num_masks == 1 else 'masks'}, but its image "
         f"{case.image} is {num_frames} images. Give as many masks, or choose one image with --page."
     )
-    return BadFile(case.mask, line, case.id)
+    return BadFile(file, line, case.id)
 
 
 def _groups(headers: Mapping[str, Header]) -> dict[str, str]:

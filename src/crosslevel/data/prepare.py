@@ -19,7 +19,7 @@ from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
-from crosslevel.types import Case, Reading, Window
+from crosslevel.types import Case, Window
 
 SKIPPED = "each with the image or mask that belongs to it"
 MASKED_PARTS = ("train_labelled", "val", "test")
@@ -61,9 +61,10 @@ def prepare(
     """
     if resumed_split:
         split = Split.load(resumed_split)
-        cases = _in_split(
-            split, usable_cases(folder, skip_bad=config.skip_bad, reading=config.reading)
+        usable = usable_cases(
+            folder, skip_bad=config.skip_bad, reading=config.reading, layout=config.layout
         )
+        cases = _in_split(split, usable)
         prepared = _resolve(split, cases, image_hashes(cases))
         _refuse_changed_masks(prepared)
     else:
@@ -94,8 +95,8 @@ def _with_mask_hashes(prepared: Prepared) -> Prepared:
     return replace(prepared, split=replace(prepared.split, mask_hashes=mask_hashes(masked)))
 
 
-def _find(folder: Path, reading: Reading) -> Found:
-    found = find_cases(folder, reading)
+def _find(folder: Path, config: TrainConfig) -> Found:
+    found = find_cases(folder, config.reading, config.layout)
     if not found.cases:
         raise DataError(found.problems)
     if not any(case.mask for case in found.cases):
@@ -112,7 +113,7 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
 
     Bad images are part of the draw, so the others are where they will be once those are repaired.
     """
-    found = _find(folder, config.reading)
+    found = _find(folder, config)
     given = Split.load(config.split) if config.split else None
     if given:
         reporter.say(

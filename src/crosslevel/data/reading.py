@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crosslevel.data.formats.masks import inspect_mask, read_mask
+from crosslevel.data.formats.masks import MaskContent, inspect_mask, read_mask
 from crosslevel.data.formats.opening import content_hash, reading
 from crosslevel.data.formats.readers import frame_hash, read_hashed_picture, read_picture
 from crosslevel.data.intensity import measure, to_rgb, unlike_training
@@ -19,6 +19,7 @@ from crosslevel.types import Case, Classes, Reading
 __all__ = [
     "case_hash",
     "content_hash",
+    "inspect_case_mask",
     "inspect_mask",
     "read_as_trained",
     "read_case",
@@ -85,6 +86,16 @@ def read_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> N
     """
     assert case.mask is not None, "only masks that exist are read"
     return read_mask(case.mask, classes, case.frame, how.axis)
+
+
+def inspect_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> MaskContent:
+    """As `read_case_mask`, and what else is to be known of the mask.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    assert case.mask is not None, "only masks that exist are read"
+    return inspect_mask(case.mask, classes, case.frame, how.axis)
 
 
 def read_hashed_case(case: Case, how: Reading = _BY_ITSELF) -> tuple[NDArray[np.uint8], str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -13,6 +13,7 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
+from crosslevel.evaluation.fitting import classes_of, refuse_other_values
 from crosslevel.evaluation.means import by_confidence, mean_scores
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
@@ -78,7 +79,7 @@ def evaluate(
             else `scores-SUBSET-SIZE` in it, with `-flips` and the runtime if so.
         reporter: Who tells the user; silent if left out.
         options: Fields of `EvaluateOptions`: `subset`, `metric_size`, `flips`, `runtime`,
-            `allow_overlap`.
+            `allow_overlap`, and how masks are drawn that are not the run's.
 
     Returns:
         The scores, also written to `per_image.csv` and `summary.json`.
@@ -102,7 +103,10 @@ def evaluate(
         asked.subset,
         skip_bad=config.skip_bad,
         reading=config.reading,
+        layout=replace(config.layout, masks=asked.masks or config.masks),
     )
+    classes = classes_of(config.mask_classes, asked)
+    refuse_other_values(chosen.cases, classes, config.reading)
     if chosen.trained_on and not asked.allow_overlap:
         raise _misleading(chosen.trained_on, data)
     for warning in _warnings(chosen, data, asked.subset):
@@ -110,7 +114,7 @@ def evaluate(
     name = _scores_name(asked)
     beside = folder if name == THE_SCORE else RunFolder(folder.path / name)
     target = RunFolder(Path(out)) if out else beside
-    scoring = Scoring(segmenter, config.mask_classes, asked.metric_size)
+    scoring = Scoring(segmenter, classes, asked.metric_size)
     with reporter.task(f"Evaluating {asked.subset}", len(chosen.cases)) as advance:
         per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
     for note in limited(scoring.notes):

@@ -22,6 +22,10 @@ class EvaluateOptions:
         runtime: What computes; "onnx" and "openvino" score what `export` wrote, "auto" the fastest.
             A run's own score is PyTorch's.
         allow_overlap: Score images the run was trained on, too; the summary says how many.
+        classes: Value or colour of each of the run's classes in these masks, if not the run's.
+        ignore: Value or colour of pixels that count nowhere, if not the run's.
+        instances: Every number or colour in these masks is one object, and all of them foreground.
+        masks: Name of the folder that holds these masks, where several could.
     """
 
     subset: Subset = "test"
@@ -29,6 +33,10 @@ class EvaluateOptions:
     flips: bool = False
     runtime: RuntimeName = "torch"
     allow_overlap: bool = False
+    classes: dict[str, int | tuple[int, int, int]] | None = None
+    ignore: int | tuple[int, int, int] | None = None
+    instances: bool = False
+    masks: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value there is not.
@@ -47,3 +55,7 @@ class EvaluateKeywords(TypedDict, total=False):
     flips: bool
     runtime: RuntimeName
     allow_overlap: bool
+    classes: dict[str, int | tuple[int, int, int]] | None
+    ignore: int | tuple[int, int, int] | None
+    instances: bool
+    masks: str | None

@@ -18,7 +18,7 @@ from crosslevel.data.reading import case_hash
 from crosslevel.data.split import PARTS, Split, resolve_split
 from crosslevel.errors import DataError, InputError
 from crosslevel.system.threads import map_files
-from crosslevel.types import Case, Reading, Subset
+from crosslevel.types import Case, Layout, Reading, Subset
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,15 @@ class Chosen:
     set_aside: list[BadFile]
 
 
-def choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool, reading: Reading) -> Chosen:
+def choose(
+    data: Path,
+    split: Split,
+    subset: Subset,
+    *,
+    skip_bad: bool,
+    reading: Reading,
+    layout: Layout,
+) -> Chosen:
     """Find the cases of a subset and compare their images with those of the training.
 
     Args:
@@ -49,12 +57,13 @@ def choose(data: Path, split: Split, subset: Subset, *, skip_bad: bool, reading:
         subset: A part of the split, or all cases of the data that have a mask.
         skip_bad: Whether "all" does without files that cannot be used.
         reading: How images are read.
+        layout: Which folder holds the masks.
 
     Raises:
         DataError: If the data cannot be listed, or a case of the subset is missing or changed.
         InputError: If nothing is left to be scored.
     """
-    found = find_cases(data, reading)
+    found = find_cases(data, reading, layout)
     problems = found.faults if skip_bad or subset != "all" else found.problems
     if problems:
         raise DataError(problems)

@@ -168,7 +168,10 @@ def _open(run: RunFolder, data: Path | str | None) -> _Source:
     config = run.config()
     net, card = load_model(run.model_folder)
     cases = usable_cases(
-        Path(data) if data else run.data(), skip_bad=config.skip_bad, reading=config.reading
+        Path(data) if data else run.data(),
+        skip_bad=config.skip_bad,
+        reading=config.reading,
+        layout=config.layout,
     )
     parts = resolve_split(Split.load(run.split_file), cases)
     if not parts["val"]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crosslevel.data.cases import usable_cases
-from crosslevel.errors import DataError
+from crosslevel.errors import InputError
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
 from crosslevel.report.page import Section
@@ -48,15 +48,19 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
 def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]:
     """Return cases with masks, by their ids; none if the recorded place has other things by now."""
     skip_bad = any(run.config.skip_bad for run in runs)
-    reading = runs[0].config.reading
+    reading, layout = runs[0].config.reading, runs[0].config.layout
     if data is not None:
-        found = usable_cases(data, skip_bad=skip_bad, reading=reading)
+        found = usable_cases(data, skip_bad=skip_bad, reading=reading, layout=layout)
     else:
         recorded = next((run.environment.data for run in runs if run.environment.data), "")
         try:
             place = Path(recorded) if recorded and Path(recorded).exists() else None
-            found = usable_cases(place, skip_bad=skip_bad, reading=reading) if place else []
-        except DataError:
+            found = (
+                usable_cases(place, skip_bad=skip_bad, reading=reading, layout=layout)
+                if place
+                else []
+            )
+        except InputError:
             found = []
     return {case.id: case for case in found if case.mask}
 

@@ -59,9 +59,9 @@ def test_report__share_of_each_class(tmp_path: Path) -> None:
 def test_problem__unreadable_image_and_mask(tmp_path: Path) -> None:
     good = labelled(tmp_path, "good")
     bad = labelled(tmp_path, "bad")
-    assert bad.mask
+    [mask_file] = bad.mask_files
     bad.image.write_bytes(b"")
-    bad.mask.write_bytes(b"text")
+    mask_file.write_bytes(b"text")
     report = check_cases([bad, good])
     image, mask = report.problems
     assert "bad.png: the file is empty. Replace or remove" in image
@@ -119,8 +119,7 @@ def test_warning__duplicate_images(tmp_path: Path) -> None:
 
 def test_check_cases__opens_only_the_masks_it_may(tmp_path: Path) -> None:
     first, second = labelled(tmp_path, "a"), labelled(tmp_path, "b")
-    assert second.mask
-    second.mask.write_bytes(b"must not be read")
+    second.mask_files[0].write_bytes(b"must not be read")
     report = check_cases([first, second], read_masks_of={"a"})
     assert not report.problems
     assert (report.num_labelled, report.num_masks_read) == (2, 1)

@@ -7,7 +7,7 @@ What a file's numbers are is read in `drawing`; what they mean without named cla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ from scipy.ndimage import distance_transform_edt
 
 from crosslevel.data.formats.drawing import Drawing, Values, read_drawing
 from crosslevel.data.formats.foreground import LARGEST_NOISE, foreground, objects
-from crosslevel.data.formats.unclear import Level
+from crosslevel.data.formats.unclear import Level, sort_levels
 from crosslevel.errors import DataError
-from crosslevel.types import IGNORED, Classes
+from crosslevel.types import IGNORED, Classes, MaskSource, UnitedMasks
 
 _FEW = 16  # distinct values
 
@@ -46,7 +46,7 @@ class MaskContent:
 
 
 def read_mask(
-    path: Path, classes: Classes, frame: int | None = None, axis: int = 2
+    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
 ) -> NDArray[np.uint8]:
     """Read any mask as (H, W) class indices, upright; what is fully transparent is background.
 
@@ -56,7 +56,7 @@ def read_mask(
     colours. In JPEG files, whose values are blurred, each pixel takes the nearest class.
 
     Args:
-        path: A file in any format Pillow reads.
+        source: A file of any known kind, or several of which each holds one object.
         classes: Empty for a binary mask, else the value or colour of each class.
         frame: Which page, frame or slice, where the file has several.
         axis: Across which axis of a volume its slices lie.
@@ -68,11 +68,11 @@ def read_mask(
         DataError: The file cannot be read.
         UnclearMaskError: Its values do not say what is foreground.
     """
-    return inspect_mask(path, classes, frame, axis).indices
+    return inspect_mask(source, classes, frame, axis).indices
 
 
 def inspect_mask(
-    path: Path, classes: Classes, frame: int | None = None, axis: int = 2
+    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
 ) -> MaskContent:
     """Do as `read_mask`, and what else is to be known of the file.
 
@@ -80,6 +80,35 @@ def inspect_mask(
         DataError: As `read_mask`.
         UnclearMaskError: As `read_mask`.
     """
+    if isinstance(source, UnitedMasks):
+        return _united(source, classes, frame, axis)
+    return _inspect_file(source, classes, frame, axis)
+
+
+def _united(source: UnitedMasks, classes: Classes, frame: int | None, axis: int) -> MaskContent:
+    """All objects together; they share no pixel, unless somebody says that they are objects."""
+    first, *others = source.files
+    united = _inspect_file(first, classes, frame, axis)
+    indices = united.indices.copy()
+    for file in others:
+        content = _inspect_file(file, classes, frame, axis)
+        if content.indices.shape != indices.shape:
+            line = f"{file}: not of the size of {first}, its image's other mask."
+            raise DataError([line])
+        shared = int(((content.indices > 0) & (indices > 0)).sum())
+        if shared and not classes.instances:
+            line = (
+                f"{file}: shares {shared} pixels with other masks of its image (the first is "
+                f"{first}), which masks of separate objects do not. Keep one of them, or unite "
+                f"them by --instances."
+            )
+            raise DataError([line])
+        indices = np.maximum(indices, content.indices)
+        united = replace(united, levels=tuple(sort_levels([*united.levels, *content.levels])))
+    return replace(united, indices=indices, drawn=f"{united.drawn}, in a file for each object")
+
+
+def _inspect_file(path: Path, classes: Classes, frame: int | None, axis: int) -> MaskContent:
     drawing = read_drawing(path, frame, axis)
     if classes.values:
         return _with_classes(drawing, classes)

@@ -173,15 +173,15 @@ def _examine_mask(
     except UnclearMaskError as error:
         return error
     except DataError as error:
-        return [BadFile(case.mask, problem, case.id) for problem in error.problems]
+        return [BadFile(case.mask_files[0], problem, case.id) for problem in error.problems]
     mask = content.indices
     if image and mask.shape != image.size:
-        return [BadFile(case.mask, size_mismatch(case, image.size, mask.shape), case.id)]
+        return [BadFile(case.mask_files[0], size_mismatch(case, image.size, mask.shape), case.id)]
     counts = np.bincount(mask.ravel(), minlength=IGNORED + 1)
     num_counted = max(1, mask.size - counts[IGNORED])
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return MaskFinding(
-        path=case.mask,
+        path=case.mask_files[0],
         shares=tuple((counts[: len(classes.names) + 1] / num_counted).tolist()),
         border=float(((border > 0) & (border != IGNORED)).mean()),
         between=content.between,
@@ -198,6 +198,6 @@ def size_mismatch(case: Case, size: Sequence[int], mask_size: Sequence[int]) -> 
     turned = tuple(size) == tuple(reversed(mask_size))
     remedy = "Turn the mask by 90 degrees" if turned else "Give the mask the size of its image"
     return (
-        f"{case.mask}: {mask_size[0]} x {mask_size[1]} (height x width), but its image "
+        f"{case.mask_files[0]}: {mask_size[0]} x {mask_size[1]} (height x width), but its image "
         f"{case.image} is {size[0]} x {size[1]}. {remedy}, or check that they belong together."
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from crosslevel.data.formats.readers import frame_hash
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
-from crosslevel.types import Case
+from crosslevel.types import Case, MaskSource
 
-_Frame = tuple[Path, int | None]
+_Frame = tuple[MaskSource, int | None]
 
 
 def image_hashes(cases: Iterable[Case]) -> dict[str, str]:
@@ -38,13 +38,12 @@ def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path
         before: By case id, SHA-256 of the mask file; cases without one are not compared.
         cases: Whose masks are compared, but for those that cannot be read at all.
     """
-    compared = {
-        case.id: (case.mask, case.frame) for case in cases if case.mask and case.id in before
-    }
-    now = map_files(_hash_or_problems, list(compared.values()))
+    compared = {case.id: case for case in cases if case.mask and case.id in before}
+    frames = [(case.mask, case.frame) for case in compared.values() if case.mask]
+    now = map_files(_hash_or_problems, frames)
     return [
-        mask
-        for (case_id, (mask, _)), found in zip(compared.items(), now, strict=True)
+        case.mask_files[0]
+        for (case_id, case), found in zip(compared.items(), now, strict=True)
         if isinstance(found, str) and found != before[case_id]
     ]
 

@@ -1,0 +1,286 @@
+"""Folder layouts that are understood as they come; nobody rearranges a download.
+
+Each recogniser looks at one folder and answers with what it found, or None when the folder is laid
+out differently. Only names are read, so 100 000 files are indexed without opening one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+
+from crosslevel.data.formats.readers import stem_of
+from crosslevel.data.layouts.folder import (
+    Folder,
+    Found,
+    describe_passed_over,
+    in_part,
+    merge,
+    plain,
+)
+from crosslevel.data.layouts.names import is_like_a_mask, owner_of
+from crosslevel.data.layouts.pairing import all_of_one, pair
+from crosslevel.data.layouts.siblings import (
+    ask_which,
+    describe_beside,
+    describe_no_masks,
+    is_unlabelled,
+    may_hold_masks,
+    num_images,
+    unlabelled_images,
+)
+from crosslevel.data.quality.bad_files import BadFile
+
+UNDERSTOOD = (
+    "Understood are: images/ and masks/ with equal stems; ISIC 2018 Task 1 as downloaded; "
+    "TrainDataset, ValidationDataset, TestDataset (or train, val, test) with images/ and masks/ "
+    "in each; a folder for each patient or set with images/ and masks/; images alone (all "
+    "unlabelled); a CSV file with the columns image, mask and, if wanted, group, part."
+)
+IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "original", "jpegimages"})
+MASK_FOLDERS = frozenset(
+    {"mask", "masks", "label", "labels", "annotation", "annotations", "groundtruth", "gt"}
+    | {"segmentationclass", "segmentationobject"}
+)
+PARTS = {
+    **dict.fromkeys(("train", "training", "traindataset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "valdataset", "validationdataset"), "val"),
+    **dict.fromkeys(("test", "testing", "testdataset"), "test"),
+}
+_ISIC_2018 = re.compile(r"isic2018_task1(?:-2)?_(\w+)_(input|groundtruth)", re.IGNORECASE)
+_FEWEST_GROUPS = 6  # so many folders of different names are patients, not data sets
+
+
+def recognise(folder: Folder) -> Found | None:
+    """What the first layout that fits finds in a folder, or None if none fits.
+
+    Folders that say they are unlabelled are no part of the layout: their images are added.
+    """
+    unlabelled = [name for name in folder.folders if is_unlabelled(name)]
+    rest = folder.without(unlabelled)
+    for layout in LAYOUTS:
+        found = layout(rest)
+        if found is not None:
+            return _with_unlabelled(folder, found, unlabelled)
+    return None
+
+
+def _with_unlabelled(folder: Folder, found: Found, names: Iterable[str]) -> Found:
+    sets = {name: unlabelled_images(folder.sub_folder(name)) for name in names}
+    sets = {name: images for name, images in sets.items() if images.cases}
+    return merge({"": found, **sets}) if sets else found
+
+
+def images_and_masks(folder: Folder) -> Found | None:
+    """`images/` and `masks/`, under any of their usual names; images may lie beside `masks/`."""
+    images = [sub for sub in _sub_folders(folder, IMAGE_FOLDERS) if sub.images]
+    mask_folders = _mask_folders(folder)
+    if not images and folder.images:
+        images = [folder]
+    if not images or not (mask_folders or folder.masks):
+        return None
+    if len(images) > 1:
+        names = " or ".join(sub.path.name for sub in images)
+        return Found(faults=[f"{folder.path}: which one, {names}? Keep one of them there."])
+    masks = [sub for sub in mask_folders if sub.images] or _deeper(mask_folders)
+    if mask_folders and not masks:
+        return Found(faults=[describe_no_masks(mask_folders[0])])
+    asked = masks if folder.masks else [*masks, *_other_masks(folder, images[0], mask_folders)]
+    if len(asked) > 1:
+        return Found(faults=[ask_which(folder, asked)])
+    return _used(folder, images[0], masks)
+
+
+def _used(folder: Folder, images: Folder, masks: list[Folder]) -> Found:
+    """Pair what was chosen, and name what lies beside."""
+    of_masks = masks[0] if masks else replace(images, images=[], folders=[], others=[])
+    inside = images is folder
+    used = [_top(folder, sub) for sub in (*masks, images) if sub is not folder]
+    found = pair(images.without(folder.folders) if inside else images, of_masks)
+    beside = describe_beside(folder, used)
+    loose = [] if inside else describe_passed_over(folder.path, folder.images)
+    return found.warning([*beside, *loose])
+
+
+def _mask_folders(folder: Folder) -> list[Folder]:
+    """Folders named like masks, or the one that was named."""
+    if folder.masks is None:
+        return _sub_folders(folder, MASK_FOLDERS)
+    chosen = [name for name in folder.folders if plain(name) == plain(folder.masks)]
+    return [folder.inside(name) for name in chosen]
+
+
+def _deeper(masks: Collection[Folder]) -> list[Folder]:
+    """Folders inside one that only holds annotators' folders."""
+    subs = [sub.sub_folder(name) for sub in masks for name in sub.folders]
+    return [sub for sub in subs if sub.images]
+
+
+def _other_masks(folder: Folder, images: Folder, masks: Collection[Folder]) -> list[Folder]:
+    """Folders of other names that hold masks of these images, too."""
+    known = {_top(folder, sub) for sub in (*masks, images) if sub is not folder}
+    others = [folder.inside(name) for name in folder.folders if name not in known]
+    return [sub for sub in others if may_hold_masks(sub, images)]
+
+
+def _top(folder: Folder, sub: Folder) -> str:
+    """Name of the folder directly inside that leads to another one."""
+    return sub.path.relative_to(folder.path).parts[0]
+
+
+def isic_2018(folder: Folder) -> Found | None:
+    """ISIC 2018 Task 1; several of training, validation and test fix the part of their cases."""
+    pairs: dict[str, dict[str, Folder]] = {}
+    for name in folder.folders:
+        if match := _ISIC_2018.fullmatch(name):
+            part, kind = match.group(1).lower(), match.group(2).lower()
+            pairs.setdefault(PARTS.get(part, part), {})[kind] = folder.inside(name)
+    sets = {
+        part: pair(of["input"], of.get("groundtruth", replace(of["input"], images=[])))
+        for part, of in pairs.items()
+        if "input" in of
+    }
+    if not sets:
+        return None
+    if len(sets) > 1:
+        sets = {part: in_part(found, part) for part, found in sets.items()}
+    found = merge(sets)
+    for part in pairs.keys() - sets.keys():
+        path = pairs[part]["groundtruth"].path
+        line = f"{path}: the Input folder of these masks is missing. Add it, or remove the masks."
+        found.faults.append(line)
+    used = [name for name in folder.folders if _ISIC_2018.fullmatch(name)]
+    return found.warning(describe_beside(folder, used))
+
+
+def fixed_parts(folder: Folder) -> Found | None:
+    """Sub-folders for train, validation and test, each in any of the other layouts."""
+    names = [name for name in folder.folders if plain(name) in PARTS]
+    if len(names) < 2:
+        return None
+    sets = {}
+    for name in names:
+        inside = folder.inside(name)
+        found = recognise(inside) or Found(faults=[describe_unknown(inside)])
+        sets[name] = in_part(found, PARTS[plain(name)])
+    loose = describe_passed_over(folder.path, folder.images)
+    return merge(sets).warning([*describe_beside(folder, names), *loose])
+
+
+def nested_groups(folder: Folder) -> Found | None:
+    """`images/p1/`, `images/p2/`, … with `masks/p1/`, `masks/p2/`, …: a folder for each patient."""
+    images = [sub for sub in _sub_folders(folder, IMAGE_FOLDERS) if sub.folders and not sub.images]
+    masks = [sub for sub in _mask_folders(folder) if sub.folders and not sub.images]
+    if len(images) != 1 or len(masks) != 1 or not set(images[0].folders) & set(masks[0].folders):
+        return None
+    sets = {}
+    for name in images[0].folders:
+        inside = images[0].inside(name)
+        empty = replace(inside, images=[], folders=[], others=[])
+        sets[name] = pair(inside, masks[0].inside(name) if name in masks[0].folders else empty)
+    for name in sorted(set(masks[0].folders) - set(images[0].folders)):
+        path = masks[0].path / name
+        line = f"{path}: no folder of images has this name. Rename it, or remove it."
+        sets[name] = Found(faults=[line])
+    used = [_top(folder, images[0]), _top(folder, masks[0])]
+    return merge(_grouped(sets), is_prefixed=True).warning(describe_beside(folder, used))
+
+
+def named_sets(folder: Folder) -> Found | None:
+    """Data sets or patients side by side, each `images/` and `masks/`; ids start with the name."""
+    sets = {name: _one_set(folder.inside(name)) for name in folder.folders}
+    complete = {name: found for name, found in sets.items() if found is not None}
+    if not any(case.mask for found in complete.values() for case in found.cases):
+        return None
+    if len(complete) < 2 or folder.images:
+        return None
+    if any(found is None and num_images(folder.sub_folder(n)) for n, found in sets.items()):
+        return None
+    return merge(_grouped(complete), is_prefixed=True)
+
+
+def _one_set(folder: Folder) -> Found | None:
+    """One of several sets; of a single image all masks are its own, whatever their names."""
+    images, masks = _sub_folders(folder, IMAGE_FOLDERS), _mask_folders(folder)
+    if len(images) == 1 and len(images[0].images) == 1 and len(masks) == 1 and masks[0].images:
+        only = images[0].images[0]
+        if not any(owner_of(name, {stem_of(only): only}) for name in masks[0].images):
+            return all_of_one(images[0].path / only, masks[0])
+    found = images_and_masks(folder)
+    if found is None and len(images) == 1 and images[0].images and not masks:
+        return unlabelled_images(images[0])
+    return found
+
+
+def _grouped(sets: dict[str, Found]) -> dict[str, Found]:
+    """With the folder as the group of its images, if folders look like patients.
+
+    They do if their names differ by numbers alone, or if they are many.
+    """
+    patterns = {re.sub(r"\d+", "#", name) for name in sets}
+    is_numbered = len(patterns) == 1 and "#" in next(iter(patterns))
+    has_several = any(len(found.cases) > 1 for found in sets.values())
+    if not has_several or not (is_numbered or len(sets) >= _FEWEST_GROUPS):
+        return sets
+    return {
+        name: replace(found, cases=[replace(c, group=c.group or name) for c in found.cases])
+        for name, found in sets.items()
+    }
+
+
+def images_alone(folder: Folder) -> Found | None:
+    """Images in one folder, unlabelled unless a mask of `x`, like `x_mask`, lies beside `x`."""
+    if not folder.images or folder.folders:
+        return None
+    stems = {stem_of(name): name for name in folder.images}
+    masks: list[str] = []
+    strays: list[str] = []
+    for name in folder.images:
+        others = stems if stems[stem_of(name)] != name else _without(stems, name)
+        if is_like_a_mask(name) or stem_of(name) in folder.images:
+            (masks if owner_of(name, others) else strays).append(name)
+    images = sorted(set(folder.images) - set(masks))
+    found = pair(replace(folder, images=images), replace(folder, images=masks))
+    if not masks:
+        strays = []  # so all of them are named
+    lost = {stem_of(name) for name in strays}
+    for name in strays:
+        path = folder.path / name
+        line = f"{path}: named like a mask, but no image has this stem. Rename it, or remove it."
+        found.bad_files.append(BadFile(path, line))
+    return replace(found, cases=[case for case in found.cases if case.id not in lost])
+
+
+def _without(stems: dict[str, str], name: str) -> dict[str, str]:
+    return {stem: other for stem, other in stems.items() if other != name}
+
+
+def wrapped(folder: Folder) -> Found | None:
+    """Nothing but one sub-folder with a layout of its own, as in `Kvasir-SEG/`."""
+    if folder.images or len(folder.folders) != 1 or plain(folder.folders[0]) in MASK_FOLDERS:
+        return None
+    return recognise(folder.sub_folder(folder.folders[0]))
+
+
+LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
+    *(images_and_masks, isic_2018, fixed_parts, nested_groups, named_sets, images_alone, wrapped),
+)
+
+
+def describe_unknown(folder: Folder) -> str:
+    """One line on a folder no layout fits: what is there, and what is understood."""
+    kinds = Counter(os.path.splitext(name)[1] or name for name in os.listdir(folder.path))
+    if not folder.images and not folder.folders:
+        there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+        there = f"holds {there} but no images" if there else "is empty"
+        return f"{folder.path}: {there}. {UNDERSTOOD}"
+    there = ", ".join(f"{name}/" for name in folder.folders[:6])
+    beside = f", beside {len(folder.images)} images" if folder.images else ""
+    return f"{folder.path}: layout not understood (sub-folders: {there}{beside}). {UNDERSTOOD}"
+
+
+def _sub_folders(folder: Folder, names: Collection[str]) -> list[Folder]:
+    return [folder.inside(name) for name in folder.folders if plain(name) in names]
