@@ -124,7 +124,7 @@ def remove_masks(data: Path, keep: int = 0) -> None:
 
 def rename_masks(data: Path) -> None:
     for path in (data / "masks").iterdir():
-        path.rename(path.with_name(f"other{path.name}"))
+        path.rename(path.with_name(f"{abs(hash(path.name))}{path.suffix}"))
 
 
 def every_mask_black(data: Path) -> None:

@@ -5,16 +5,18 @@ What decodes them is in `formats`; which files belong together is decided in `ca
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosslevel.data.formats.masks import MaskContent, inspect_mask, read_mask
+from crosslevel.data.formats.masks import MaskContent, inspect_mask
 from crosslevel.data.formats.opening import content_hash, reading
 from crosslevel.data.formats.readers import frame_hash, read_hashed_picture, read_picture
+from crosslevel.data.formats.unclear import UnclearMaskError
 from crosslevel.data.intensity import measure, to_rgb, unlike_training
-from crosslevel.types import Case, Classes, Reading
+from crosslevel.types import Case, Classes, MaskSource, Reading
 
 __all__ = [
     "case_hash",
@@ -69,6 +71,34 @@ def read_as_trained(
         return to_rgb(path, picture, how), note
 
 
+def read_mask(
+    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
+) -> NDArray[np.uint8]:
+    """Read one mask for a look at it, whatever its values mean.
+
+    A mask that could mean several things is not refused, as it is in a data set: with a warning,
+    all that is drawn in it is foreground.
+
+    Args:
+        source: A file of any known kind, or several of which each holds one object.
+        classes: Empty for a binary mask, else the value or colour of each class.
+        frame: Which page, frame or slice, where the file has several.
+        axis: Across which axis of a volume its slices lie.
+
+    Returns:
+        (H, W) in 0…number of classes, or `IGNORED`.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        return inspect_mask(source, classes, frame, axis).indices
+    except UnclearMaskError as error:
+        warnings.warn(f"{error} Until then all of it is foreground.", stacklevel=2)
+        drawn = Classes(ignore=classes.ignore, instances=True)
+        return inspect_mask(source, drawn, frame, axis).indices
+
+
 def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
     """Do as `read_image`, of a case.
 
@@ -79,20 +109,20 @@ def read_case(case: Case, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
 
 
 def read_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> NDArray[np.uint8]:
-    """Do as `read_mask`, of a case that has a mask.
+    """Read the mask of a case that has one.
 
     Raises:
-        DataError: As `read_mask`.
+        DataError: As `inspect_mask`.
     """
     assert case.mask is not None, "only masks that exist are read"
-    return read_mask(case.mask, classes, case.frame, how.axis)
+    return inspect_mask(case.mask, classes, case.frame, how.axis).indices
 
 
 def inspect_case_mask(case: Case, classes: Classes, how: Reading = _BY_ITSELF) -> MaskContent:
     """As `read_case_mask`, and what else is to be known of the mask.
 
     Raises:
-        DataError: As `read_mask`.
+        DataError: As `inspect_mask`.
     """
     assert case.mask is not None, "only masks that exist are read"
     return inspect_mask(case.mask, classes, case.frame, how.axis)

@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from crosslevel.commands import data_check
+from crosslevel.data import reading
 from crosslevel.data.formats.unclear import UnclearMaskError
-from crosslevel.data.reading import inspect_mask, read_mask
+from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.types import IGNORED, Classes
 from support.pictures import save, with_palette
 
 BINARY = Classes()
+
+
+def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
+    return inspect_mask(path, classes).indices
+
+
 SIZE = 64
 Grey = NDArray[np.uint8]
 
@@ -241,3 +248,9 @@ def test_classes__grey_palette_by_its_greys_or_by_its_entries(tmp_path: Path) ->
     with_palette(drawn((ONE, 1), (TWO, 2)).astype(np.uint8), greys).save(tmp_path / "m.png")
     for classes in (Classes({"a": 128, "b": 255}), Classes({"a": 1, "b": 2})):
         np.testing.assert_array_equal(read_mask(tmp_path / "m.png", classes), ONE + 2 * TWO)
+
+
+def test_read_mask__for_a_look_takes_all_that_is_drawn_with_a_warning(tmp_path: Path) -> None:
+    path = save(tmp_path / "m.png", drawn((ONE, 85), (TWO, 170)))
+    with pytest.warns(UserWarning, match="Until then all of it is foreground"):
+        np.testing.assert_array_equal(reading.read_mask(path, BINARY), LESION)

@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crosslevel.data.formats.unclear import UnclearMaskError
-from crosslevel.data.reading import read_mask
+from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
 from support.pictures import blocks, save, with_palette
 
 BINARY = Classes()
+
+
+def read_mask(path: Path, classes: Classes) -> NDArray[np.uint8]:
+    return inspect_mask(path, classes).indices
 
 
 @pytest.fixture

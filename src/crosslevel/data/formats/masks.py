@@ -45,10 +45,10 @@ class MaskContent:
     softened: float = 0.0
 
 
-def read_mask(
+def inspect_mask(
     source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
-) -> NDArray[np.uint8]:
-    """Read any mask as (H, W) class indices, upright; what is fully transparent is background.
+) -> MaskContent:
+    """Read any mask as class indices, upright; what is fully transparent is background.
 
     A binary mask may be drawn in 0/1 or 0/255, in grey, in one colour on black, with a palette (by
     its colours), 1 or 16 bits, with softened edges or blurred by JPEG. Anything else needs
@@ -62,23 +62,11 @@ def read_mask(
         axis: Across which axis of a volume its slices lie.
 
     Returns:
-        (H, W) in 0…number of classes, or `IGNORED`.
+        The class indices, and what else is to be known of the file.
 
     Raises:
         DataError: The file cannot be read.
         UnclearMaskError: Its values do not say what is foreground.
-    """
-    return inspect_mask(source, classes, frame, axis).indices
-
-
-def inspect_mask(
-    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
-) -> MaskContent:
-    """Do as `read_mask`, and what else is to be known of the file.
-
-    Raises:
-        DataError: As `read_mask`.
-        UnclearMaskError: As `read_mask`.
     """
     if isinstance(source, UnitedMasks):
         return _united(source, classes, frame, axis)
