@@ -148,7 +148,7 @@ def test_train__args_of_a_preset_do_not_follow_to_another_method(
     [
         (["train", "--data", "nowhere", "--out", "run", *TINY], "nowhere"),
         (["train", "--data", "nowhere"], "out"),
-        (["evaluate", "nowhere"], "no run folder"),
+        (["evaluate", "nowhere"], "not a run folder"),
         (["predict", "nowhere", "x.png", "--out", "y"], "model"),
         (["data", "check", "nowhere"], "nowhere"),
         (["data", "download", "kvasir", "--out", "x"], "kvasir-seg"),

@@ -272,7 +272,7 @@ def test_export__wrong_use_is_named_before_any_work(run, tmp_path, capsys):
     assert main(words) == 2
     assert "in fp32 only" in capsys.readouterr().err
     assert main(["export", str(tmp_path)]) == 2
-    assert "no run folder" in capsys.readouterr().err
+    assert "not a run folder" in capsys.readouterr().err
 
 
 @needs_packages

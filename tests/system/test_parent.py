@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 CHILD = """
-import time
+import signal, time
 from crosslevel.system.parent import end_with_parent
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 end_with_parent()
 print("begun", flush=True)
 try:
