@@ -8,8 +8,8 @@ import signal, time
 from crosslevel.system.parent import end_with_parent
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 end_with_parent()
-print("begun", flush=True)
 try:
+    print("begun", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
