@@ -24,4 +24,8 @@ def end_with_parent() -> None:
 def _wait_and_interrupt() -> None:
     while os.read(STANDARD_INPUT, 1024):
         pass
-    _thread.interrupt_main()
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)  # it also ends a sleep
+    else:
+        _thread.interrupt_main()
