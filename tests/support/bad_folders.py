@@ -16,6 +16,17 @@ from PIL import Image
 
 from crosslevel.cli import main
 from crosslevel.data.layouts import Folder, Found, recognise
+from support.odd_masks import (
+    LABELS,
+    RING,
+    THREE_GREYS,
+    TWO_COLOURS,
+    every_mask,
+    fields_of_view,
+    images_beside,
+    like_slices,
+    second_masks,
+)
 
 TINY = [
     *("--size", "32", "--method", "supervised", "--epochs", "1", "--batch_labelled", "8"),
@@ -274,6 +285,7 @@ SKIPPABLE: dict[str, Damage] = {
     "a mask of another size": alone(lambda d: draw(mask(d), np.eye(32, 30) * 255)),
     "a mask turned against its image": alone(is_turned),
     "a mask in other values than all others": alone(lambda d: draw(mask(d), np.eye(32) * 100)),
+    "an image of one pixel": alone(one_pixel),
     "a row of a CSV file whose image does not exist": alone(row_without_image),
     "the same image in the train and the test folder": alone(same_in_both_parts),
 }
@@ -284,6 +296,11 @@ REFUSED: dict[str, Damage] = {
     "masks for two images only": alone(lambda data: remove_masks(data, keep=2)),
     "masks of which none has the name of an image": alone(rename_masks),
     "every mask all black": alone(every_mask_black),
+    "every mask a label map": alone(lambda d: every_mask(d, LABELS)),
+    "every mask in the greys of three classes": alone(lambda d: every_mask(d, THREE_GREYS)),
+    "every mask in two colours": alone(lambda d: every_mask(d, TWO_COLOURS)),
+    "every mask with a ring to ignore": alone(lambda d: every_mask(d, RING)),
+    "a second folder of masks": alone(second_masks),
     "one patient in train and test": alone(one_patient_in_both),
 }
 WARNED: dict[str, Damage] = {
@@ -291,7 +308,9 @@ WARNED: dict[str, Damage] = {
     "one mask all white": alone(lambda d: draw(mask(d), np.full((32, 32), 255))),
     "an inverted mask": alone(inverted),
     "a mask that is largely grey": alone(grey),
-    "an image of one pixel": alone(one_pixel),
+    "names like slices of patients": alone(like_slices),
+    "a folder of images beside": alone(images_beside),
+    "masks that are all nearly the same": alone(fields_of_view),
     "a file of another type beside the images": text_to(lambda d: d / "images/scan.heic", "HEIC"),
     "a folder linked into itself": alone(lambda d: (d / "images/again").symlink_to(d / "images")),
     "a 16-bit image among those of 8 bits": alone(

@@ -21,6 +21,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="folder, or CSV of paths")
     add_mask_arguments(parser)
     add_reading_arguments(parser)
+    parser.add_argument("--size", type=int, default=256, help="side in pixels of the training")
 
 
 def run(arguments: Namespace) -> None:
@@ -33,7 +34,9 @@ def run(arguments: Namespace) -> None:
     reading, classes = to_reading(arguments), to_classes(arguments)
     found = find_cases(arguments.data, reading, to_layout(arguments))
     with Reporter().task("Checking images", len(found.cases)) as advance:
-        report = check_cases(found.cases, classes, progress=advance, reading=reading)
+        report = check_cases(
+            found.cases, classes, progress=advance, reading=reading, size=arguments.size
+        )
     report = replace(
         report,
         bad_files=[*found.bad_files, *report.bad_files],

@@ -187,8 +187,8 @@ def _check(
     side_of = {case.id: name.partition("_")[0] for name in parts for case in parts[name]}
     masked = [case.id for name in MASKED_PARTS for case in parts[name]]
     classes = config.mask_classes
-    findings = examine_masks(findings, cases, classes, masked, config.axis)
-    return report(cases, classes, findings, side_of, alike, depths)
+    findings = examine_masks(findings, cases, classes, masked, config.axis, config.size)
+    return report(cases, classes, findings, side_of, alike, depths, config.size)
 
 
 def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from crosslevel.data.formats.frame_images import opened_frame
+from crosslevel.data.formats.pillow_modes import orientation
 from crosslevel.errors import DataError
 
 Values = NDArray[np.integer[Any]]
@@ -30,11 +31,13 @@ class Drawing:
         values: (H, W) grey values, or (H, W, 3) colours of a file that has any.
         indices: (H, W) palette entries, where there is a palette.
         is_lossy: JPEG: values are blurred.
+        is_turned: The file says that its pixels do not lie upright.
     """
 
     values: Values
     indices: Values | None = None
     is_lossy: bool = False
+    is_turned: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -114,6 +117,8 @@ def read_drawing(path: Path, frame: int | None = None, axis: int = 2) -> Drawing
             and image.mode.startswith("I;16")
             and getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
         )
+        image.load()
+        is_turned = orientation(image) != 1
         upright = ImageOps.exif_transpose(image)
         values = _values(path, upright)
         if is_inverted:
@@ -122,7 +127,7 @@ def read_drawing(path: Path, frame: int | None = None, axis: int = 2) -> Drawing
         if clear is not None:
             values = np.where(clear if values.ndim == 2 else clear[:, :, None], 0, values)
         indices = np.asarray(upright) if upright.mode == "P" else None
-        return Drawing(_without_equal_channels(values), indices, is_lossy)
+        return Drawing(_without_equal_channels(values), indices, is_lossy, is_turned)
 
 
 def _values(path: Path, image: Image.Image) -> Values:

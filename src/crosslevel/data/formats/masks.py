@@ -34,6 +34,7 @@ class MaskContent:
         between: Of a binary mask, the share (0…1) drawn neither dark nor bright: small at softened
             edges, large in a photograph.
         unnamed: Values and colours of no class, each with the share of the pixels it covers.
+        is_turned: The file says that its pixels do not lie upright.
         softened: Share of pixels at softened edges, which took the class of the nearest pixel.
     """
 
@@ -43,6 +44,7 @@ class MaskContent:
     between: float = 0.0
     unnamed: dict[Level, float] = field(default_factory=dict)
     softened: float = 0.0
+    is_turned: bool = False
 
 
 def inspect_mask(
@@ -98,8 +100,11 @@ def _united(source: UnitedMasks, classes: Classes, frame: int | None, axis: int)
 
 def _inspect_file(path: Path, classes: Classes, frame: int | None, axis: int) -> MaskContent:
     drawing = read_drawing(path, frame, axis)
-    if classes.values:
-        return _with_classes(drawing, classes)
+    content = _with_classes(drawing, classes) if classes.values else _binary(path, drawing, classes)
+    return replace(content, is_turned=drawing.is_turned)
+
+
+def _binary(path: Path, drawing: Drawing, classes: Classes) -> MaskContent:
     ignored = None
     if classes.ignore is not None:
         if drawing.is_lossy:
@@ -125,7 +130,7 @@ def _few_levels(drawing: Drawing) -> tuple[Level, ...]:
 
 def _in_words(levels: Sequence[Level]) -> str:
     if not levels:
-        return "with softened edges, or all black"
+        return "all black or with softened edges"
     if len(levels) > 1:
         return "in a few values"
     return f"in {levels[0]} on 0"

@@ -22,11 +22,13 @@ class Picture:
         pixels: (H, W) grey or (H, W, C); uint8 is shown as it is, all else needs a window.
         spacing_mm: Height and width of a pixel, if the file says them.
         window: The values the file itself says are black and white, if it does.
+        orientation: How the pixels lie in the file, by EXIF's number; 1 is upright.
     """
 
     pixels: Pixels
     spacing_mm: tuple[float, float] | None = None
     window: tuple[float, float] | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,15 +39,14 @@ def read_plain(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Pi
         if image.format == "TIFF":
             return read_tiff(path, stream, image, frame)
         check_frame(path, frame, 1, "image")
-        return Picture(_pixels(stream, image))
-
-
-def _pixels(stream: BinaryIO, image: Image.Image) -> Pixels:
-    if is_deep_colour(image):
-        pixels = read_deep_colour(stream)
+        deep = read_deep_colour(stream) if is_deep_colour(image) else None
         image.load()
-        return turned(pixels, orientation(image))
-    image.load()
+        lies = orientation(image)
+        pixels = _pixels(image) if deep is None else turned(deep, lies)
+        return Picture(pixels, orientation=lies)
+
+
+def _pixels(image: Image.Image) -> Pixels:
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16 bits of PNG, PGM and JPEG 2000
         return np.asarray(image).astype(np.uint16)

@@ -47,15 +47,21 @@ def pair(images: Folder, masks: Folder) -> Found:
     return found.warning([*not_images, *lines])
 
 
-def owners_of(images: Folder, masks: Folder) -> dict[str, tuple[str, str]]:
-    """By name of a mask, the stem of its image and what the name adds to it."""
+def owners_of(images: Folder, masks: Folder, *, by_rest: bool = True) -> dict[str, tuple[str, str]]:
+    """Return, by name of a mask, the stem of its image and what the name adds to it.
+
+    Args:
+        images: Where the images lie.
+        masks: Where masks may lie.
+        by_rest: Also pair names that differ by what all images, or all masks, share.
+    """
     stems = {stem_of(name): name for name in images.images}
     owners = {name: owner_of(name, stems) for name in masks.images}
     fitting = {name: owner for name, owner in owners.items() if owner}
-    if fitting:
+    if fitting or not by_rest:
         return fitting
-    by_rest = by_what_differs(images.images, masks.images)
-    return {name: (stem, "") for name, stem in by_rest.items()}
+    pairs = by_what_differs(images.images, masks.images)
+    return {name: (stem, "") for name, stem in pairs.items()}
 
 
 def all_of_one(image: Path, masks: Folder) -> Found:

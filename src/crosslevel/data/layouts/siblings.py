@@ -13,6 +13,7 @@ from crosslevel.data.layouts.pairing import owners_of, pair
 
 _UNLABELLED = re.compile(r"un(labell?ed|annotated|masked)|no(label|mask|annotation)s?")
 _NOT_MASKS = re.compile(r"overlay|preview|vis|heatmap|depth|prob|pred|thumb|original|image|img|raw")
+_LIKE_MASKS = re.compile(r"mask|label|annot|manual|truth|gt|seg|expert|reader|observer")
 _ANNOTATIONS = frozenset({".json", ".xml", ".txt", ".zip"})
 
 
@@ -47,9 +48,11 @@ def num_images(folder: Folder) -> int:
 
 def may_hold_masks(folder: Folder, images: Folder) -> bool:
     """Whether most files of a folder are named like masks of these images."""
-    if not folder.images or _NOT_MASKS.search(plain(folder.path.name)):
+    name = plain(folder.path.name)
+    if not folder.images or _NOT_MASKS.search(name):
         return False
-    return 2 * len(owners_of(images, folder)) >= len(folder.images)
+    by_rest = _LIKE_MASKS.search(name) is not None
+    return 2 * len(owners_of(images, folder, by_rest=by_rest)) >= len(folder.images)
 
 
 def ask_which(folder: Folder, masks: Sequence[Folder]) -> str:

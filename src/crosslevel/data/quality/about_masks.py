@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+
 from crosslevel.data.formats.unclear import (
     IGNORE_VALUES,
     Level,
@@ -23,6 +25,8 @@ _LARGEST_BETWEEN = 0.1  # grey pixels of a mask; those of blurred edges are far 
 _A_FEW = 0.1  # share of the masks that are single mistakes, not the way the data set is drawn
 _SAME_MEANING = {1, *IGNORE_VALUES}  # full scale of 1, 8 and 16 bits
 _MOST_NAMED = 8
+_FEWEST_SAME = 4  # masks
+_SAME = 0.02  # share of the pixels in which masks may differ from the middle one
 
 
 def unclear_masks(found: Findings) -> tuple[list[BadFile], list[str]]:
@@ -66,12 +70,27 @@ def about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[st
         (inverted, "mostly foreground up to the border. Invert what is drawn the other way round."),
         (grey, "largely grey, neither background nor foreground. Check that it is a mask."),
     )
+    warnings += _about_sameness(masks)
     warnings += [
         f"{some(paths)}: {'the mask is' if len(paths) == 1 else f'{len(paths)} masks are'} {what}"
         for paths, what in doubts
         if paths
     ]
     return faults, [*warnings, *_about_classes(masks, classes)]
+
+
+def describe_reading(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
+    """Return lines on how the values of the masks were understood."""
+    if not masks:
+        return []
+    ignored = [] if classes.ignore is None else [f"{classes.ignore} → counts nowhere"]
+    if classes.values:
+        named = [f"{value} → {name}" for name, value in classes.values.items()]
+        return [", ".join([*named, *ignored, "all else → background"])]
+    if classes.instances:
+        return [", ".join([*ignored, "every number or colour but 0 → foreground"])]
+    drawn = Counter(mask.drawn for mask in masks).most_common(_MOST_NAMED)
+    return [", ".join([*(f"{count} {how}" for how, count in drawn), *ignored])]
 
 
 def _about_differing_values(
@@ -94,6 +113,21 @@ def _about_differing_values(
     if set(levels) <= _SAME_MEANING:
         return [], [f"{line} Each is read as foreground. {remedy}."]
     return [f"{line} {remedy}; if all of them are foreground, give --instances."], []
+
+
+def _about_sameness(masks: Sequence[MaskFinding]) -> list[str]:
+    """Return a doubt if the masks of all images show the same, as those of a field of view do."""
+    outlines = [mask.outline for mask in masks if mask.outline is not None and mask.shares[0] < 0.8]
+    if len(outlines) < _FEWEST_SAME or len(outlines) < len(masks):
+        return []
+    stack = np.stack(outlines).astype(np.float32)
+    differences = np.abs(stack - np.median(stack, axis=0)).mean(axis=(1, 2)) / 255
+    if differences.max() > _SAME:
+        return []
+    return [
+        f"{some([mask.path for mask in masks])}: the masks of all images are nearly the same. "
+        f"Check that they show what is to be found, and not the field of view."
+    ]
 
 
 def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:

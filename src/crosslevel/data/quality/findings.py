@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from crosslevel.data.formats.readers import read_hashed_picture
 from crosslevel.data.formats.unclear import Level, UnclearMaskError
 from crosslevel.data.intensity import Levels, choose_window, measure, to_rgb
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
+from crosslevel.data.quality.objects import NONE, Objects, count_objects
 from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.system.threads import map_files
 from crosslevel.types import IGNORED, Case, Classes, Reading
 
 _BY_ITSELF = Reading()
+DEFAULT_SIZE = 256
+"""Of a `TrainConfig`, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,14 @@ class ImageFinding:
         size: Height and width.
         thumbnail: To compare it with others.
         levels: Its values, if it is deeper than 8 bits.
+        orientation: How its pixels lie in the file, by EXIF's number; 1 is upright.
     """
 
     digest: str
     size: tuple[int, int]
     thumbnail: NDArray[np.uint8]
     levels: Levels | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,9 @@ class MaskFinding:
         drawn: How it is drawn, in words.
         levels: What a binary mask is drawn with, beside 0.
         unnamed: Values and colours of no class, with the share of each.
+        is_turned: The file says that its pixels do not lie upright.
+        objects: Its connected areas, and which vanish when it is resized.
+        outline: Where its foreground is, (SIDE, SIDE) in 0…255.
     """
 
     path: Path
@@ -64,6 +73,9 @@ class MaskFinding:
     drawn: str = ""
     levels: tuple[Level, ...] = ()
     unnamed: dict[Level, float] = field(default_factory=dict)
+    is_turned: bool = False
+    objects: Objects = NONE
+    outline: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,7 @@ def examine_masks(
     classes: Classes,
     only: Collection[str] | None = None,
     axis: int = 2,
+    size: int = DEFAULT_SIZE,
 ) -> Findings:
     """As found before, with the masks of these cases.
 
@@ -133,13 +146,14 @@ def examine_masks(
         classes: How masks are read.
         only: Ids of the cases whose masks may be opened; None for all of them.
         axis: Across which axis of a volume its slices lie.
+        size: Side in pixels to which the training resizes them.
     """
     allowed = None if only is None else frozenset(only)
     masked = [c for c in cases if c.mask and (allowed is None or c.id in allowed)]
     masks, unclear, bad_files = dict(found.masks), dict(found.unclear), list(found.bad_files)
 
     def examine(case: Case) -> MaskFinding | UnclearMaskError | list[BadFile]:
-        return _examine_mask(case, classes, found.images.get(case.id), axis)
+        return _examine_mask(case, classes, found.images.get(case.id), axis, size)
 
     for case, result in zip(masked, map_files(examine, masked), strict=True):
         if isinstance(result, MaskFinding):
@@ -161,11 +175,13 @@ def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]
         image = to_rgb(case.image, picture, reading)
     except DataError as error:
         return [BadFile(case.image, problem, case.id) for problem in error.problems]
-    return ImageFinding(digest, (image.shape[0], image.shape[1]), thumbnail(image), levels)
+    return ImageFinding(
+        digest, (image.shape[0], image.shape[1]), thumbnail(image), levels, picture.orientation
+    )
 
 
 def _examine_mask(
-    case: Case, classes: Classes, image: ImageFinding | None, axis: int
+    case: Case, classes: Classes, image: ImageFinding | None, axis: int, size: int
 ) -> MaskFinding | UnclearMaskError | list[BadFile]:
     assert case.mask is not None, "only masks that exist are examined"
     try:
@@ -190,7 +206,16 @@ def _examine_mask(
         drawn=content.drawn,
         levels=content.levels,
         unnamed=content.unnamed,
+        is_turned=content.is_turned,
+        objects=count_objects(mask, size),
+        outline=_outline(mask),
     )
+
+
+def _outline(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    is_foreground = ((mask > 0) & (mask != IGNORED)).astype(np.uint8) * np.uint8(255)
+    image = Image.fromarray(is_foreground)
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def size_mismatch(case: Case, size: Sequence[int], mask_size: Sequence[int]) -> str:

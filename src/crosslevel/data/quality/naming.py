@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from itertools import islice
 from pathlib import Path
 
+_NUMBER = re.compile(r"\d+")
 MAX_EXAMPLES = 3
 """Files named in a line about many."""
 MAX_LINES = 20
@@ -16,6 +18,25 @@ def some(paths: Collection[Path]) -> str:
     """Return the first paths, and whether there are more."""
     named = ", ".join(str(path) for path in islice(paths, MAX_EXAMPLES))
     return f"{named}, …" if len(paths) > MAX_EXAMPLES else named
+
+
+def limited_alike(lines: Iterable[str]) -> list[str]:
+    """Return the lines, of those that say the same of different files only the first.
+
+    Example:
+        >>> limited_alike(f"{i}.png: the file is empty." for i in range(99))[-1]
+        'and 79 more like it: the file is empty.'
+    """
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        alike.setdefault(_NUMBER.sub("#", line.partition(": ")[2]), []).append(line)
+    shown = []
+    for same in alike.values():
+        shown += same[:MAX_LINES]
+        more = len(same) - MAX_LINES
+        if more > 0:
+            shown.append(f"and {more} more like it: {same[-1].partition(': ')[2]}")
+    return shown
 
 
 def limited(lines: Iterable[str]) -> list[str]:

@@ -6,23 +6,24 @@ Nothing is raised for what a file holds: the caller decides what a problem stops
 from __future__ import annotations
 
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crosslevel.data.quality.about_masks import about_masks, unclear_masks
+from crosslevel.data.quality.about_images import about_copies, about_turned, too_small
+from crosslevel.data.quality.about_masks import about_masks, describe_reading, unclear_masks
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
-from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
-from crosslevel.data.quality.naming import limited, some
+from crosslevel.data.quality.findings import DEFAULT_SIZE, Findings, examine_images, examine_masks
+from crosslevel.data.quality.naming import limited_alike
+from crosslevel.data.quality.objects import hint_of_size
 from crosslevel.data.quality.overlap import find_overlap
 from crosslevel.errors import one_line
 from crosslevel.types import Case, Classes, Reading
 
 _BINARY = Classes()
 _BY_ITSELF = Reading()
-_PACK_SIZE = 256  # pixels; the default side of training images
-_SMALLEST_SIDE = 4  # pixels; less shows nothing
+_NAMED_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,15 @@ class CheckReport:
         num_cases: All cases.
         num_labelled: Cases with a mask, opened or not.
         num_masks_read: Masks that were opened and could be read.
+        groups: The same in words.
         num_groups: Distinct groups (patients, sequences); 0 if none are given.
         parts: Number of cases in each part the folders fix ("train", "val", "test").
         height: Of the readable images, in pixels; None if there are none.
         width: Likewise.
         values: What the values of the pixels are, and which become black and white.
         num_sizes: Number of distinct image sizes.
+        masks: How their values were understood.
+        size: Side in pixels to which a training would resize images.
         foreground: By class, the share (0…1) of a mask's pixels that it covers.
         hashes: By case id, SHA-256 of the image file (readable images only).
         bad_files: Files that stop a training unless they are set aside.
@@ -68,11 +72,14 @@ class CheckReport:
     num_labelled: int
     num_masks_read: int = 0
     num_groups: int = 0
+    groups: str = ""
     parts: dict[str, int] = field(default_factory=dict)
     height: Spread | None = None
     width: Spread | None = None
     values: str = ""
     num_sizes: int = 0
+    masks: list[str] = field(default_factory=list)
+    size: int = DEFAULT_SIZE
     foreground: dict[str, Spread] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     bad_files: list[BadFile] = field(default_factory=list)
@@ -96,19 +103,20 @@ class CheckReport:
                        f"{self.num_unlabelled} without)"),
             ("Parts", ", ".join(f"{n} {part}" for part, n in self.parts.items())
                       or "not fixed by the folders"),
-            ("Groups", str(self.num_groups or "none given")),
+            ("Groups", self.groups or "none given"),
             ("Height", _pixels(self.height)),
             ("Width", _pixels(self.width)),
             ("Sizes", f"{self.num_sizes} different"),
             ("Values", self.values or "no readable image"),
-            ("Pack", _pack(self.num_cases)),
+            ("Pack", _pack(self.num_cases, self.size)),
+            *(("Masks", line) for line in self.masks),
             *((f"Share of {name}", _percent(share)) for name, share in self.foreground.items()),
         ]  # fmt: skip
         width = max(len(name) for name, _ in rows) + 2
         lines = [f"{name:<{width}}{value}" for name, value in rows]
-        return "\n".join(
-            [*lines, *_listed("Warnings", self.warnings), *_listed("Problems", self.problems)]
-        )
+        if self.warnings or not self.problems:
+            lines += _listed("Warnings", self.warnings)
+        return "\n".join([*lines, *_listed("Problems", self.problems)])
 
 
 def check_cases(
@@ -118,6 +126,7 @@ def check_cases(
     progress: Callable[[], object] | None = None,
     read_masks_of: Collection[str] | None = None,
     reading: Reading = _BY_ITSELF,
+    size: int = DEFAULT_SIZE,
 ) -> CheckReport:
     """Decode every image and mask and report on them.
 
@@ -127,15 +136,16 @@ def check_cases(
         progress: Called after each image.
         read_masks_of: Ids of the cases whose masks may be opened; None for all of them.
         reading: How images are read.
+        size: Side in pixels to which the training resizes images.
 
     Returns:
         The report; nothing is raised for what a file holds.
     """
     found = examine_images(cases, progress, reading)
-    found = examine_masks(found, cases, classes, read_masks_of, reading.axis)
+    found = examine_masks(found, cases, classes, read_masks_of, reading.axis, size)
     side_of = {case.id: case.part for case in cases if case.part}
     depths = depths_of(cases, found, reading)
-    return report(cases, classes, found, side_of, found.look_alikes(), depths)
+    return report(cases, classes, found, side_of, found.look_alikes(), depths, size)
 
 
 def report(
@@ -145,6 +155,7 @@ def report(
     side_of: Mapping[str, str],
     alike: Sequence[Sequence[str]],
     depths: Depths,
+    size: int = DEFAULT_SIZE,
 ) -> CheckReport:
     """Return what findings mean for a data set.
 
@@ -155,6 +166,7 @@ def report(
         side_of: By case id, "train", "val" or "test" where that is decided.
         alike: Sets of ids whose images show the same picture.
         depths: Of the images.
+        size: Side in pixels to which the training resizes images.
     """
     overlap = find_overlap(cases, side_of, found, alike)
     faults, mask_warnings = about_masks(list(found.masks.values()), classes)
@@ -166,6 +178,9 @@ def report(
         num_labelled=sum(case.mask is not None for case in cases),
         num_masks_read=len(found.masks),
         num_groups=len({case.group for case in cases if case.group}),
+        groups=_groups(cases),
+        masks=describe_reading(list(found.masks.values()), classes),
+        size=size,
         parts=dict(Counter(case.part for case in cases if case.part)),
         height=Spread.of([height for height, _ in sizes]),
         width=Spread.of([width for _, width in sizes]),
@@ -177,45 +192,17 @@ def report(
             if (spread := Spread.of(column))
         },
         hashes=found.hashes,
-        bad_files=[*found.bad_files, *odd, *overlap.bad_files],
+        bad_files=[*found.bad_files, *too_small(cases, found), *odd, *overlap.bad_files],
         faults=[*unclear, *faults, *overlap.faults],
         warnings=[
-            *_about_sizes(cases, found),
             *depths.warnings,
-            *_about_copies(cases, found, alike),
+            *about_turned(cases, found),
+            *about_copies(cases, found, alike),
             *overlap.warnings,
             *mask_warnings,
+            *hint_of_size((mask.objects for mask in found.masks.values()), size),
         ],
     )
-
-
-def _about_sizes(cases: Sequence[Case], found: Findings) -> list[str]:
-    sizes = {case.image: found.images[case.id].size for case in cases if case.id in found.images}
-    return limited(
-        f"{path}: {height} x {width} px. Check that it is an image."
-        for path, (height, width) in sizes.items()
-        if min(height, width) < _SMALLEST_SIDE
-    )
-
-
-def _about_copies(
-    cases: Sequence[Case], found: Findings, alike: Sequence[Sequence[str]]
-) -> list[str]:
-    path_of = {case.id: case.image for case in cases}
-    same: dict[str, list[str]] = defaultdict(list)
-    for case_id, digest in found.hashes.items():
-        same[digest].append(case_id)
-    remedy = "Keep one of them; until then a random split keeps them together."
-    sets: list[tuple[Sequence[str], str]] = [
-        (ids, "files with the same content") for ids in same.values() if len(ids) > 1
-    ]
-    sets += [
-        (ids, "files that show nearly the same image")
-        for ids in alike
-        if len({found.hashes[case_id] for case_id in ids}) > 1
-    ]
-    lines = [f"{some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
-    return limited(f"{line}. {remedy}" for line in lines)
 
 
 def _pixels(spread: Spread | None) -> str:
@@ -226,10 +213,21 @@ def _pixels(spread: Spread | None) -> str:
     return f"{spread.min:.0f} to {spread.max:.0f} px, median {spread.median:.0f}"
 
 
-def _pack(num_images: int) -> str:
+def _pack(num_images: int, size: int) -> str:
     """Return how much the images take once they are resized."""
-    megabytes = num_images * _PACK_SIZE**2 * 3 / 1e6
-    return f"8-bit RGB, {megabytes:.1f} MB at {_PACK_SIZE} px"
+    megabytes = num_images * size**2 * 3 / 1e6
+    return f"8-bit RGB, {megabytes:.1f} MB at {size} px"
+
+
+def _groups(cases: Sequence[Case]) -> str:
+    """Return how many groups there are, and the first of them."""
+    counts = Counter(case.group for case in cases if case.group)
+    if not counts:
+        return ""
+    named = ", ".join(list(counts)[:_NAMED_GROUPS]) + (", …" if len(counts) > _NAMED_GROUPS else "")
+    fewest, most = min(counts.values()), max(counts.values())
+    each = f"{fewest} each" if fewest == most else f"{fewest} to {most} each"
+    return f"{len(counts)} ({named}), {each}"
 
 
 def _percent(spread: Spread) -> str:
@@ -237,4 +235,6 @@ def _percent(spread: Spread) -> str:
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"{title}: {len(lines) or 'none'}", *(f"  {one_line(line)}" for line in lines)]
+    """Return a heading and the lines, of very many that are alike only the first."""
+    shown = limited_alike(one_line(line) for line in lines)
+    return [f"{title}: {len(lines) or 'none'}", *(f"  {line}" for line in shown)]

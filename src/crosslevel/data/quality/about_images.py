@@ -1,0 +1,73 @@
+"""What is odd about the images of a data set: their sizes, how they lie, and copies."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+
+from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.findings import Findings
+from crosslevel.data.quality.naming import limited, some
+from crosslevel.types import Case
+
+_SMALLEST_SIDE = 4  # pixels; less shows nothing
+_FAR_SMALLER = 16  # times smaller than the middle one of the data set
+_QUARTER_TURNS = (5, 6, 7, 8)
+"""EXIF orientations that exchange height and width."""
+
+
+def too_small(cases: Sequence[Case], found: Findings) -> list[BadFile]:
+    """Return images in which nothing can be seen, or nothing at the others' scale."""
+    sides = {case_id: min(image.size) for case_id, image in found.images.items()}
+    middle = statistics.median(sides.values()) if sides else 0
+    bad_files = []
+    for case in cases:
+        side = sides.get(case.id)
+        if side is None or (side >= _SMALLEST_SIDE and side * _FAR_SMALLER >= middle):
+            continue
+        height, width = found.images[case.id].size
+        others = f", while the others are about {middle:.0f} px" if middle > side else ""
+        line = f"{case.image}: {height} x {width} px{others}. Replace it by the full image."
+        bad_files.append(BadFile(case.image, line, case.id))
+    return bad_files
+
+
+def about_turned(cases: Sequence[Case], found: Findings) -> list[str]:
+    """Return a hint if masks may have been drawn on images as they are stored, not upright."""
+    doubtful = []
+    for case in cases:
+        image, mask = found.images.get(case.id), found.masks.get(case.id)
+        if image is None or mask is None or image.orientation == 1 or mask.is_turned:
+            continue
+        is_quarter = image.orientation in _QUARTER_TURNS
+        if not is_quarter or image.size[0] == image.size[1]:
+            doubtful.append(case.image)
+    if not doubtful:
+        return []
+    return [
+        f"{some(doubtful)}: {len(doubtful)} images are turned upright, as their EXIF orientation "
+        f"says, and their masks have no orientation. Look at one: if masks were drawn on the "
+        f"images as they are stored, turn the masks, too."
+    ]
+
+
+def about_copies(
+    cases: Sequence[Case], found: Findings, alike: Sequence[Sequence[str]]
+) -> list[str]:
+    """Return a line on each set of equal, or nearly equal, images."""
+    path_of = {case.id: case.image for case in cases}
+    same: dict[str, list[str]] = defaultdict(list)
+    for case_id, digest in found.hashes.items():
+        same[digest].append(case_id)
+    remedy = "Keep one of them; until then a random split keeps them together."
+    sets: list[tuple[Sequence[str], str]] = [
+        (ids, "files with the same content") for ids in same.values() if len(ids) > 1
+    ]
+    sets += [
+        (ids, "files that show nearly the same image")
+        for ids in alike
+        if len({found.hashes[case_id] for case_id in ids}) > 1
+    ]
+    lines = [f"{some([path_of[i] for i in ids])}: {len(ids)} {what}" for ids, what in sets]
+    return limited(f"{line}. {remedy}" for line in lines)

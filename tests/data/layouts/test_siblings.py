@@ -1,0 +1,125 @@
+"""What lies beside the images and masks that are used is named, used or asked about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crosslevel.data.cases import find_cases, index_cases
+from crosslevel.errors import InputError
+from crosslevel.types import Layout
+from support.names import ids, masks, problems, touch
+
+
+def drive(folder: Path) -> Path:
+    """DRIVE as downloaded: vessels in 1st_manual, the field of view in mask."""
+    for number in (21, 22, 23):
+        touch(folder, f"training/images/{number}_training.tif")
+        touch(folder, f"training/1st_manual/{number}_manual1.gif")
+        touch(folder, f"training/mask/{number}_training_mask.gif")
+    touch(folder, "test/images/01_test.tif", "test/images/02_test.tif")
+    return touch(folder, "test/mask/01_test_mask.gif", "test/mask/02_test_mask.gif")
+
+
+def test_two_folders_that_could_be_the_masks__are_asked_about(tmp_path: Path) -> None:
+    (line,) = problems(drive(tmp_path))
+    assert line.startswith(f"{tmp_path / 'training'}: which folder holds the masks")
+    assert "mask/ (3 files) or 1st_manual/ (3 files)" in line
+    assert "--masks 'mask' (or '1st_manual')" in line
+
+
+def test_masks__the_advice_followed_pairs_the_right_ones(tmp_path: Path) -> None:
+    found = find_cases(drive(tmp_path), layout=Layout(masks="1st_manual"))
+    assert masks(found.cases) == {
+        "01_test": None,
+        "02_test": None,
+        **{f"{n}_training": f"{n}_manual1.gif" for n in (21, 22, 23)},
+    }
+    assert any("training/mask: 3 images lie there and are not used" in w for w in found.warnings)
+    assert not found.problems
+    other = find_cases(tmp_path, layout=Layout(masks="mask"))
+    assert masks(other.cases)["21_training"] == "21_training_mask.gif"
+
+
+def test_masks__of_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png")
+    with pytest.raises(InputError, match="masks is 'gold', but no folder of that name"):
+        find_cases(tmp_path, layout=Layout(masks="gold"))
+
+
+def test_masks__a_second_annotator(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png", "reader2/a.png")
+    (line,) = problems(tmp_path)
+    assert "masks/ (1 files) or reader2/ (1 files)" in line
+
+
+def test_beside__folders_that_are_not_used_are_named_with_their_count(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png", "overlays/a.png", "new/x.png", "new/y/z.png")
+    warnings = find_cases(tmp_path).warnings
+    assert any(f"{tmp_path / 'new'}: 2 images lie there and are not used" in w for w in warnings)
+    assert any(f"{tmp_path / 'overlays'}: 1 images lie there" in w for w in warnings)
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled images", "no_masks", "images_unlabeled"])
+@pytest.mark.parametrize("inner", ["", "images/"])
+def test_unlabelled__is_used_where_a_folder_says_so(tmp_path: Path, name: str, inner: str) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png", f"{name}/{inner}b.png")
+    found = find_cases(tmp_path)
+    assert masks(found.cases) == {"a": "a.png", "b": None}
+    assert found.warnings == []
+
+
+def test_unlabelled__beside_labelled(tmp_path: Path) -> None:
+    touch(tmp_path, "labelled/images/a.png", "labelled/masks/a.png", "unlabelled/images/a.png")
+    assert masks(index_cases(tmp_path)) == {"a": "a.png", "unlabelled/a": None}
+
+
+def test_unlabelled__beside_train_and_test(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        touch(tmp_path, f"{part}/images/{part}.png", f"{part}/masks/{part}.png")
+    touch(tmp_path, "unlabelled/b.png")
+    found = {case.id: case.part for case in index_cases(tmp_path)}
+    assert found == {"train": "train", "test": "test", "b": None}
+
+
+def test_annotation_files__are_told_from_an_empty_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "annotations/instances.json")
+    (line,) = problems(tmp_path)
+    assert "annotations: holds 1 .json, which may be annotations, but no masks" in line
+
+
+def test_nested__a_folder_for_each_patient_inside_images_and_masks(tmp_path: Path) -> None:
+    for name in ("patient1", "patient2"):
+        touch(tmp_path, f"images/{name}/1.png", f"images/{name}/2.png", f"masks/{name}/1.png")
+    found = {case.id: (case.group, bool(case.mask)) for case in index_cases(tmp_path)}
+    assert found == {
+        f"{name}/{i}": (name, i == 1) for name in ("patient1", "patient2") for i in (1, 2)
+    }
+
+
+def test_nested__images_and_masks_inside_each_patient(tmp_path: Path) -> None:
+    for name in ("p1", "p2", "p10"):
+        touch(tmp_path, f"{name}/images/1.png", f"{name}/images/2.png", f"{name}/masks/1.png")
+    assert {case.group for case in index_cases(tmp_path)} == {"p1", "p2", "p10"}
+
+
+def test_named_sets__that_are_not_patients_are_not_groups(tmp_path: Path) -> None:
+    for name in ("CVC", "Kvasir"):
+        touch(tmp_path, f"{name}/images/1.png", f"{name}/images/2.png", f"{name}/masks/1.png")
+    assert {case.group for case in index_cases(tmp_path)} == {None}
+
+
+def test_dsb_2018__one_file_for_each_object(tmp_path: Path) -> None:
+    for name, objects in (("f00d", "xyz"), ("beef", "v")):
+        touch(tmp_path, f"{name}/images/{name}.png", *(f"{name}/masks/{o}.png" for o in objects))
+    found = {case.id: [file.name for file in case.mask_files] for case in index_cases(tmp_path)}
+    assert found == {"f00d/f00d": ["x.png", "y.png", "z.png"], "beef/beef": ["v.png"]}
+
+
+def test_voc__classes_and_objects_are_asked_about(tmp_path: Path) -> None:
+    touch(tmp_path, "JPEGImages/a.jpg", "SegmentationClass/a.png", "SegmentationObject/a.png")
+    (line,) = problems(tmp_path)
+    assert "--masks 'SegmentationClass' (or 'SegmentationObject')" in line
+    found = find_cases(tmp_path, layout=Layout(masks="SegmentationClass"))
+    assert ids(found.cases) == ["a"]

@@ -1,0 +1,57 @@
+"""Images that are odd: far too small, or turned while their masks are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosslevel.data.quality.report import check_cases
+from crosslevel.types import Case
+from support.pictures import exif
+
+
+def turned(folder: Path, orientation: int, size: tuple[int, int], *, mask_too: bool) -> list[Case]:
+    """Four images with an EXIF orientation, and masks of the size that the images have upright."""
+    cases = []
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
+        image, mask = folder / f"{number}.png", folder / f"{number}_mask.png"
+        Image.fromarray(noise).save(image, exif=exif(orientation))
+        raw = size if mask_too or orientation < 5 else size[::-1]
+        drawn = np.zeros(raw, np.uint8)
+        drawn[2 + number : 9, 3:8] = 255
+        Image.fromarray(drawn).save(mask, exif=exif(orientation if mask_too else 1))
+        cases.append(Case(str(number), image, mask))
+    return cases
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "mask_too", "is_doubted"),
+    [
+        (3, (24, 16), False, True),
+        (6, (16, 16), False, True),
+        (6, (24, 16), False, False),
+        (3, (24, 16), True, False),
+        (1, (24, 16), False, False),
+    ],
+)
+def test_turned__masks_without_orientation_are_doubted_where_sizes_do_not_tell(
+    tmp_path: Path, orientation: int, size: tuple[int, int], mask_too: bool, is_doubted: bool
+) -> None:
+    report = check_cases(turned(tmp_path, orientation, size, mask_too=mask_too))
+    assert report.problems == []
+    assert any("EXIF orientation" in line for line in report.warnings) == is_doubted
+
+
+def test_too_small__far_smaller_than_the_others(tmp_path: Path) -> None:
+    sides = {"a": 320, "b": 300, "c": 310, "thumbnail": 16}
+    cases = []
+    for number, (name, side) in enumerate(sides.items()):
+        noise = np.random.default_rng(number).integers(0, 256, (side, side, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{name}.png")
+        cases.append(Case(name, tmp_path / f"{name}.png"))
+    (line,) = check_cases(cases).problems
+    assert "thumbnail.png: 16 x 16 px, while the others are about 305 px" in line
