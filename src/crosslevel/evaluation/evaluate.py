@@ -21,7 +21,7 @@ from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
-from crosslevel.runs.records import PHYSICAL_SCORES, SCORES, Environment, Summary
+from crosslevel.runs.records import PHYSICAL_SCORES, SCORES, Environment, Summary, class_dice
 from crosslevel.system.console import Advance, Reporter
 from crosslevel.system.files import write_text
 from crosslevel.types import Case, Subset
@@ -39,11 +39,13 @@ class Evaluation:
         per_image: One row for each case: id, scores (in [0, 1], distances in pixels), sizes.
         summary: Means (×100 where the paper's tables are), and how they were made.
         per_image_file: Where the rows were written.
+        classes: Names of the foreground classes, in order of their numbers in written masks.
     """
 
     per_image: pd.DataFrame
     summary: Summary
     per_image_file: Path
+    classes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Return the summary as a small table for a person."""
@@ -54,6 +56,7 @@ class Evaluation:
             f"{self.summary.mean[name]:{w}.2f}" for name, w in zip(shown, widths, strict=True)
         )
         lines = [f"{self.summary.subset}, {self.summary.num_cases} images", header, values]
+        lines += _of_classes(self.per_image, self.classes)
         if found := self.summary.confidence:
             lines.append(
                 f"The {found.num_lowest} masks of lowest confidence: Dice "
@@ -140,7 +143,17 @@ def evaluate(
     write_text(target.per_image_file, per_image.to_csv(index=False))
     write_text(target.summary_file, summary.to_json())
     target.incomplete_file.unlink(missing_ok=True)
-    return Evaluation(per_image, summary, target.per_image_file)
+    names = tuple(segmenter.card.classes)
+    return Evaluation(per_image, summary, target.per_image_file, names)
+
+
+def _of_classes(per_image: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
+    """Yield a line on each of several classes."""
+    columns = {name: per_image[class_dice(name)] for name in names if len(names) > 1}
+    for number, (name, column) in enumerate(columns.items(), start=1):
+        count = int(column.notna().sum())
+        dice = f"{100 * column.mean():9.2f}" if count else "   absent"
+        yield f"{dice}  Dice of class {number} {name}, in {count} images"
 
 
 def _warn_of_unfinished(folder: RunFolder, config: SettledConfig, reporter: Reporter) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crosslevel.report.bench import bench_notes, bench_table
+from crosslevel.report.classes import class_sections
 from crosslevel.report.curves import loss_curves, validation_curves
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 from crosslevel.report.drawing import Rows
@@ -55,6 +56,7 @@ def write_report(
             table=bench_table(collection.runs, paper),
             notes=bench_notes(collection.runs, paper),
         ),
+        *class_sections(rows),
         Section(
             "Learning curves",
             has_legend=True,

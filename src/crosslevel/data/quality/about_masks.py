@@ -90,7 +90,8 @@ def describe_reading(masks: Sequence[MaskFinding], classes: Classes) -> list[str
     if classes.instances:
         return [", ".join([*ignored, "every number or colour but 0 → foreground"])]
     drawn = Counter(mask.drawn for mask in masks).most_common(_MOST_NAMED)
-    return [", ".join([*(f"{count} {how}" for how, count in drawn), *ignored])]
+    how = ", ".join(f"{count} {how}" for how, count in drawn)
+    return ["; ".join([f"{how}: what is drawn → foreground", *ignored])]
 
 
 def _about_differing_values(
