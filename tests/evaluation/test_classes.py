@@ -57,7 +57,11 @@ def test_classes__in_table_csv_and_summary_in_their_order(run, capsys):
     table = [line.split() for line in capsys.readouterr().out.splitlines() if "of class" in line]
     assert [line[4:6] for line in table] == [["1", "polyp,"], ["2", "tool,"], ["3", "stool,"]]
     rows = pd.read_csv(run / "per_image.csv")
-    assert [c for c in rows if c.startswith("dice_")] == ["dice_polyp", "dice_tool", "dice_stool"]
+    assert [c for c in map(str, rows) if c.startswith("dice_")] == [
+        "dice_polyp",
+        "dice_tool",
+        "dice_stool",
+    ]
     assert float(table[0][0]) == pytest.approx(100 * rows["dice_polyp"].mean(), abs=0.01)
     assert rows["dice_polyp"].notna().all()
 

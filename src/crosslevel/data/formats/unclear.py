@@ -89,16 +89,21 @@ def values_of(masks: Sequence[UnclearMaskError], also: Collection[Level] = ()) -
     return f"the values 0, {_listed(levels)}" if is_grey else f"the colours {_listed(levels)}"
 
 
-def classes_option(levels: Sequence[Level]) -> str:
+def classes_option(levels: Sequence[Level], num_named: int = 0) -> str:
     """Return `--classes` for each of these values, with names to be replaced.
+
+    Args:
+        levels: Values or colours.
+        num_named: Classes that there are already.
 
     Example:
         >>> classes_option([1, (255, 0, 0)])
         "--classes.class1 1 --classes.class2 '[255, 0, 0]'"
     """
-    if len(levels) == 1:
+    if len(levels) == 1 and not num_named:
         return f"--classes.foreground {_written(levels[0])}"
-    return " ".join(f"--classes.class{i} {_written(v)}" for i, v in enumerate(levels, start=1))
+    numbered = enumerate(levels, start=num_named + 1)
+    return " ".join(f"--classes.class{number} {_written(level)}" for number, level in numbered)
 
 
 def _about_colours(levels: Sequence[Level], *, are_labels: bool) -> str:

@@ -141,10 +141,10 @@ def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
         lines.append(f"ignore ({classes.ignore}): occurs in no mask. Check the value.")
     if unnamed := _unnamed(masks):
         holding = [mask.path for mask in masks if mask.unnamed]
+        option = classes_option(list(unnamed), len(classes.values))
         lines.append(
             f"{some(holding)}: {_listed(unnamed)} is of no class and counts as background. Name "
-            f"it ({classes_option(list(unnamed))}), or leave it out of loss and scores with "
-            f"--ignore."
+            f"it, too ({option}), or leave it out of loss and scores with --ignore."
         )
     if softened := [mask.path for mask in masks if mask.softened]:
         lines.append(
