@@ -39,6 +39,7 @@ def run(arguments: Namespace) -> None:
         )
     report = replace(
         report,
+        layout=found.layout,
         bad_files=[*found.bad_files, *report.bad_files],
         faults=[*found.faults, *report.faults],
         warnings=[*found.warnings, *report.warnings],

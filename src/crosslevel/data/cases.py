@@ -83,6 +83,8 @@ def find_cases(folder: Path, reading: Reading = WHOLE_FILES, layout: Layout = AS
     """
     check_source(folder)
     found = _from_folder(folder, layout.masks) if folder.is_dir() else _from_csv(folder)
+    if layout.masks and not folder.is_dir():
+        raise InputError("masks chooses among folders; a CSV file names each mask: leave it out.")
     if layout.masks and not any(case.mask for case in found.cases) and not found.problems:
         raise InputError(
             f"masks is {layout.masks!r}, but no folder of that name in {folder} holds masks of the "

@@ -133,6 +133,11 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
     checked = _check(prepared, config, findings, alike, depths)
     for warning in [*found.warnings, *checked.warnings]:
         reporter.say(f"warning: {one_line(warning)}")
+    if left_out := prepared.split.left_out:
+        reporter.say(
+            f"warning: {len(left_out)} images without a mask (the first is {left_out[0]}) share a "
+            "group or a folder with images that are validated or tested on: they are left out."
+        )
     bad_files = [*found.bad_files, *checked.bad_files]
     faults = [*found.faults, *checked.faults]
     if faults or (bad_files and not config.skip_bad):

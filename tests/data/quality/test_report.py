@@ -154,7 +154,9 @@ def test_to_text__is_tidy(tmp_path: Path) -> None:
         "Masks                1 in 255 on 0, 1 all black or with softened edges: "
         "what is drawn → foreground\n"
         "Share of foreground  12.5% of a mask on average, 0.0% to 25.0%\n"
-        "Warnings: 1\n"
+        "Warnings: 2\n"
+        "  1 images of test have no mask: they are neither scored nor trained on. To train on "
+        "them, put them into a folder named unlabelled; `crosslevel predict` needs no masks.\n"
         f"  {tmp_path / 'e_mask.png'}: the mask is all background. Check that this is meant.\n"
         "Problems: none"
     )

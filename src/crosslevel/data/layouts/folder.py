@@ -75,12 +75,14 @@ class Found:
         faults: What no single file is to blame for.
         bad_files: Files without which the others could be used.
         warnings: What was passed over.
+        layout: How the folders were understood, in words.
     """
 
     cases: list[Case] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     bad_files: list[BadFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    layout: str = ""
 
     @property
     def problems(self) -> list[str]:

@@ -64,7 +64,8 @@ def recognise(folder: Folder) -> Found | None:
     for layout in LAYOUTS:
         found = layout(rest)
         if found is not None:
-            return _with_unlabelled(folder, found, unlabelled)
+            name = found.layout or layout.__name__.replace("_", " ")
+            return replace(_with_unlabelled(folder, found, unlabelled), layout=name)
     return None
 
 

@@ -118,7 +118,7 @@ def _about_differing_values(
 
 def _about_sameness(masks: Sequence[MaskFinding]) -> list[str]:
     """Return a doubt if the masks of all images show the same, as those of a field of view do."""
-    outlines = [mask.outline for mask in masks if mask.outline is not None and mask.shares[0] < 0.8]
+    outlines = [mask.outline for mask in masks if mask.outline is not None]
     if len(outlines) < _FEWEST_SAME or len(outlines) < len(masks):
         return []
     stack = np.stack(outlines).astype(np.float32)

@@ -22,6 +22,8 @@ from crosslevel.system.threads import map_files
 from crosslevel.types import IGNORED, Case, Classes, Reading
 
 _BY_ITSELF = Reading()
+LARGE = 0.2
+"""Share of a mask that its foreground covers, if it may be a field of view."""
 DEFAULT_SIZE = 256
 """Of a `TrainConfig`, in pixels."""
 
@@ -61,7 +63,7 @@ class MaskFinding:
         unnamed: Values and colours of no class, with the share of each.
         is_turned: The file says that its pixels do not lie upright.
         objects: Its connected areas, and which vanish when it is resized.
-        outline: Where its foreground is, (SIDE, SIDE) in 0…255.
+        outline: Where its foreground is, (SIDE, SIDE) in 0…255, if that is large.
     """
 
     path: Path
@@ -208,7 +210,7 @@ def _examine_mask(
         unnamed=content.unnamed,
         is_turned=content.is_turned,
         objects=count_objects(mask, size),
-        outline=_outline(mask),
+        outline=_outline(mask) if counts[1:IGNORED].sum() > LARGE * num_counted else None,
     )
 
 

@@ -20,20 +20,20 @@ def some(paths: Collection[Path]) -> str:
     return f"{named}, …" if len(paths) > MAX_EXAMPLES else named
 
 
-def limited_alike(lines: Iterable[str]) -> list[str]:
+def limited_alike(lines: Iterable[str], most: int) -> list[str]:
     """Return the lines, of those that say the same of different files only the first.
 
     Example:
-        >>> limited_alike(f"{i}.png: the file is empty." for i in range(99))[-1]
-        'and 79 more like it: the file is empty.'
+        >>> limited_alike([f"{i}.png: the file is empty." for i in range(99)], 5)[-1]
+        'and 94 more like it: the file is empty.'
     """
     alike: dict[str, list[str]] = {}
     for line in lines:
         alike.setdefault(_NUMBER.sub("#", line.partition(": ")[2]), []).append(line)
     shown = []
     for same in alike.values():
-        shown += same[:MAX_LINES]
-        more = len(same) - MAX_LINES
+        shown += same[:most]
+        more = len(same) - most
         if more > 0:
             shown.append(f"and {more} more like it: {same[-1].partition(': ')[2]}")
     return shown

@@ -24,6 +24,7 @@ from crosslevel.types import Case, Classes, Reading
 _BINARY = Classes()
 _BY_ITSELF = Reading()
 _NAMED_GROUPS = 3
+_MOST_ALIKE = 5  # lines that say the same of different files
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class CheckReport:
         width: Likewise.
         values: What the values of the pixels are, and which become black and white.
         num_sizes: Number of distinct image sizes.
+        layout: How the folders were understood.
         masks: How their values were understood.
         size: Side in pixels to which a training would resize images.
         foreground: By class, the share (0…1) of a mask's pixels that it covers.
@@ -78,6 +80,7 @@ class CheckReport:
     width: Spread | None = None
     values: str = ""
     num_sizes: int = 0
+    layout: str = ""
     masks: list[str] = field(default_factory=list)
     size: int = DEFAULT_SIZE
     foreground: dict[str, Spread] = field(default_factory=dict)
@@ -99,6 +102,7 @@ class CheckReport:
     def to_text(self) -> str:
         """Return the report as plain text, as `crosslevel data check` prints it."""
         rows = [
+            *(("Layout", line) for line in [self.layout] if line),
             ("Images", f"{self.num_cases} ({self.num_labelled} with a mask, "
                        f"{self.num_unlabelled} without)"),
             ("Parts", ", ".join(f"{n} {part}" for part, n in self.parts.items())
@@ -195,6 +199,7 @@ def report(
         bad_files=[*found.bad_files, *too_small(cases, found), *odd, *overlap.bad_files],
         faults=[*unclear, *faults, *overlap.faults],
         warnings=[
+            *_about_parts(cases),
             *depths.warnings,
             *about_turned(cases, found),
             *about_copies(cases, found, alike),
@@ -219,6 +224,16 @@ def _pack(num_images: int, size: int) -> str:
     return f"8-bit RGB, {megabytes:.1f} MB at {size} px"
 
 
+def _about_parts(cases: Sequence[Case]) -> list[str]:
+    """Return a line on each part that can be neither trained on nor scored."""
+    without = Counter(case.part for case in cases if case.part in ("val", "test") and not case.mask)
+    return [
+        f"{count} images of {part} have no mask: they are neither scored nor trained on. To train "
+        f"on them, put them into a folder named unlabelled; `crosslevel predict` needs no masks."
+        for part, count in without.items()
+    ]
+
+
 def _groups(cases: Sequence[Case]) -> str:
     """Return how many groups there are, and the first of them."""
     counts = Counter(case.group for case in cases if case.group)
@@ -236,5 +251,5 @@ def _percent(spread: Spread) -> str:
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
     """Return a heading and the lines, of very many that are alike only the first."""
-    shown = limited_alike(one_line(line) for line in lines)
+    shown = limited_alike(map(one_line, lines), _MOST_ALIKE)
     return [f"{title}: {len(lines) or 'none'}", *(f"  {line}" for line in shown)]
