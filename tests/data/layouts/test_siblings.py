@@ -123,3 +123,12 @@ def test_voc__classes_and_objects_are_asked_about(tmp_path: Path) -> None:
     assert "--masks 'SegmentationClass' (or 'SegmentationObject')" in line
     found = find_cases(tmp_path, layout=Layout(masks="SegmentationClass"))
     assert ids(found.cases) == ["a"]
+
+
+def test_busi__as_downloaded(tmp_path: Path) -> None:
+    for name in ("benign", "normal"):
+        touch(tmp_path, f"{name}/{name} (1).png", f"{name}/{name} (1)_mask.png")
+    touch(tmp_path, "benign/benign (1)_mask_1.png")
+    found = {case.id: len(case.mask_files) for case in index_cases(tmp_path)}
+    assert found == {"benign/benign (1)": 2, "normal/normal (1)": 1}
+    assert {case.group for case in index_cases(tmp_path)} == {None}

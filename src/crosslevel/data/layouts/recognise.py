@@ -213,7 +213,7 @@ def _one_set(folder: Folder) -> Found | None:
     found = images_and_masks(folder)
     if found is None and len(images) == 1 and images[0].images and not masks:
         return unlabelled_images(images[0])
-    return found
+    return found or images_alone(folder)
 
 
 def _grouped(sets: dict[str, Found]) -> dict[str, Found]:
