@@ -39,7 +39,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 check: $(VENV)/.dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -rs
 
 coverage: $(VENV)/.dev
 	rm -f .coverage .coverage.*
