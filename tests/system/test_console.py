@@ -45,7 +45,7 @@ def last_frame(screen):
 
 
 def test_say__keeps_a_long_line_whole_and_brackets_as_they_are():
-    line = "a [bold]path[/bold] of " + "many words " * 20
+    line = "a [bold]path[/bold] of " + "many words " * 20 + "indeed"
     for reporter, screen in (off_terminal(), on_terminal()):
         reporter.say(line)
         assert screen.getvalue() == line + "\n"
