@@ -1,0 +1,68 @@
+"""The optional parts of the package: what each adds, and what it lacks here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from packaging.requirements import Requirement
+
+PACKAGE = "crosslevel"
+ADDS = {
+    "encoders": "pretrained encoders of timm and segmentation-models-pytorch",
+    "export": "models for ONNX Runtime and OpenVINO, which also predict faster here",
+    "medical": "DICOM, NIfTI, and TIFF of every kind",
+}
+"""Extra → what a user has from it; those for developers are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An optional part.
+
+    Attributes:
+        name: As in `pip install 'crosslevel[name]'`.
+        missing: What it requires and this environment lacks, as "package>=version".
+    """
+
+    name: str
+    missing: list[str]
+
+    @property
+    def adds(self) -> str:
+        """What a user has from it."""
+        return ADDS[self.name]
+
+    @property
+    def remedy(self) -> str:
+        """The command that installs it."""
+        return f"pip install '{PACKAGE}[{self.name}]'"
+
+
+def find_extras() -> list[Extra]:
+    """Return every extra with what it lacks."""
+    required = [Requirement(line) for line in requires(PACKAGE) or []]
+    return [
+        Extra(name, [_named(part) for part in required if _belongs(part, name) and _lacks(part)])
+        for name in sorted(ADDS)
+    ]
+
+
+def _belongs(part: Requirement, extra: str) -> bool:
+    marker = part.marker
+    return (
+        marker is not None
+        and marker.evaluate({"extra": extra})
+        and not marker.evaluate({"extra": ""})
+    )
+
+
+def _lacks(part: Requirement) -> bool:
+    try:
+        return not part.specifier.contains(version(part.name), prereleases=True)
+    except PackageNotFoundError:
+        return True
+
+
+def _named(part: Requirement) -> str:
+    return f"{part.name}{part.specifier}"
