@@ -12,6 +12,7 @@ ADDS = {
     "encoders": "pretrained encoders of timm and segmentation-models-pytorch",
     "export": "models for ONNX Runtime and OpenVINO, which also predict faster here",
     "medical": "DICOM, NIfTI, and TIFF of every kind",
+    "serve": "a server that other programs and pages call",
 }
 """Extra → what a user has from it; those for developers are left out."""
 
