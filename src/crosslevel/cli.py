@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "benchmark": ("crosslevel.commands.benchmark", "compare methods; repeat to resume"),
     "report": ("crosslevel.commands.report", "one HTML page of finished runs"),
     "predict": ("crosslevel.commands.predict", "write masks for images"),
+    "serve": ("crosslevel.commands.serve", "answer other programs over HTTP: images in, masks out"),
     "export": ("crosslevel.commands.export", "write the segmenter for other runtimes"),
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""

@@ -105,7 +105,7 @@ def test_host(guarded, headers, status):
 
 
 def test_host__of_a_server_for_others_may_be_an_address_or_a_name_that_was_allowed():
-    options = ServerOptions(host="0.0.0.0", token=TOKEN, allow_host=("Segmenter",))
+    options = ServerOptions(host="0.0.0.0", token=TOKEN, allow_host="Segmenter, other")
     app = create_app([], options, title="Test")
     with serving(app) as running:
         for host, status in (("10.1.2.3:80", 200), ("segmenter:80", 200), ("evil.example", 421)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,12 @@ def _write(pixels: Tensor, path: Path) -> None:
 
 def write_mask(path: Path, classes: NDArray[np.uint8], num_channels: int) -> None:
     """Write class indices (H, W) as PNG; those of a binary task (one channel) as 0 and 255."""
+    with atomic_file(path) as file:
+        save_mask(file, classes, num_channels)
+
+
+def save_mask(file: IO[bytes], classes: NDArray[np.uint8], num_channels: int) -> None:
+    """Do as `write_mask`, to an open file."""
     drawn = classes * np.uint8(255) if num_channels == 1 else classes
-    with atomic_file(path) as file:  # masks compress well at any level; 1 takes half the time
-        Image.fromarray(drawn).save(file, format="PNG", compress_level=1)
+    # masks compress well at any level; 1 takes half the time
+    Image.fromarray(drawn).save(file, format="PNG", compress_level=1)

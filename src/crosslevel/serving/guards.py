@@ -151,7 +151,7 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
         self._app = app
-        self._most = options.max_megabytes * 1_000_000
+        self._most = options.max_bytes
         self._seconds = options.max_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

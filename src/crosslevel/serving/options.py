@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from crosslevel.errors import InputError
 
@@ -22,7 +23,7 @@ class ServerOptions:
         port: Port to listen on; 0 for a free one.
         token: What callers have to know; better given as CROSSLEVEL_TOKEN, since other users see
             the words of a command.
-        allow_host: Further names by which callers may address this server.
+        allow_host: Further name by which callers may address this server; commas between several.
         max_megabytes: Largest request, in millions of bytes.
         max_seconds: Longest time that a caller may take to send a request.
     """
@@ -30,7 +31,7 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8642
     token: str | None = None
-    allow_host: tuple[str, ...] = ()
+    allow_host: str = ""
     max_megabytes: int = 64
     max_seconds: float = 30.0
 
@@ -55,17 +56,51 @@ class ServerOptions:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
 
     @property
+    def max_bytes(self) -> int:
+        """Largest request."""
+        return self.max_megabytes * 1_000_000
+
+    @property
     def host_names(self) -> frozenset[str]:
         """What a caller may write as the host, in lower case; without a port."""
         own = {"localhost", "127.0.0.1", "[::1]", _in_address(self.host).lower()}
         if not is_loopback(self.host):
             own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-        return frozenset(own | {name.lower() for name in self.allow_host})
+        return frozenset(own | {name.strip() for name in self.allow_host.lower().split(",")} - {""})
 
     @property
     def allows_addresses(self) -> bool:
         """Whether a caller may write any IP address as the host: a rebound name is not one."""
         return not is_loopback(self.host)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceOptions:
+    """What a service takes.
+
+    Attributes:
+        max_megapixels: Largest image, in millions of pixels.
+        files: Folder from which Label Studio's tasks may name images; none if left out.
+    """
+
+    max_megapixels: int = 100
+    files: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no image fits, and a folder that does not exist.
+
+        Raises:
+            InputError: Naming the option.
+        """
+        if self.max_megapixels < 1:
+            raise InputError(f"max_megapixels is {self.max_megapixels}; it must be at least 1.")
+        if self.files is not None and not self.files.is_dir():
+            raise InputError(f"--files {self.files} is not a folder: name the one with the images.")
+
+    @property
+    def max_pixels(self) -> int:
+        """Of the largest image."""
+        return self.max_megapixels * 1_000_000
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
+from crosslevel.errors import InputError
+
 PACKAGE = "crosslevel"
 ADDS = {
     "encoders": "pretrained encoders of timm and segmentation-models-pytorch",
@@ -47,6 +49,21 @@ def find_extras() -> list[Extra]:
         Extra(name, [_named(part) for part in required if _belongs(part, name) and _lacks(part)])
         for name in sorted(ADDS)
     ]
+
+
+def require_extra(name: str, what: str) -> None:
+    """Refuse to go on without an extra.
+
+    Args:
+        name: Of the extra.
+        what: Needs it, as a user calls it.
+
+    Raises:
+        InputError: Naming what is missing, and how to get it.
+    """
+    [extra] = [extra for extra in find_extras() if extra.name == name]
+    if extra.missing:
+        raise InputError(f"{what} needs {', '.join(extra.missing)}: {extra.remedy}.")
 
 
 def _belongs(part: Requirement, extra: str) -> bool:

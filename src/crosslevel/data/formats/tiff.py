@@ -53,6 +53,11 @@ def tiff_header(path: Path, axis: int) -> Header:
             return Header(frames, _spacing_mm(file.ome_metadata or ""))
 
 
+def is_read_by_tifffile(stream: BinaryIO) -> bool:
+    """Return whether it is a TIFF that Pillow would misread or cannot read."""
+    return is_tiff(stream) and _by_pillow(stream) is None
+
+
 def _by_pillow(stream: BinaryIO) -> Image.Image | None:
     """Return the file as Pillow opens it, None where its pixels would be wrong."""
     try:
