@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("crosslevel.commands.predict", "write masks for images"),
     "serve": ("crosslevel.commands.serve", "answer other programs over HTTP: images in, masks out"),
     "export": ("crosslevel.commands.export", "write the segmenter for other runtimes"),
+    "hub push": ("crosslevel.commands.hub_push", "share the segmenter on a model hub"),
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
 
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if group and words[1:] in (["-h"], ["--help"]):
             _show(listed(group))
             return 0
-        asked = " ".join(words[:2] if words[0] == "data" else words[:1])
+        groups = {n.split()[0] for n in COMMANDS if " " in n}
+        asked = " ".join(words[: 1 + (words[0] in groups)])
         print(f"crosslevel: no command {asked!r}\n\n{overview()}", file=sys.stderr)  # noqa: T201
         return 2
     try:

@@ -19,6 +19,7 @@ from crosslevel.inference.runtimes import Image, Probabilities, Runtime, load_ru
 from crosslevel.inference.windows import window_bands
 from crosslevel.logits import to_classes
 from crosslevel.models.folder import ModelCard, load_card
+from crosslevel.models.hub import fetch, is_address
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.devices import this_place
 
@@ -67,7 +68,7 @@ class Segmenter:
         """Load the best segmenter of a run folder (or of a model folder by itself).
 
         Args:
-            run: The folder.
+            run: The folder, or "hf:owner/name@revision".
             options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`.
 
         Raises:
@@ -123,8 +124,13 @@ class Segmenter:
 
 
 def model_folder(run: str | Path) -> Path:
-    """Return the folder of the model itself, of a run folder or given as such."""
-    folder = Path(run)
+    """Return the folder of the model itself: of a run folder, given as such, or on a hub.
+
+    Raises:
+        InputError: If it is on a hub and not to be had from there (see `models.hub.fetch`).
+        RunError: If that hub cannot be reached.
+    """
+    folder = fetch(run) if is_address(run) else Path(run)
     return folder if (folder / "model.json").is_file() else RunFolder(folder).model_folder
 
 

@@ -13,6 +13,7 @@ PACKAGE = "crosslevel"
 ADDS = {
     "encoders": "pretrained encoders of timm and segmentation-models-pytorch",
     "export": "models for ONNX Runtime and OpenVINO, which also predict faster here",
+    "hub": "models from and to Hugging Face's hub, or another that speaks its protocol",
     "medical": "DICOM, NIfTI, and TIFF of every kind",
     "serve": "a server that other programs and pages call",
 }

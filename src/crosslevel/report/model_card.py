@@ -1,0 +1,121 @@
+"""The page that a model has on a hub: what it is, how it was trained, how good it is, its limits.
+
+It tells counts, never names: no image, folder, patient or user of the run appears in it.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from scipy.stats import t as student
+
+from crosslevel.models.folder import ModelCard
+from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.records import IN_PERCENT, SCORES
+from crosslevel.types import BEFORE_WINDOWS
+
+LEVEL = 0.95
+
+
+def model_card(run: FinishedRun, card: ModelCard, *, address: str, licence: str) -> str:
+    """Return the text in Markdown.
+
+    Args:
+        run: The evaluated run.
+        card: Of its model.
+        address: Where the model will be, "hf:owner/name".
+        licence: Its identifier there ("apache-2.0", "cc-by-nc-4.0", "other").
+    """
+    environment = Environment(
+        loader=PackageLoader("crosslevel.report"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("model_card.md.jinja").render(
+        license=licence,
+        title=address.rpartition("/")[2],
+        lead=_lead(run),
+        address=address,
+        classes=_classes(card),
+        card=card,
+        how_read=_how_read(card),
+        training=_training(run),
+        score_lead=_score_lead(run),
+        scores=_scores(run.per_image),
+    )
+
+
+def _lead(run: FinishedRun) -> str:
+    return (
+        f"A segmenter of medical images, trained with Crosslevel by the method "
+        f"`{run.config.method}` on {_counts(run)}."
+    )
+
+
+def _counts(run: FinishedRun) -> str:
+    if run.split is None:
+        return f"{run.config.labelled} masks"
+    parts = {name: len(ids) for name, ids in run.split.parts().items()}
+    return f"{parts['train_labelled']} images with masks and {parts['train_unlabelled']} without"
+
+
+def _classes(card: ModelCard) -> list[str]:
+    if card.num_channels == 1:
+        return [f"`{card.classes[0]}`, where the probability is at least {card.threshold:.2f}"]
+    return [f"`{name}`, {number} in a mask" for number, name in enumerate(card.classes, start=1)]
+
+
+def _how_read(card: ModelCard) -> str:
+    if card.reading == BEFORE_WINDOWS:
+        return ""
+    return f"Images deeper than 8 bits are read with the window {card.reading.window}."
+
+
+def _training(run: FinishedRun) -> list[tuple[str, str]]:
+    config, own = run.config, run.environment
+    rows = [
+        ("method", f"`{config.method}`"),
+        ("network", f"`{config.model.name}`"),
+        ("steps", f"{run.num_steps} ({config.epochs} epochs)"),
+        ("size", f"{config.size} px"),
+        ("seed", str(config.seed)),
+    ]
+    if run.split is not None:
+        parts = {name: len(ids) for name, ids in run.split.parts().items()}
+        rows.append(("masks", f"{parts['train_labelled']} to learn from, {parts['val']} to choose"))
+        rows.append(("images without a mask", str(parts["train_unlabelled"])))
+    version = own.packages.get("crosslevel")
+    return rows + ([("crosslevel", version)] if version else [])
+
+
+def _score_lead(run: FinishedRun) -> str:
+    summary = run.summary
+    seen = (summary.num_trained_on or 0) + (summary.num_validated_on or 0)
+    warning = (
+        f" **{seen} of them were used in training, so these scores flatter the model.**"
+        if seen
+        else ""
+    )
+    return (
+        f"On {summary.num_cases} images with masks (part `{summary.subset}`), at "
+        f"{summary.metric_size} size.{warning}"
+    )
+
+
+def _scores(per_image: pd.DataFrame) -> list[tuple[str, str, str]]:
+    found = [name for name in SCORES if name in per_image and per_image[name].notna().any()]
+    return [(SCORES[name], *_mean_and_interval(per_image[name], name)) for name in found]
+
+
+def _mean_and_interval(values: pd.Series[float], name: str) -> tuple[str, str]:
+    known = values.dropna() * (100 if name in IN_PERCENT else 1)
+    mean = known.mean()
+    if len(known) < 2:
+        return f"{mean:.1f}", "–"
+    reach = student.ppf((1 + LEVEL) / 2, len(known) - 1) * known.std() / sqrt(len(known))
+    return f"{mean:.1f}", f"{mean - reach:.1f} to {mean + reach:.1f}"
