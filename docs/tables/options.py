@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import docstring_parser
 
+from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.methods import METHODS, find_method
+from crosslevel.pretraining import TASKS, find_task
 from docs.tables.cells import markdown
 
 if TYPE_CHECKING:
@@ -30,11 +32,24 @@ def fields(page: Path) -> str:
 def options(page: Path) -> str:
     """Show the options of every method, each in a table of its own."""
     del page
-    return "\n\n".join(_of_method(name) for name in sorted(METHODS))
+    return "\n\n".join(_options(name, find_method(name).Args()) for name in sorted(METHODS))
 
 
-def _of_method(name: str) -> str:
-    lines = _lines(find_method(name).Args(), "args.")
+def pretraining_fields(page: Path) -> str:
+    """Show every field of a pretraining's configuration but those of the backbone."""
+    del page
+    own = [line for line in _lines(PretrainConfig()) if line[0] != "`model`"]
+    return markdown(HEADER, own)
+
+
+def pretext_options(page: Path) -> str:
+    """Show the options of every pretext task, each in a table of its own."""
+    del page
+    return "\n\n".join(_options(name, find_task(name).Args()) for name in sorted(TASKS))
+
+
+def _options(name: str, defaults: DataclassInstance) -> str:
+    lines = _lines(defaults, "args.")
     return f"### `{name}`\n\n" + (markdown(HEADER, lines) if lines else "It has no options.")
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data check": ("crosslevel.commands.data_check", "what is in a folder, and what is wrong"),
     "data download": ("crosslevel.commands.data_download", "fetch a public data set"),
     "data generate": ("crosslevel.commands.data_generate", "make synthetic images with masks"),
+    "pretrain": ("crosslevel.commands.pretrain", "learn from images without masks, for `train`"),
     "train": ("crosslevel.commands.train", "train a segmenter; repeat the command to resume"),
     "evaluate": ("crosslevel.commands.evaluate", "score a trained segmenter on masks"),
     "benchmark": ("crosslevel.commands.benchmark", "compare methods; repeat to resume"),

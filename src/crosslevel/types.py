@@ -178,11 +178,14 @@ class Batch:
         images: (L, 3, H, W) float, normalised.
         masks: (L, H, W) int64 class indices.
         unlabelled: (U, 3, H, W) float, normalised; U may be 0.
+        groups: (L + U,) int64, labelled images first: a number shared by the images of one group
+            (patient, sequence), or the image's own. None where nobody knows.
     """
 
     images: Tensor
     masks: Tensor
     unlabelled: Tensor
+    groups: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on a device; the host does not wait where the batch is `pinned`."""
@@ -197,4 +200,5 @@ class Batch:
             images=change(self.images),
             masks=change(self.masks),
             unlabelled=change(self.unlabelled),
+            groups=None if self.groups is None else change(self.groups),
         )

@@ -64,6 +64,12 @@ def some(channels=3, seed=0):
         "teacher": normal(2, max(2, channels), 6, 6).softmax(dim=1),
         "uncertainty": torch.rand(2, 1, 6, 6, generator=generator, dtype=torch.float64),
         "threshold": 0.6,
+        **{name: normal(4, 9) for name in ("first", "second", "queries", "keys")},
+        "kept": normal(5, 9),
+        "is_negative": torch.rand(4, 5, generator=generator) < 0.5,
+        **{name: normal(2, 4, 9) for name in ("found", "targets")},
+        "is_pair": torch.rand(2, 4, 4, generator=generator) < 0.5,
+        "margin": 1.0,
     }
 
 
@@ -72,7 +78,8 @@ def agreeing(channels=3, sure=SURE):
     labels = some(channels)["labels"]
     truth = one_hot(labels, max(2, channels)).movedim(-1, 1).double()
     logits = sure * (2 * truth[:, -1:] - 1) if channels == 1 else sure * truth
-    places = torch.eye(9, dtype=torch.float64).reshape(1, 9, 3, 3).expand(2, 9, 3, 3)
+    vectors = torch.eye(9, dtype=torch.float64)
+    places = vectors.reshape(1, 9, 3, 3).expand(2, 9, 3, 3)
     return some(channels) | {
         "logits": [logits] * 3,
         **dict.fromkeys(("keep", "region"), torch.ones(2, 6, 6, dtype=torch.bool)),
@@ -81,6 +88,11 @@ def agreeing(channels=3, sure=SURE):
         **dict.fromkeys(("global_map", "local_map"), places),
         **dict.fromkeys(("student", "teacher"), truth),
         "uncertainty": torch.zeros(2, 1, 6, 6, dtype=torch.float64),
+        **dict.fromkeys(("first", "second", "queries", "keys"), vectors[:4]),
+        "kept": vectors[4:],
+        "is_negative": torch.ones(4, 5, dtype=torch.bool),
+        **dict.fromkeys(("found", "targets"), vectors[:4].expand(2, 4, 9)),
+        "is_pair": torch.eye(4, dtype=torch.bool).expand(2, 4, 4),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from crosslevel.config.model import ModelConfig
+from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.types import Batch
@@ -53,3 +54,25 @@ def tiny_batch() -> Batch:
         masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
         unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
     )
+
+
+TASK_ARGS: dict[str, dict[str, Any]] = {
+    "clcc": {"tiles": 2},
+    "densecl": {"queue": 8, "decay": 0.5},
+    "moco": {"queue": 8, "decay": 0.5},
+}
+"""Arguments that let a pretext task show all of itself in a few steps."""
+
+
+def tiny_pretraining(method: str = "simclr", **changes: Any) -> PretrainConfig:
+    """32 px, a U-Net of two levels, 2 epochs of steps of 4 images."""
+    settings: dict[str, Any] = {
+        "method": method,
+        "args": TASK_ARGS.get(method, {}),
+        "size": 32,
+        "batch": 4,
+        "epochs": 2,
+        "precision": "fp32",
+        "model": ModelConfig(widths=(4, 8)),
+    }
+    return PretrainConfig(**{**settings, **changes})

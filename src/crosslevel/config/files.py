@@ -10,13 +10,14 @@ from typing import Any
 import yaml
 
 from crosslevel.config.model import forget_idle
+from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.config.reading import from_dict
 from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError, did_you_mean
 
 
-def to_yaml(config: TrainConfig) -> str:
+def to_yaml(config: TrainConfig | PretrainConfig) -> str:
     """Return the complete configuration as YAML, in the order of its fields."""
     return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
 
@@ -28,6 +29,15 @@ def from_yaml(path: Path) -> TrainConfig:
         InputError: If the file is not YAML, or a key or value does not fit; the message names it.
     """
     return from_dict(TrainConfig, _values(path), where=str(path))
+
+
+def pretraining_from_yaml(path: Path) -> PretrainConfig:
+    """Read the configuration of a pretraining.
+
+    Raises:
+        InputError: As `from_yaml`.
+    """
+    return from_dict(PretrainConfig, _values(path), where=str(path))
 
 
 def settled_from_yaml(path: Path) -> SettledConfig:
@@ -49,13 +59,13 @@ def _values(path: Path) -> Any:
         raise InputError(f"{path} is not a configuration in YAML: {error}") from error
 
 
-def to_dict(config: TrainConfig) -> dict[str, Any]:
+def to_dict(config: TrainConfig | PretrainConfig) -> dict[str, Any]:
     """Return the complete configuration as plain lists, dicts, strings and numbers."""
     plain: dict[str, Any] = _plain(dataclasses.asdict(config) | {"model": config.model.to_dict()})
     return plain
 
 
-def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+def differences(old: TrainConfig | PretrainConfig, new: TrainConfig | PretrainConfig) -> list[str]:
     """Return one line for each field in which two configurations differ, by its dotted name."""
     before, after = flatten(to_dict(old)), flatten(to_dict(new))
     return [

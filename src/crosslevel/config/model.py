@@ -6,12 +6,33 @@ A new backbone has its `Args` here, a line in `MODELS`, and its builder in `mode
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from crosslevel.errors import InputError, did_you_mean
 
 Decoder = Literal["batchnorm", "plain"]
 Initial = Literal["torch", "he"]
+
+
+def is_folder(weights: str) -> bool:
+    """Return whether weights are those of a folder, and not a name."""
+    return Path(weights).name != weights or Path(weights).is_dir()
+
+
+def check_weights(weights: str | None, model: str, names: list[str]) -> None:
+    """Refuse weights that are neither a folder nor among the names a model has.
+
+    Raises:
+        InputError: Naming what there is.
+    """
+    if weights is None or weights in names or is_folder(weights):
+        return
+    known = "".join(f"{name!r}, " for name in names)
+    raise InputError(
+        f"model.weights is {weights!r}; {model} has {known}null, or a folder that `crosslevel "
+        "pretrain` wrote, and there is no such folder."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,20 +44,23 @@ class UNetArgs:
         decoder: "batchnorm", enlarged by 2×2 transposed convolutions, or "plain" as the CLCC
             authors have it: no BatchNorm, and 4×4 ones, whose results overlap.
         initial: Initial weights: torch's own, or those of He et al., which are √6 times larger.
+        weights: What `crosslevel pretrain` wrote, or None for random ones.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     decoder: Decoder = "batchnorm"
     initial: Initial = "torch"
+    weights: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a network without channels.
+        """Refuse a network without channels, and weights there are not.
 
         Raises:
-            InputError: If a width is missing or not positive.
+            InputError: If a width is missing or not positive, or weights have a name.
         """
         if not self.widths or min(self.widths) < 1:
             raise InputError(f"model.widths is {list(self.widths)}; it needs positive numbers.")
+        check_weights(self.weights, "a U-Net", [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +68,7 @@ class EfficientNetLiteArgs:
     """Options of an EfficientNet-Lite.
 
     Attributes:
-        weights: "imagenet", or None for random ones.
+        weights: "imagenet", what `crosslevel pretrain` wrote, or None for random ones.
     """
 
     weights: str | None = "imagenet"
@@ -55,10 +79,7 @@ class EfficientNetLiteArgs:
         Raises:
             InputError: If they have another name.
         """
-        if self.weights not in ("imagenet", None):
-            raise InputError(
-                f"model.weights is {self.weights!r}; an EfficientNet-Lite has 'imagenet', or null."
-            )
+        check_weights(self.weights, "an EfficientNet-Lite", ["imagenet"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +88,11 @@ class SegFormerArgs:
 
     Attributes:
         widths: Channels of its four levels; those of MiT-B0, or 64, 128, 320, 512 of MiT-B1.
+        weights: What `crosslevel pretrain` wrote, or None for random ones.
     """
 
     widths: tuple[int, ...] = (32, 64, 160, 256)
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse channels that its heads of attention cannot share.
@@ -84,6 +107,7 @@ class SegFormerArgs:
                 f"model.widths is {list(self.widths)}; a SegFormer needs four, positive multiples "
                 f"of {', '.join(map(str, heads))}."
             )
+        check_weights(self.weights, "a SegFormer", [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +117,8 @@ class SmpArgs:
     Attributes:
         architecture: The decoder, for instance "unet".
         encoder: The encoder, for instance "resnet34".
-        weights: Pretrained weights of the encoder by name, or None for random ones.
+        weights: Pretrained weights of the encoder by name, what `crosslevel pretrain` wrote, or
+            None for random ones.
     """
 
     architecture: str = "unet"
@@ -109,6 +134,8 @@ MODELS: dict[str, type[Args]] = {
     **{f"efficientnet_lite{number}": EfficientNetLiteArgs for number in range(3)},
 }
 """Name of a backbone → its options."""
+WITHOUT_IMAGENET = ("unet", "segformer")
+"""Backbones for which there are no weights but those of one's own pretraining."""
 FORMER_DEFAULTS: dict[str, Any] = {
     "widths": UNetArgs().widths,
     "architecture": SmpArgs().architecture,
@@ -131,7 +158,8 @@ class ModelConfig:
         initial: With "unet": initial weights of "torch", or "he".
         architecture: With "smp": the decoder (unet).
         encoder: With "smp": the encoder (resnet34).
-        weights: Pretrained weights by name (imagenet), or null for random ones; not for unet.
+        weights: Pretrained weights by name (imagenet; not for unet and segformer), the folder
+            that `crosslevel pretrain` wrote, or null for random ones.
     """
 
     name: str = "unet"
@@ -148,6 +176,8 @@ class ModelConfig:
         Raises:
             InputError: Naming the option, and those there are.
         """
+        if self.weights is not None and Path(self.weights).is_dir():  # wherever it is read later
+            object.__setattr__(self, "weights", str(Path(self.weights).resolve()))
         if self.name not in MODELS:
             raise InputError(
                 f"Unknown model {self.name!r}: choose from {sorted(MODELS)}."
@@ -173,8 +203,20 @@ class ModelConfig:
 
     @property
     def idle(self) -> list[str]:
-        """Options that were given and that the backbone does not have."""
-        return [name for name in self.given if name not in options_of(self.name)]
+        """Options that were given and that the backbone does not have.
+
+        So are ImageNet's weights for one that has none: version 0.1 wrote them for every backbone.
+        """
+        known = set(options_of(self.name))
+        if self.weights == FORMER_DEFAULTS["weights"] and self.name in WITHOUT_IMAGENET:
+            known.discard("weights")
+        return [name for name in self.given if name not in known]
+
+    @property
+    def pretraining(self) -> Path | None:
+        """The folder of the weights, if `crosslevel pretrain` wrote them."""
+        weights = getattr(self.args, "weights", None)
+        return Path(weights) if weights is not None and is_folder(weights) else None
 
     @property
     def label(self) -> str:
@@ -189,7 +231,7 @@ class ModelConfig:
 
     @property
     def _remedy(self) -> str:
-        options = ", ".join(options_of(self.name))
+        options = ", ".join(name for name in options_of(self.name) if name not in self.idle)
         return f"the model {self.name} has no such option, only {options}: leave it out."
 
     def without(self, options: set[str]) -> ModelConfig:
@@ -218,5 +260,7 @@ def forget_idle(values: Any) -> Any:
     """
     if not isinstance(values, dict) or values.get("name", "unet") not in MODELS:
         return values  # refused by whoever reads it
-    known = options_of(values.get("name", "unet"))
+    known = set(options_of(values.get("name", "unet")))
+    if values.get("name", "unet") in WITHOUT_IMAGENET and "architecture" in values:
+        known.discard("weights")  # of version 0.1, when they had no such option
     return {n: value for n, value in values.items() if n in known or n not in FORMER_DEFAULTS}

@@ -28,12 +28,21 @@ VALIDATION_BATCH = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How many images a step sees, whether they are warped, and the seed of everything random."""
+    """How many images a step sees, how they are moved, and the seed of everything random.
+
+    Attributes:
+        batch_labelled: Labelled images in a step.
+        batch_unlabelled: Unlabelled ones; with 0 none is read.
+        seed: Of everything random.
+        warp: Images are turned, scaled and moved by any amount.
+        turns: They are given one of their eight orientations at random.
+    """
 
     batch_labelled: int
     batch_unlabelled: int
     seed: int
     warp: bool = False
+    turns: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,14 @@ class TrainingArrays:
         masks: (number of labelled images, S, S) uint8 class indices.
         labelled: Where in `images` each labelled image is.
         unlabelled: Where in `images` each unlabelled image is.
+        groups: (N,) the number of each image's group (see `Batch`).
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.uint8]
     labelled: NDArray[np.int64]
     unlabelled: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
 
 class DataModule:
@@ -106,6 +117,7 @@ class DataModule:
         together = sorted([*labelled, *unlabelled])  # one pack serves every labelled draw
         place = {case.id: index for index, case in enumerate(together)}
         self._images = self._pack_images(together, hashes)
+        self._groups = _numbers_of_groups(together)
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
         self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
         self._masks = self._pack_masks(labelled)
@@ -114,7 +126,12 @@ class DataModule:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every labelled image is seen once (the last may start the next pass)."""
+        """Steps in which every labelled image is seen once (the last may start the next pass).
+
+        Where no image is labelled, every unlabelled one.
+        """
+        if not len(self._labelled):
+            return steps_per_epoch(len(self._unlabelled), self.sampling.batch_unlabelled)
         return steps_per_epoch(len(self._labelled), self.sampling.batch_labelled)
 
     @property
@@ -140,7 +157,9 @@ class DataModule:
             None if affine is None else affine[count:],
         )
         assert masks is not None, "labelled images come with masks"
-        return Batch(images=images, masks=masks.long(), unlabelled=others)
+        seen = np.concatenate([self._labelled[labelled], self._unlabelled[unlabelled]])
+        groups = torch.from_numpy(self._groups[seen])
+        return Batch(images=images, masks=masks.long(), unlabelled=others, groups=groups)
 
     def choices(self, step: int) -> Choices:
         """Draw which images a step (from 0) sees, and how they are turned and warped."""
@@ -150,7 +169,8 @@ class DataModule:
         generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
         turns, affine = [], []
         for count in (len(labelled), len(unlabelled)):
-            turns.append(draw_turns(count, generator))
+            drawn = draw_turns(count, generator)
+            turns.append(drawn if sampling.turns else torch.zeros_like(drawn))
             if sampling.warp:
                 affine.append(draw_affine(count, generator))
         return Choices(
@@ -162,7 +182,9 @@ class DataModule:
 
     def training_arrays(self) -> TrainingArrays:
         """Return all training images and masks as they are packed."""
-        return TrainingArrays(self._images, self._masks, self._labelled, self._unlabelled)
+        return TrainingArrays(
+            self._images, self._masks, self._labelled, self._unlabelled, self._groups
+        )
 
     def validation_batches(
         self, batch_size: int = VALIDATION_BATCH
@@ -234,6 +256,13 @@ def _view(
 def _order(seed: int, stream: int, number: int, num_items: int) -> NDArray[np.int64]:
     """Return the order of one pass over all items; kept, since 100 000 take a thousand steps."""
     return np.random.default_rng((seed, stream, number)).permutation(num_items)
+
+
+def _numbers_of_groups(cases: Sequence[Case]) -> NDArray[np.int64]:
+    """Number the groups; an image of none is one by itself."""
+    numbers: dict[tuple[str | None, str], int] = {}
+    names = [(case.group, "" if case.group else case.id) for case in cases]
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 
 def steps_per_epoch(num_labelled: int, batch_labelled: int) -> int:

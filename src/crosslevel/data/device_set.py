@@ -32,6 +32,7 @@ class DeviceSet:
         masks: (L', S·S) uint8, of all labelled images.
         labelled: Where in `images` each labelled image is, int64.
         unlabelled: Where in `images` each unlabelled image is, int64.
+        groups: (N,) the number of each image's group, int64.
         places: (8, S·S): from which pixel each pixel of an orientation comes, int64.
     """
 
@@ -39,6 +40,7 @@ class DeviceSet:
     masks: Tensor
     labelled: Tensor
     unlabelled: Tensor
+    groups: Tensor
     places: Tensor
 
     @property
@@ -54,10 +56,16 @@ class DeviceSet:
         places = torch.stack([orient(pixels, choice).flatten() for choice in range(8)])
         on_device = [
             torch.from_numpy(np.array(array)).to(device)
-            for array in (arrays.images, arrays.masks, arrays.labelled, arrays.unlabelled)
+            for array in (
+                *(arrays.images, arrays.masks),
+                *(arrays.labelled, arrays.unlabelled, arrays.groups),
+            )
         ]
-        images, masks, labelled, unlabelled = on_device
-        return cls(images.flatten(1, 2), masks.flatten(1), labelled, unlabelled, places.to(device))
+        images, masks, labelled, unlabelled, groups = on_device
+        return cls(
+            *(images.flatten(1, 2), masks.flatten(1)),
+            *(labelled, unlabelled, groups, places.to(device)),
+        )
 
     def batch(self, choices: Choices) -> Batch:
         """Make the batch that these choices, on the device, describe; nothing waits for it."""
@@ -73,7 +81,7 @@ class DeviceSet:
             others, _ = warp(images[count:], None, choices.affine[count:])
         else:
             labelled, others = images[:count], images[count:]
-        return Batch(images=labelled, masks=masks.long(), unlabelled=others)
+        return Batch(labelled, masks.long(), others, self.groups[which])
 
 
 def _warped(images: Tensor, masks: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:

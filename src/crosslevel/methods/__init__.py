@@ -6,22 +6,12 @@ A method of one's own is named by its file. A package adds its own by an entry p
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
-from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from crosslevel.errors import InputError, did_you_mean
+from crosslevel.methods.registry import Registry
 
 if TYPE_CHECKING:
     from crosslevel.methods.base import Method
-
-GROUP = "crosslevel.methods"
-"""Of the entry points by which packages add methods."""
 
 METHODS: dict[str, str] = {
     "bcp": "crosslevel.methods.bcp:BCP",
@@ -47,9 +37,12 @@ METHODS: dict[str, str] = {
 }
 
 
+REGISTRY = Registry("method", "Method", "crosslevel.methods", METHODS)
+
+
 def method_names() -> list[str]:
     """Return the names of our own methods and of those that installed packages add."""
-    return sorted({*METHODS, *(entry.name for entry in entry_points(group=GROUP))})
+    return REGISTRY.names()
 
 
 def find_method(name: str) -> type[Method]:
@@ -63,62 +56,9 @@ def find_method(name: str) -> type[Method]:
     """
     from crosslevel.methods.base import Method
 
-    path, colon, class_name = _place(name).rpartition(":")
-    if not (colon and path and class_name):
-        hint = did_you_mean(name, method_names())
-        raise InputError(
-            f"Unknown method {name!r}: choose from {method_names()}, "
-            f"or name your own as 'my_file.py:MyMethod'.{hint}"
-        )
-    found = getattr(_import(path), class_name, None)
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        raise InputError(f"{path} has no class {class_name!r} derived from crosslevel's Method.")
-    return found
+    return REGISTRY.find(name, Method)
 
 
 def source_hash(name: str) -> str | None:
     """Return the SHA-256 of the file of a method that is not ours, whose version tells."""
-    if name in METHODS:
-        return None
-    file = Path(getattr(_import(_place(name).rpartition(":")[0]), "__file__", None) or "")
-    # a class of a notebook has no file
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-
-
-def _place(name: str) -> str:
-    """Return where a method's class is, "module:Class"; the name itself if it is not known."""
-    entries = entry_points(group=GROUP, name=name)
-    places = [METHODS[name]] if name in METHODS else []
-    places += sorted({entry.value for entry in entries})
-    if len(places) > 1:
-        packages = sorted({entry.dist.name for entry in entries if entry.dist})
-        raise InputError(
-            f"The method {name!r} must be one class; found {' and '.join(places)}, by the entry "
-            f"points of {packages}. Remove such a package or let it choose another name."
-        )
-    return places[0] if places else name
-
-
-def _import(path: str) -> ModuleType:
-    if not path.endswith(".py"):
-        try:
-            return importlib.import_module(path)
-        except Exception as error:  # whatever the user's own module raises
-            raise InputError(
-                f"The method's module {path!r} cannot be imported: {error!r}."
-            ) from error
-    if not Path(path).is_file():
-        raise InputError(f"The method's file {path!r} does not exist.")
-    digest = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()
-    name = f"crosslevel_method_file_{digest[:16]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None, "a .py file always has a spec"
-        assert spec.loader is not None, "a .py file always has a loader"
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(sys.modules[name])
-        except Exception as error:  # whatever the user's own file raises
-            del sys.modules[name]
-            raise InputError(f"The method's file {path!r} cannot be run: {error!r}.") from error
-    return sys.modules[name]
+    return REGISTRY.source_hash(name)

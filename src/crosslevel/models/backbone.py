@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from crosslevel.errors import InputError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -21,12 +22,19 @@ class Backbone(nn.Module, ABC):
         stride: H and W must be divisible by this many pixels.
         reduction: r, pixels of the image along one side of a pixel of the map; 1 unless changed.
         encoder_parts: Names of the modules that `encode` alone uses.
+        is_pretrained: Whether the encoder has weights of a pretraining.
     """
 
     out_channels: int
     stride: int
     reduction: int = 1
     encoder_parts: ClassVar[tuple[str, ...]]
+    is_pretrained: bool = False
+
+    @property
+    @abstractmethod
+    def encoder_channels(self) -> Sequence[int]:
+        """Channels of each map that `encode` gives."""
 
     @abstractmethod
     def encode(self, x: Tensor) -> list[Tensor]:
@@ -47,8 +55,32 @@ class Backbone(nn.Module, ABC):
 
     @property
     def pretrained(self) -> nn.Module | None:
-        """The part whose weights were learned elsewhere, None if all start at random."""
-        return None
+        """The encoder, if its weights were learned elsewhere; None if all start at random."""
+        parts = [self.get_submodule(name) for name in self.encoder_parts]
+        return nn.ModuleList(parts) if self.is_pretrained else None
+
+    def encoder_state(self) -> dict[str, Tensor]:
+        """Return weights and buffers of the encoder, by their names in `state_dict`."""
+        prefixes = tuple(f"{name}." for name in self.encoder_parts)
+        return {n: value for n, value in self.state_dict().items() if n.startswith(prefixes)}
+
+    def check_size(self, size: int, tiles: int = 1) -> None:
+        """See that images of `size` px, cut into tiles×tiles, suit it.
+
+        Raises:
+            InputError: If a tile's side is not a multiple of the stride; the message
+                names the nearest sizes that are.
+        """
+        if tiles < 1:
+            raise InputError(f"{tiles} tiles along an axis: there must be at least 1.")
+        step = tiles * self.stride
+        if size % step:
+            below, above = size // step * step, (size // step + 1) * step
+            sizes = f"{below} or {above}" if below else str(above)
+            raise InputError(
+                f"A size of {size} px cannot be used: it must be divisible by {step} "
+                f"(backbone stride {self.stride} × {tiles} tiles). Choose {sizes}."
+            )
 
     def drop_encoder(self) -> None:
         """Forget the encoder: from then on only `decode` works, on features of another one."""

@@ -47,7 +47,7 @@ class EfficientNetLite(Backbone):
         merge_symmetric_padding(self)
         shallow_to_deep = [_out_channels(stage) for stage in self.stages]
         deepest, *skips = reversed(shallow_to_deep)
-        self._deepest = deepest
+        self._shallow_to_deep = shallow_to_deep
         self.decoder = nn.ModuleList(
             conv_block(below + skip, width)
             for (below, width), skip in zip(pairwise((deepest, *WIDTHS)), skips, strict=False)
@@ -63,9 +63,14 @@ class EfficientNetLite(Backbone):
         return features
 
     @property
+    def encoder_channels(self) -> Sequence[int]:
+        """Channels at strides 2, 4, 8, 16 and 32."""
+        return self._shallow_to_deep
+
+    @property
     def level_channels(self) -> Sequence[int]:
         """Channels of the decoder at strides 4, 8 and 16, then of the encoder at 32."""
-        return (*reversed(WIDTHS), self._deepest)
+        return (*reversed(WIDTHS), self._shallow_to_deep[-1])
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
         """Return (B, F, H/4, W/4); the features at stride 2 are not used."""

@@ -44,6 +44,12 @@ class SmpBackbone(Backbone):
         """Return the encoder's features, the image itself first."""
         return list(self.model.encoder(self.renormalise(x)))
 
+    @property
+    def encoder_channels(self) -> Sequence[int]:
+        """Channels of the image, then of the encoder's maps."""
+        channels: Sequence[int] = self.model.encoder.out_channels
+        return channels
+
     def decode(self, features: Sequence[Tensor]) -> Tensor:
         """Return (B, F, H, W)."""
         decoded: Tensor = self.model.segmentation_head(self.model.decoder(list(features)))

@@ -41,6 +41,7 @@ class SegFormer(Backbone):
 
     def __init__(self, widths: Sequence[int] = (32, 64, 160, 256)) -> None:
         super().__init__()
+        self.widths = tuple(widths)
         channels = list(pairwise((3, *widths)))
         self.levels = nn.ModuleList(
             Level(i, o, is_first=index == 0, heads=HEADS[index], shrink=SHRINKS[index])
@@ -60,6 +61,11 @@ class SegFormer(Backbone):
             x = level(x)
             features.append(x)
         return features
+
+    @property
+    def encoder_channels(self) -> Sequence[int]:
+        """The widths."""
+        return self.widths
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
         """Return (B, F, H/4, W/4)."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from crosslevel.config.model import EfficientNetLiteArgs, ModelConfig, UNetArgs
-from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
 from crosslevel.models.encoders import build_smp
+from crosslevel.models.pretrained import load_pretrained
 from crosslevel.models.segformer import SegFormer
 from crosslevel.models.unet import UNet
 
@@ -34,19 +34,9 @@ class SegmentationNet(nn.Module):
         """See that images of `size` px, cut into tiles×tiles, suit the backbone.
 
         Raises:
-            InputError: If a tile's side is not a multiple of the backbone's stride; the message
-                names the nearest sizes that are.
+            InputError: As `Backbone.check_size`.
         """
-        if tiles < 1:
-            raise InputError(f"{tiles} tiles along an axis: there must be at least 1.")
-        step = tiles * self.f.stride
-        if size % step:
-            below, above = size // step * step, (size // step + 1) * step
-            sizes = f"{below} or {above}" if below else str(above)
-            raise InputError(
-                f"A size of {size} px cannot be used: it must be divisible by {step} "
-                f"(backbone stride {self.f.stride} × {tiles} tiles). Choose {sizes}."
-            )
+        self.f.check_size(size, tiles)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of normalised images: (B, 3, H, W) → (B, C, H, W)."""
@@ -80,7 +70,21 @@ def build_segmentation_net(config: ModelConfig, num_channels: int) -> Segmentati
     Raises:
         InputError: If optional packages are missing, or pretrained weights cannot be had.
     """
-    return SegmentationNet(BACKBONES[config.name](config.args), num_channels)
+    return SegmentationNet(build_backbone(config), num_channels)
+
+
+def build_backbone(config: ModelConfig) -> Backbone:
+    """Build the backbone alone, with weights of ImageNet or of a pretraining if they are asked for.
+
+    Raises:
+        InputError: As `build_segmentation_net`.
+    """
+    folder = config.pretraining
+    if folder is None:
+        return BACKBONES[config.name](config.args)
+    backbone = BACKBONES[config.name](config.untrained().args)
+    load_pretrained(folder, backbone, config)
+    return backbone
 
 
 def _unet(args: UNetArgs) -> Backbone:

@@ -73,6 +73,11 @@ class UNet(Backbone):
         return features
 
     @property
+    def encoder_channels(self) -> Sequence[int]:
+        """The widths."""
+        return self.widths
+
+    @property
     def level_channels(self) -> Sequence[int]:
         """The widths; the deepest level is the encoder's."""
         return self.widths

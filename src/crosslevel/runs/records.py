@@ -94,12 +94,14 @@ class Environment(Surroundings):
         threads: CPU threads of torch.
         device: Name of the GPU, or "cpu".
         method_source: Hash of the file of the method.
+        pretrained_weights: Hash of the weights a pretraining gave the backbone.
     """
 
     data: str | None = None
     threads: int | None = None
     device: str | None = None
     method_source: str | None = None
+    pretrained_weights: str | None = None
 
     @classmethod
     def here(cls, **facts: Any) -> Environment:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crosslevel.errors import InputError
-from crosslevel.methods.base import Clock, Method
+from crosslevel.methods.learner import Clock, Learner
 from crosslevel.system.devices import autocast
 from crosslevel.types import Batch, SettledPrecision
 
@@ -33,7 +33,7 @@ class NotFiniteError(ArithmeticError):
 
 
 def accumulate_gradients(
-    method: Method, batch: Batch, clock: Clock, precision: SettledPrecision
+    method: Learner, batch: Batch, clock: Clock, precision: SettledPrecision
 ) -> dict[str, Tensor]:
     """Add the gradients of a step's losses to those of the method's parameters.
 

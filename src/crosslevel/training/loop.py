@@ -19,6 +19,7 @@ from crosslevel.errors import Interrupted, RunError
 from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.images.writing import write_batch
 from crosslevel.methods.base import Method
+from crosslevel.methods.learner import Learner
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Log
@@ -37,8 +38,8 @@ SAVE_EVERY = 60.0
 """Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps."""
 
 
-class Trainer:
-    """The loop: steps, validation, logs, checkpoints.
+class Loop:
+    """The loop of whatever learns: steps, logs, checkpoints.
 
     Args:
         method: What is trained, on its device.
@@ -50,7 +51,7 @@ class Trainer:
 
     def __init__(
         self,
-        method: Method,
+        method: Learner,
         data: DataModule,
         config: SettledConfig,
         run: RunFolder,
@@ -94,10 +95,7 @@ class Trainer:
                         f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
                         f"is saved in {self.run.path}. Repeat the same command to go on."
                     )
-        self.reporter.say(
-            f"Best validation Dice {100 * self.progress.best_dice:.2f} "
-            f"after {duration(self.progress.seconds)} of training"
-        )
+        self.reporter.say(f"{self._outcome()} after {duration(self.progress.seconds)} of training")
 
     def _resume(self) -> None:
         found = load_newest(self.run.last_checkpoint, self.method, self.optimisation.optimizer)
@@ -189,14 +187,16 @@ class Trainer:
                 "Start again with another --out and a lower --learning_rate."
             ) from error
 
-    def _validate(self) -> tuple[CaseScore, float]:
-        """Return mean scores of the validation images, and the threshold they are at."""
-        return validate(
-            self.method.inference_model,
-            self.data.validation_batches(),
-            self.config.precision,
-            calibrate=self.config.calibrate and self.config.mask_classes.num_channels == 1,
-        )
+    def _outcome(self) -> str:
+        """Return what came of it, in a few words."""
+        return f"{self.num_steps} steps"
+
+    def _validate(self) -> tuple[CaseScore | None, float]:
+        """Return mean scores and the threshold they are at; there are no masks to score by here."""
+        return None, 0.5
+
+    def _export(self, threshold: float) -> None:
+        """Write the best network there has been; none is known here."""
 
     def _save_last(self) -> None:
         """Save where the training is, unless that is done already."""
@@ -208,6 +208,32 @@ class Trainer:
         optimizer = self.optimisation.optimizer
         save_checkpoint(
             path, self.progress, self.method, optimizer, keep_predecessor=keep_predecessor
+        )
+
+    def _note(self, epoch: int, losses: dict[str, float]) -> str:
+        shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        best = self.progress.best_dice
+        return f"epoch {epoch + 1} {shown}" + (f" best Dice {100 * best:.1f}" if best >= 0 else "")
+
+
+class Trainer(Loop):
+    """The loop of a method: the best network on the validation images is written.
+
+    Args as of `Loop`.
+    """
+
+    method: Method
+
+    def _outcome(self) -> str:
+        return f"Best validation Dice {100 * self.progress.best_dice:.2f}"
+
+    def _validate(self) -> tuple[CaseScore | None, float]:
+        """Return mean scores of the validation images, and the threshold they are at."""
+        return validate(
+            self.method.inference_model,
+            self.data.validation_batches(),
+            self.config.precision,
+            calibrate=self.config.calibrate and self.config.mask_classes.num_channels == 1,
         )
 
     def _export(self, threshold: float) -> None:
@@ -222,11 +248,6 @@ class Trainer:
             reading=self.config.reading,
         )
         save_model(self.run.model_folder, self.method.inference_model, card)
-
-    def _note(self, epoch: int, losses: dict[str, float]) -> str:
-        shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        best = self.progress.best_dice
-        return f"epoch {epoch + 1} {shown}" + (f" best Dice {100 * best:.1f}" if best >= 0 else "")
 
 
 @contextmanager

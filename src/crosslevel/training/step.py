@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import step_seed
-from crosslevel.methods.base import Clock, Method
+from crosslevel.methods.learner import Clock, Learner
 from crosslevel.models.backbone import Backbone
 from crosslevel.system.randomness import preserved_generators, seed_generators
 from crosslevel.training.gradients import NotFiniteError, accumulate_gradients, check_finite
 from crosslevel.types import Batch, SettledPrecision
+
+L = TypeVar("L", bound=Learner)
 
 
 class Optimisation:
@@ -31,7 +33,7 @@ class Optimisation:
         num_steps: Of the whole training.
     """
 
-    def __init__(self, method: Method, config: SettledConfig, num_steps: int) -> None:
+    def __init__(self, method: Learner, config: SettledConfig, num_steps: int) -> None:
         self.method, self.config, self.num_steps = method, config, num_steps
         self.device = next(method.parameters()).device
         self.optimizer = torch.optim.AdamW(
@@ -149,6 +151,12 @@ class HostSteps:
         return self._optimisation.step(step, next(self._batches))
 
 
+def to_device(learner: L, device: torch.device) -> L:
+    """Return it on a device, in the memory layout that convolutions are fastest with."""
+    moved = learner.to(device)
+    return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
     """Return the share of the highest learning rate at `progress` in [0, 1] of a training.
 
@@ -165,7 +173,7 @@ def learning_rate_factor(progress: float, warmup: float, decay: str) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
-def parameter_groups(method: Method, encoder_rate: float) -> list[dict[str, Any]]:
+def parameter_groups(method: Learner, encoder_rate: float) -> list[dict[str, Any]]:
     """Group what the optimiser moves by its learning rate, as a share of the run's.
 
     Pretrained encoders learn at `encoder_rate`, a method's parts as its `own_rates` say, the rest

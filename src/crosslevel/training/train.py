@@ -20,6 +20,7 @@ from crosslevel.errors import InputError
 from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.models.pretrained import weights_hash
 from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
 from crosslevel.runs.records import Environment
 from crosslevel.system.console import Reporter
@@ -27,8 +28,10 @@ from crosslevel.system.devices import Place, describe_device, this_place
 from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
 from crosslevel.training.budget import measure_pace
+from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Trainer
 from crosslevel.training.plan import Facts, Plan, plan, refuse_contradiction
+from crosslevel.training.step import to_device
 
 
 def train(
@@ -113,11 +116,12 @@ class _Start:
                 "images the part test, or train without --evaluate and score the run with "
                 "`crosslevel evaluate RUN --subset val`."
             )
+        check_pretraining(supposed.model, prepared.split, self.reporter)
         facts = Facts.of(prepared.parts, prepared.window, budget)
         planned = plan(self.asked, facts, self.place)
         if planned.config.method != supposed.method:
             method = build_method(planned.config)
-        method = _to_device(method, self.place.device)
+        method = to_device(method, self.place.device)
         data = _data_module(prepared, planned.config)
         if budget is not None and not self.is_resumed:
             pace = measure_pace(method, planned.config, data)
@@ -126,11 +130,13 @@ class _Start:
         return method, planned, data
 
     def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
+        pretrained = config.model.pretraining
         environment = Environment.here(
             data=str(folder.resolve()),
             threads=torch.get_num_threads(),
             device=describe_device(self.place.device),
             method_source=source_hash(config.method),
+            pretrained_weights=pretrained and weights_hash(pretrained),
         )
         if self.is_resumed:
             self._report_resumed(environment)
@@ -169,8 +175,3 @@ def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
         sampling,
         config.reading,
     )
-
-
-def _to_device(method: Method, device: torch.device) -> Method:
-    moved = method.to(device)
-    return moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,58 @@
+"""Let a backbone learn from images without masks; repeat the command to resume."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+
+from crosslevel.commands.options import add_threads
+from crosslevel.config.pretrain import PretrainConfig
+from crosslevel.pretraining import task_names
+
+EXAMPLE = f"""\
+examples:
+  crosslevel pretrain --data polyps --out enc --method densecl
+  crosslevel train --data polyps --out runs/first --model.weights enc
+  crosslevel pretrain --data polyps --out enc160 --method moco --size 160 --model.name unet
+  crosslevel train --data polyps --out runs/160 --config small --model.weights enc160
+
+methods: {", ".join(task_names())}, or your own as path/to/file.py:Class
+
+Test images are left out. They are those of the later training if both have the same --split_seed
+or --split."""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Name the options; those of the configuration come from its fields."""
+    parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write or resume")
+    add_threads(parser)
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file")
+    switches = {"skip_bad": "set images aside that cannot be used, and list them"}
+    switches["test_images"] = "learn from test images, too"
+    for name, text in switches.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    parser.add_class_arguments(PretrainConfig, skip=set(switches))
+
+
+def run(arguments: Namespace) -> None:
+    """Pretrain, or resume."""
+    from crosslevel.data.cases import check_source
+    from crosslevel.system.console import Reporter
+    from crosslevel.system.memory import keep_freed_memory
+
+    check_source(arguments.data)
+    from crosslevel.training.pretrain import pretrain  # after the path, since it imports torch
+
+    keep_freed_memory()
+    config = PretrainConfig(
+        **{field.name: arguments[field.name] for field in dataclasses.fields(PretrainConfig)}
+    )
+    reporter = Reporter()
+    path = pretrain(arguments.data, arguments.out, config, reporter=reporter)
+    reporter.say(f"Done: {path}")
+    reporter.say(
+        f"Train with it: `crosslevel train --data {arguments.data} --model.weights {path}`"
+    )
