@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -77,7 +77,7 @@ class Model(BaseModel):
 class Problem(BaseModel):
     """Why there is no answer, and what to do."""
 
-    detail: str
+    detail: str | list[dict[str, Any]] = Field(description="A list where a parameter does not fit.")
 
 
 def about_model(segmenter: Segmenter, weights: str, max_pixels: int) -> Model:

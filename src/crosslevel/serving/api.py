@@ -23,6 +23,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     408: {"model": Problem, "description": "The request came too slowly."},
     413: {"model": Problem, "description": "Too many bytes or pixels."},
+    422: {"model": Problem, "description": "What was sent does not fit, and what to do."},
     503: {"model": Problem, "description": "The queue is full; `Retry-After` says when to ask."},
 }
 _PNG = {

@@ -37,7 +37,7 @@ def check_pixels(path: Path, most: int) -> None:
         TooManyPixelsError: Naming both numbers.
         DataError: If the file cannot be opened, or is of a kind that is not read here.
     """
-    suffix = suffix_of(path.name)
+    suffix, found = suffix_of(path.name), 0.0
     with reading(path):
         if suffix in DICOM_SUFFIXES:
             found = _of_dicom(path)
@@ -47,9 +47,13 @@ def check_pixels(path: Path, most: int) -> None:
             found = _of_picture(path, most)
     if found > most:
         raise TooManyPixelsError(
-            f"{path}: {found} pixels; at most {most} are taken here. Make it smaller, or start "
-            "the server with a larger --max_megapixels."
+            f"{path}: {_shown(found)} pixels; at most {most} are taken here. Make it smaller, or "
+            "start the server with a larger --max_megapixels."
         )
+
+
+def _shown(number: float) -> str:
+    return "too many" if number == math.inf else f"{number:.0f}"
 
 
 def _of_dicom(path: Path) -> int:
@@ -68,16 +72,19 @@ def _of_nifti(path: Path) -> int:
         return int(math.prod(medical(path, "nibabel", "NIfTI").load(path).shape))
 
 
-def _of_picture(path: Path, most: int) -> int:
+def _of_picture(path: Path, most: int) -> float:
     with path.open("rb") as stream:
         if is_read_by_tifffile(stream):
             with decoding(path, "TIFF"), medical(path, "tifffile", "TIFF").TiffFile(path) as file:
                 return _of_tiff(path, file.series[0], most)
-    with Image.open(path) as image:
-        if image.format not in _KINDS:
-            line = f"{path}: is {image.format}, which is not taken here. Save it as PNG."
-            raise DataError([line])
-        return int(image.width) * int(image.height)
+    try:
+        with Image.open(path) as image:
+            if image.format not in _KINDS:
+                line = f"{path}: is {image.format}, which is not taken here. Save it as PNG."
+                raise DataError([line])
+            return image.width * image.height
+    except Image.DecompressionBombError:  # more than Pillow itself opens
+        return math.inf
 
 
 def _of_tiff(path: Path, series: Any, most: int) -> int:

@@ -17,6 +17,7 @@ from crosslevel.serving.answers import about_model
 from crosslevel.serving.api import prediction_router, service_router
 from crosslevel.serving.app import create_app
 from crosslevel.serving.guards import refusal
+from crosslevel.serving.label_studio import Backend, label_studio_router
 from crosslevel.serving.metrics import Measured, Metrics
 from crosslevel.serving.options import ServerOptions, ServiceOptions
 from crosslevel.serving.pixel_limit import TooManyPixelsError
@@ -66,8 +67,13 @@ def app_of(
         yield
         predictor.close()
 
+    backend = Backend(predictor, model, service.files, options.max_bytes)
     app = create_app(
-        [prediction_router(predictor, model, places), service_router(model, metrics)],
+        [
+            prediction_router(predictor, model, places),
+            service_router(model, metrics),
+            label_studio_router(backend, places),
+        ],
         options,
         title="Crosslevel",
         lifespan=closing,
