@@ -10,7 +10,7 @@ BARE := .venv-bare
 WHEEL := .venv-wheel
 
 .PHONY: help demo test check lint coverage soak fuzz speed speed-gpu tables clean
-.PHONY: test-encoders test-oldest test-newest test-bare test-wheel
+.PHONY: test-encoders test-oldest test-newest test-bare test-wheel docs
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-wheel     the wheel is built, and used in an environment that holds nothing else"
 	@echo "make speed          speed and memory against plain implementations; many minutes"
 	@echo "make speed-gpu      a step of every method on this machine's GPU, against plain PyTorch there"
+	@echo "make docs           set up, then make the site of all pages in site/; a warning fails it"
 	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
 
@@ -88,6 +89,10 @@ speed-gpu: $(VENV)/.dev
 tables: $(VENV)/.demo
 	$(BIN)/python -m docs.tables
 
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -q -E -c docs . site
+	@echo "Done: open site/index.html"
+
 $(VENV)/.python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Crosslevel needs Python 3.11 or newer'"
 	$(PYTHON) -m venv $(VENV)
@@ -100,6 +105,10 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml constraints/core.txt
 
 $(VENV)/.dev: $(VENV)/.demo
 	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[dev,$(EXTRAS)]"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(BIN)/pip install --quiet --constraint constraints/core.txt --editable ".[docs]"
 	touch $@
 
 $(ENCODERS)/.installed: pyproject.toml constraints/encoders.txt

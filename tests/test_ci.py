@@ -22,7 +22,7 @@ def test_workflow__runs_every_target_that_tests():
     workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
     run = workflow["jobs"]["job"]["strategy"]["matrix"]["target"]
     tests = {name for name in TARGETS if name.startswith("test-")}
-    assert set(run) == {"lint", "check", *tests}
+    assert set(run) == {"lint", "check", "docs", *tests}
 
 
 def test_pre_commit__does_what_lint_does():
@@ -35,7 +35,7 @@ def test_pre_commit__does_what_lint_does():
 def test_oldest__are_the_lower_bounds():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    named = ("export", "medical", "serve")
+    named = ("export", "hub", "medical", "serve")
     needed = [*project["dependencies"], *(package for name in named for package in extras[name])]
     bounds = dict(re.findall(r"^([\w-]+)(?:\[.*\])?>=([\d.]+)$", "\n".join(needed), re.MULTILINE))
     assert len(bounds) == len(needed)

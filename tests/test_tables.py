@@ -24,9 +24,10 @@ def test_main__writes_what_has_drifted(tmp_path, monkeypatch, capsys):
     page.write_text("<!-- table: weights -->\nold\n<!-- end -->\n")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "INDEX", tmp_path / "index.csv")
+    monkeypatch.setattr(tables, "CURVE", tmp_path / "curve.svg")
     monkeypatch.setattr(tables, "pages", lambda: [page])
     assert tables.main() == 0
-    assert capsys.readouterr().out == "index.csv\npage.md\n"
+    assert capsys.readouterr().out == "index.csv\ncurve.svg\npage.md\n"
     assert "| supervised U-Net | 68.4 |" in page.read_text()
     assert list(tables.drifted()) == []
 

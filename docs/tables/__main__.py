@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.tables.comparisons import CURVE, recipe_curve_picture
 from docs.tables.contents import TABLES
 from docs.tables.published import PUBLISHED, ROOT, index
 
@@ -38,7 +39,8 @@ def filled(page: Path) -> str:
 
 def drifted() -> Iterator[tuple[Path, str]]:
     """Yield each generated file or page that is not as it has to be, and its text."""
-    texts = {INDEX: index().to_csv(index=False)} | {page: filled(page) for page in pages()}
+    texts = {INDEX: index().to_csv(index=False), CURVE: recipe_curve_picture()}
+    texts |= {page: filled(page) for page in pages()}
     for file, text in texts.items():
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
             yield file, text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from docs.tables.cells import gain, link, markdown, paired, spread
-from docs.tables.published import protocol, row
+from docs.tables.curve import learning_curve
+from docs.tables.published import ROOT, protocol, row
 
 KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
 APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
@@ -21,6 +23,8 @@ RECIPE = {
 }
 """By protocol, how its data are called and how many masks it has."""
 ALL_MASKS = f"{KVASIR}/256px-480-masks/supervised_ema"
+CURVE = ROOT / "docs" / "images" / "recipe-curve.svg"
+_CURVE_ROWS = {"the recipe": "fixmatch", "the masks alone": "supervised_ema"}
 COMPARED = ("Dice", "compared with", "difference [95 % interval]", "verdict")
 
 Entry = tuple[str, str, str]
@@ -42,25 +46,20 @@ def recipe(page: Path) -> str:
 
 
 def recipe_curve(page: Path) -> str:
+    """Show the picture of the learning curve."""
+    picture = os.path.relpath(CURVE, page.parent)
+    return f"![Test Dice by number of masks: {' and '.join(_CURVE_ROWS)}]({picture})"
+
+
+def recipe_curve_picture() -> str:
     """Draw the recipe and the same network on the masks alone."""
-    del page
     keys = [key for key, (data, _) in RECIPE.items() if data == "Kvasir-SEG"]
-    masks = ", ".join([*(RECIPE[key][1] for key in keys), "480"])
-    lines = [
-        ", ".join([*(_mean(f"{key}/{name}") for key in keys), _mean(ALL_MASKS)])
-        for name in ("fixmatch", "supervised_ema")
-    ]
-    return "\n".join(
-        [
-            "```mermaid",
-            "xychart-beta",
-            '    title "Test Dice by masks: the recipe above, the masks alone below"',
-            f'    x-axis "Masks of 480 training images" [{masks}]',
-            '    y-axis "Dice" 65 --> 90',
-            *(f"    line [{line}]" for line in lines),
-            "```",
-        ]
-    )
+    masks = [*(int(RECIPE[key][1]) for key in keys), 480]
+    rows = {
+        shown: [*(float(_mean(f"{key}/{row}")) for key in keys), float(_mean(ALL_MASKS))]
+        for shown, row in _CURVE_ROWS.items()
+    }
+    return learning_curve(masks, rows)
 
 
 def clcc_ladder(page: Path) -> str:
