@@ -8,9 +8,10 @@ OLDEST := .venv-oldest
 NEWEST := .venv-newest
 BARE := .venv-bare
 WHEEL := .venv-wheel
+DIST := .venv-dist
 
 .PHONY: help demo test check lint coverage soak fuzz speed speed-gpu tables clean
-.PHONY: test-encoders test-oldest test-newest test-bare test-wheel docs
+.PHONY: test-encoders test-oldest test-newest test-bare test-wheel docs dist
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -25,6 +26,7 @@ help:
 	@echo "make test-wheel     the wheel is built, and used in an environment that holds nothing else"
 	@echo "make speed          speed and memory against plain implementations; many minutes"
 	@echo "make speed-gpu      a step of every method on this machine's GPU, against plain PyTorch there"
+	@echo "make dist           what a release holds, in dist/: built twice and equal, checked, with its parts"
 	@echo "make docs           set up, then make the site of all pages in site/; a warning fails it"
 	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
@@ -89,6 +91,17 @@ speed-gpu: $(VENV)/.dev
 tables: $(VENV)/.demo
 	$(BIN)/python -m docs.tables
 
+dist: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct)
+dist: $(DIST)/.installed
+	rm -rf dist
+	$(DIST)/bin/python -m build --quiet --outdir dist/again
+	$(DIST)/bin/python -m build --quiet --outdir dist
+	for file in dist/again/*; do cmp "$$file" "dist/$$(basename "$$file")" || exit 1; done
+	rm -r dist/again
+	$(DIST)/bin/twine check --strict dist/*
+	$(DIST)/bin/cyclonedx-py requirements constraints/core.txt --pyproject pyproject.toml \
+		--output-reproducible --output-file dist/sbom.json
+
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q -E -c docs . site
 	@echo "Done: open site/index.html"
@@ -126,6 +139,11 @@ $(OLDEST)/.installed: pyproject.toml constraints/oldest.txt
 $(NEWEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(NEWEST)
 	$(NEWEST)/bin/pip install --quiet --editable ".[test,$(EXTRAS)]"
+	touch $@
+
+$(DIST)/.installed:
+	$(PYTHON) -m venv --clear $(DIST)
+	$(DIST)/bin/pip install --quiet build twine cyclonedx-bom
 	touch $@
 
 $(BARE)/.installed: pyproject.toml constraints/core.txt

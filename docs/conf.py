@@ -22,7 +22,7 @@ extensions = [
 default_role = "code"
 root_doc = "README"
 include_patterns = [
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     *("docs/*.md", "docs/*/*.md", "results/*.md", "results/*/*.md"),
 ]
 myst_heading_anchors = 4

@@ -43,3 +43,17 @@ def test_oldest__are_the_lower_bounds():
     pins = dict(line.split("==") for line in lines if "==" in line)
     short = {name: re.sub(r"(\.0)+$", "", pins[name]) for name in bounds}
     assert short == {name: re.sub(r"(\.0)+$", "", bound) for name, bound in bounds.items()}
+
+
+def test_version__is_the_same_wherever_it_is_told():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+    assert f"\n## {version} " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_release__publishes_without_a_password_what_make_dist_built():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    assert "make dist" in [step.get("run") for step in build["steps"]]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert "password" not in str(publish)
