@@ -6,16 +6,19 @@ else background + classes); D features of a vector; H rows; W columns; n tiles a
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from crosslevel.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Auto = Literal["auto"]
@@ -30,8 +33,11 @@ Format = Literal["onnx", "openvino", "torchscript"]
 ExportPrecision = Literal["fp32", "int8"]
 Subset = Literal["test", "val", "all"]
 MetricSize = Literal["original", "input"]
+WithoutShapes = Literal["unlabelled", "healthy"]
 
 
+FOREGROUND = "foreground"
+"""What is drawn in a binary task, if nobody gives it a name."""
 IGNORED = 255
 """In place of a class index, pixels of a mask that count neither in a loss nor in a score."""
 
@@ -46,7 +52,60 @@ class UnitedMasks:
         return f"{self.files[0]} (and {len(self.files) - 1} more masks of the image)"
 
 
-MaskSource = Path | UnitedMasks
+class Drawn(Protocol):
+    """An object as a person drew it with a tool."""
+
+    @property
+    def label(self) -> str:
+        """The name of its class."""
+
+    def paint(self, canvas: NDArray[np.uint8], value: int) -> None:
+        """Set its pixels in an array (H, W)."""
+
+    def content(self) -> bytes:
+        """Return what decides its pixels."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ShapeMask:
+    """Shapes in an annotation file that are the mask of one image together.
+
+    Attributes:
+        file: The annotation file.
+        name: What the file calls the image.
+        tool: What drew them.
+        size: Height and width of the image, None where the file does not say them.
+        sized_by: The image, whose size is the mask's where the file does not say it.
+        shapes: In the order in which they are painted: the last one is on top.
+    """
+
+    file: Path
+    name: str
+    tool: str
+    size: tuple[int, int] | None
+    sized_by: Path
+    shapes: tuple[Drawn, ...] = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def path(self) -> Path:
+        """What messages call it: the file, and the image in it."""
+        return Path(f"{self.file} ({self.name})")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides its pixels."""
+        parts = [repr(self.size).encode()]
+        parts += [part for s in self.shapes for part in (s.label.encode(), s.content())]
+        joined = b"".join(len(part).to_bytes(8) + part for part in parts)
+        return hashlib.sha256(joined).hexdigest()
+
+
+MaskFiles = Path | UnitedMasks
+"""A mask drawn as images."""
+MaskSource = MaskFiles | ShapeMask
 """Where the mask of a case is."""
 
 
@@ -74,9 +133,11 @@ class Case:
 
     @property
     def mask_files(self) -> tuple[Path, ...]:
-        """The files its mask is in; none of an unlabelled image."""
+        """The files its mask is in, as messages call them; none of an unlabelled image."""
         if isinstance(self.mask, UnitedMasks):
             return self.mask.files
+        if isinstance(self.mask, ShapeMask):
+            return (self.mask.path,)
         return () if self.mask is None else (self.mask,)
 
 
@@ -87,10 +148,12 @@ class Layout:
     Attributes:
         masks: Name of the folder that holds the masks, where several could.
         group_by: A pattern whose match in an image's name is its group; "none" for no groups.
+        without_shapes: What images are that an annotation file lists without any shape.
     """
 
     masks: str | None = None
     group_by: str | None = None
+    without_shapes: WithoutShapes = "unlabelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +168,13 @@ class Classes:
         values: By name, in order of their index.
         ignore: Value or colour of pixels that count nowhere; they become `IGNORED`.
         instances: Binary only: every number or colour is one object, all of them foreground.
+        foreground: Binary only: the name of what is drawn.
     """
 
     values: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
     ignore: int | tuple[int, int, int] | None = None
     instances: bool = False
+    foreground: str = FOREGROUND
 
     def check(self) -> None:
         """Refuse what contradicts itself.
@@ -120,6 +185,10 @@ class Classes:
         for name in self.values:
             if name.casefold() in ("background", "bg"):
                 raise InputError(f"The class {name!r}: leave it out, it is what no class names.")
+        if self.foreground != FOREGROUND and self.values:
+            raise InputError(
+                "foreground names what is drawn without classes: leave one of them out."
+            )
         if self.instances and self.values:
             raise InputError("instances reads all objects as one class: leave it or classes out.")
         if len(self.values) >= IGNORED:
@@ -135,7 +204,7 @@ class Classes:
     @property
     def names(self) -> list[str]:
         """Names of the foreground classes, in order of their index 1, 2, …."""
-        return list(self.values) or ["foreground"]
+        return list(self.values) or [self.foreground]
 
     @property
     def num_channels(self) -> int:

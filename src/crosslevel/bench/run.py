@@ -17,6 +17,7 @@ from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell
 from crosslevel.bench.workers import Workers, tells_memory
 from crosslevel.config.files import to_yaml
 from crosslevel.config.train import TrainConfig
+from crosslevel.data.annotations.settling import with_their_classes
 from crosslevel.data.cases import usable_cases
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
@@ -72,6 +73,7 @@ def run_grid(
         reporter.say("Peak memory is left out: this system does not tell it of another process.")
     cells = grid.cells(out)
     _check(cells, jobs, base)
+    base = with_their_classes(base, data, reporter)
     cases = usable_cases(data, skip_bad=base.skip_bad, reading=base.reading, layout=base.layout)
     configs = _configure_all(cells, base, reporter)
     if not (base.split or base.skip_bad):

@@ -13,12 +13,13 @@ from crosslevel.commands.mask_options import add_mask_arguments, to_classes, to_
 EXAMPLE = """\
 examples:
   crosslevel data check polyps
-  crosslevel data check cells --classes.nucleus 1 --classes.membrane 2"""
+  crosslevel data check cells --classes.nucleus 1 --classes.membrane 2
+  crosslevel data check task_annotations.zip --without_shapes healthy"""
 
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("data", type=Path, help="folder, or CSV of paths")
+    parser.add_argument("data", type=Path, help="folder, annotation file, or CSV of paths")
     add_mask_arguments(parser)
     add_reading_arguments(parser)
     parser.add_argument("--size", type=int, default=256, help="side in pixels of the training")
@@ -26,6 +27,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     """Print the report; problems are an error."""
+    from crosslevel.data.annotations.classes import settle
     from crosslevel.data.cases import find_cases
     from crosslevel.data.quality.report import check_cases
     from crosslevel.errors import DataError
@@ -33,6 +35,7 @@ def run(arguments: Namespace) -> None:
 
     reading, classes = to_reading(arguments), to_classes(arguments)
     found = find_cases(arguments.data, reading, to_layout(arguments))
+    classes, left_out = settle(classes, found.labels)
     with Reporter().task("Checking images", len(found.cases)) as advance:
         report = check_cases(
             found.cases, classes, progress=advance, reading=reading, size=arguments.size
@@ -42,7 +45,7 @@ def run(arguments: Namespace) -> None:
         layout=found.layout,
         bad_files=[*found.bad_files, *report.bad_files],
         faults=[*found.faults, *report.faults],
-        warnings=[*found.warnings, *report.warnings],
+        warnings=[*found.warnings, *left_out, *report.warnings],
     )
     print(report.to_text())  # noqa: T201
     if report.problems:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
+from crosslevel.types import WithoutShapes
+
 if TYPE_CHECKING:
     from crosslevel.types import Classes, Layout
 
@@ -31,6 +33,12 @@ def add_mask_arguments(parser: ArgumentParser) -> None:
         "--group_by",
         type=str | None,
         help="pattern whose match in a name is the image's group; none for no groups",
+    )
+    parser.add_argument(
+        "--without_shapes",
+        type=WithoutShapes,
+        default="unlabelled",
+        help="what images are that a file of annotations lists without any shape",
     )
 
 
@@ -60,4 +68,4 @@ def to_layout(arguments: Namespace) -> Layout:
     """Return what the options say about folders and names."""
     from crosslevel.types import Layout
 
-    return Layout(arguments.masks, arguments.group_by)
+    return Layout(arguments.masks, arguments.group_by, arguments.without_shapes)

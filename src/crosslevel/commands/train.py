@@ -24,6 +24,7 @@ examples:
   crosslevel train --data polyps --out runs/first
   crosslevel train --data polyps --out runs/quick --budget 5min --evaluate
   crosslevel train --data polyps --out runs/rest --skip_bad
+  crosslevel train --data polyps/instances.json --out runs/coco
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
 
@@ -43,7 +44,7 @@ class ConfigFile(ActionConfigFile):
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options; those of the configuration come from its fields."""
-    parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
+    parser.add_argument("--data", type=Path, required=True, help="folder, annotation file or CSV")
     parser.add_argument("--out", type=Path, required=True, help="run folder to write or resume")
     parser.add_argument(
         "--evaluate", action="store_true", help="when done, score it on the test part"

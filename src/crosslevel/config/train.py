@@ -12,7 +12,17 @@ from typing import Any, Literal
 from crosslevel.config.images import check_reading
 from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
-from crosslevel.types import Auto, BatchNormBatch, Classes, Layout, Precision, Reading, Window
+from crosslevel.types import (
+    FOREGROUND,
+    Auto,
+    BatchNormBatch,
+    Classes,
+    Layout,
+    Precision,
+    Reading,
+    Window,
+    WithoutShapes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +42,13 @@ class TrainConfig:
         skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
         masks: Name of the folder that holds the masks, where several could.
+        without_shapes: What images are that a file of annotations lists without any shape: not
+            annotated yet ("unlabelled"), or looked at and "healthy".
         group_by: A pattern whose match in an image's name is its group, which stays on one side of
             the split: "(.+)_" for the name up to its last _; "none" for no groups.
         ignore: Mask value or colour of pixels that enter neither the loss nor a score.
         instances: Every number or colour in a mask is one object, and all of them foreground.
+        foreground: Name of what is drawn in masks of one class; the label of annotations with one.
         window: The values that become black and white in images deeper than 8 bits ([0, 4095]);
             of several `channels` those of each. "auto" goes by what the images hold, or by the
             window that all DICOM files name; "file" takes the window of each DICOM file.
@@ -78,9 +91,11 @@ class TrainConfig:
     skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
     masks: str | None = None
+    without_shapes: WithoutShapes = "unlabelled"
     group_by: str | None = None
     ignore: int | tuple[int, int, int] | None = None
     instances: bool = False
+    foreground: str = FOREGROUND
     window: Window | Auto = "auto"
     channels: tuple[int, ...] = ()
     page: int | Literal["all"] | None = None
@@ -143,12 +158,12 @@ class TrainConfig:
     @property
     def mask_classes(self) -> Classes:
         """How this run reads masks."""
-        return Classes(self.classes, self.ignore, self.instances)
+        return Classes(self.classes, self.ignore, self.instances, self.foreground)
 
     @property
     def layout(self) -> Layout:
         """What is said about the folders and names of the data."""
-        return Layout(self.masks, self.group_by)
+        return Layout(self.masks, self.group_by, self.without_shapes)
 
     @property
     def reading(self) -> Reading:

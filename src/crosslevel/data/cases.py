@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from crosslevel.data.annotations.finding import find_annotated
+from crosslevel.data.annotations.sources import SUFFIXES, may_be_annotated
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.frames import with_frames
 from crosslevel.data.groups import grouped, hint_of_series
@@ -30,9 +32,10 @@ def index_cases(folder: Path | str) -> list[Case]:
     """List the cases of a data set, in order of their ids.
 
     Args:
-        folder: A folder in one of the layouts of `crosslevel.data.layouts`, or a CSV file with the
-            columns image, mask (empty: unlabelled) and, if wanted, group and part (train, val,
-            test); relative paths start at the CSV file's folder.
+        folder: A folder in one of the layouts of `crosslevel.data.layouts` or with the annotations
+            of a tool, an annotation file of one, or a CSV file with the columns image, mask
+            (empty: unlabelled) and, if wanted, group and part (train, val, test); relative paths
+            start at the CSV file's folder.
 
     Returns:
         At least one case; an image without a mask is an unlabelled case.
@@ -82,9 +85,9 @@ def find_cases(folder: Path, reading: Reading = WHOLE_FILES, layout: Layout = AS
         InputError: If `layout` asks for what is not there.
     """
     check_source(folder)
-    found = _from_folder(folder, layout.masks) if folder.is_dir() else _from_csv(folder)
+    found = _from_source(folder, layout)
     if layout.masks and not folder.is_dir():
-        raise InputError("masks chooses among folders; a CSV file names each mask: leave it out.")
+        raise InputError("masks chooses among folders; a file names each mask: leave it out.")
     if layout.masks and not any(case.mask for case in found.cases) and not found.problems:
         raise InputError(
             f"masks is {layout.masks!r}, but no folder of that name in {folder} holds masks of the "
@@ -110,9 +113,9 @@ def check_source(folder: Path) -> None:
     """Refuse a path that can hold no data set, without looking into it.
 
     Raises:
-        DataError: It is neither a folder nor a CSV file.
+        DataError: It is neither a folder nor a CSV file nor one of annotations.
     """
-    if folder.is_dir() or (folder.suffix.lower() == ".csv" and folder.is_file()):
+    if folder.is_dir() or (folder.suffix.lower() in SUFFIXES and folder.is_file()):
         return
     if folder.exists():
         raise DataError([f"{folder}: neither a folder nor a CSV file. {UNDERSTOOD}"])
@@ -128,10 +131,21 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _from_folder(path: Path, masks: str | None) -> Found:
+def _from_source(path: Path, layout: Layout) -> Found:
+    if path.is_dir():
+        return _from_folder(path, layout)
+    annotated = find_annotated(path, layout.without_shapes) if may_be_annotated(path) else None
+    return annotated or _from_csv(path)
+
+
+def _from_folder(path: Path, layout: Layout) -> Found:
+    """Masks drawn as images come first; without any, annotations are looked for."""
     try:
-        folder = Folder.scan(path, masks)
-        return recognise(folder) or Found(faults=[describe_unknown(folder)])
+        folder = Folder.scan(path, layout.masks)
+        found = recognise(folder)
+        if layout.masks is None and not (found and any(case.mask for case in found.cases)):
+            found = find_annotated(path, layout.without_shapes) or found
+        return found or Found(faults=[describe_unknown(folder)])
     except OSError as error:
         is_loop = error.errno == errno.ELOOP
         remedy = "Remove the link that leads back" if is_loop else "Change its permissions"

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crosslevel.data.formats.masks import MaskContent, inspect_mask
+from crosslevel.data.annotations.painting import inspect_shapes
+from crosslevel.data.formats.masks import MaskContent
+from crosslevel.data.formats.masks import inspect_mask as inspect_mask_files
 from crosslevel.data.formats.opening import content_hash, reading
 from crosslevel.data.formats.readers import frame_hash, read_hashed_picture, read_picture
 from crosslevel.data.formats.unclear import UnclearMaskError
 from crosslevel.data.intensity import measure, to_rgb, unlike_training
-from crosslevel.types import Case, Classes, MaskSource, Reading
+from crosslevel.types import Case, Classes, MaskSource, Reading, ShapeMask
 
 __all__ = [
     "case_hash",
@@ -69,6 +71,20 @@ def read_as_trained(
         picture = read_picture(path, frame, how.axis)
         note = unlike_training(measure(path, picture, how), how)
         return to_rgb(path, picture, how), note
+
+
+def inspect_mask(
+    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
+) -> MaskContent:
+    """Read any mask as class indices, drawn as an image or as shapes (see `formats.masks`).
+
+    Raises:
+        DataError: It cannot be read.
+        UnclearMaskError: Its values do not say what is foreground.
+    """
+    if isinstance(source, ShapeMask):
+        return inspect_shapes(source, classes)
+    return inspect_mask_files(source, classes, frame, axis)
 
 
 def read_mask(

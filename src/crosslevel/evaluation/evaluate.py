@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
@@ -106,7 +106,7 @@ def evaluate(
         asked.subset,
         skip_bad=config.skip_bad,
         reading=config.reading,
-        layout=replace(config.layout, masks=asked.masks or config.masks),
+        layout=asked.layout(config.layout),
     )
     classes = classes_of(config.mask_classes, asked)
     refuse_other_values(chosen.cases, classes, config.reading)

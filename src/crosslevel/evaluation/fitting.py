@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from crosslevel.data.annotations.painting import plain_label
 from crosslevel.data.formats.unclear import Level, UnclearMaskError, describe, sort_levels
 from crosslevel.data.reading import inspect_case_mask
 from crosslevel.errors import DataError, InputError
 from crosslevel.evaluation.options import EvaluateOptions
-from crosslevel.types import IGNORED, Case, Classes, Reading
+from crosslevel.types import FOREGROUND, IGNORED, Case, Classes, Reading, ShapeMask
 
 _NAMED = 8
 
@@ -48,8 +49,10 @@ def refuse_other_values(cases: Iterable[Case], classes: Classes, reading: Readin
     The first mask that has one ends the search.
 
     Raises:
-        DataError: Naming the values found and the option to give.
+        DataError: Naming the values found and the option to give, or the labels of shapes.
     """
+    cases = list(cases)
+    _refuse_other_labels(cases, classes)
     others: set[Level] = set()
     unclear: list[UnclearMaskError] = []
     first: Case | None = None
@@ -79,3 +82,16 @@ def refuse_other_values(cases: Iterable[Case], classes: Classes, reading: Readin
             f"instance with {options}."
         ]
     )
+
+
+def _refuse_other_labels(cases: Iterable[Case], classes: Classes) -> None:
+    masks = [case.mask for case in cases if isinstance(case.mask, ShapeMask)]
+    labels = {shape.label for mask in masks for shape in mask.shapes}
+    wanted = {*classes.names} - {FOREGROUND}
+    if labels and wanted and not {*map(plain_label, labels)} & {*map(plain_label, wanted)}:
+        line = (
+            f"{masks[0].file}: no shape has a label of the run ({', '.join(sorted(wanted))}); "
+            f"found are {', '.join(sorted(labels))}. Rename the labels, or give --instances if "
+            "shapes of any label are what the run finds."
+        )
+        raise DataError([line])

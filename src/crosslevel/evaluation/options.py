@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from crosslevel.config.reading import check_literals
-from crosslevel.types import MetricSize, RuntimeName, Subset
+from crosslevel.types import Layout, MetricSize, RuntimeName, Subset, WithoutShapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class EvaluateOptions:
         ignore: Value or colour of pixels that count nowhere, if not the run's.
         instances: Every number or colour in these masks is one object, and all of them foreground.
         masks: Name of the folder that holds these masks, where several could.
+        without_shapes: What images are that a file of annotations lists without any shape, if not
+            what they were for the run.
     """
 
     subset: Subset = "test"
@@ -37,6 +39,7 @@ class EvaluateOptions:
     ignore: int | tuple[int, int, int] | None = None
     instances: bool = False
     masks: str | None = None
+    without_shapes: WithoutShapes | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value there is not.
@@ -45,6 +48,14 @@ class EvaluateOptions:
             InputError: Naming the option and its values.
         """
         check_literals(self)
+
+    def layout(self, run: Layout) -> Layout:
+        """Return the layout of the data to be scored: as the run's, but for what is asked."""
+        return replace(
+            run,
+            masks=self.masks or run.masks,
+            without_shapes=self.without_shapes or run.without_shapes,
+        )
 
 
 class EvaluateKeywords(TypedDict, total=False):
@@ -59,3 +70,4 @@ class EvaluateKeywords(TypedDict, total=False):
     ignore: int | tuple[int, int, int] | None
     instances: bool
     masks: str | None
+    without_shapes: WithoutShapes | None

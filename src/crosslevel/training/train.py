@@ -13,6 +13,7 @@ import torch
 
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
+from crosslevel.data.annotations.settling import with_their_classes
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.quality.bad_files import to_text
@@ -65,6 +66,7 @@ def train(
     reporter = reporter or Reporter(quiet=True)
     asked = with_all_args(config or TrainConfig())
     refuse_contradiction(asked, budget)
+    asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
     run = open_run(Path(out), asked)

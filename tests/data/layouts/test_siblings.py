@@ -85,6 +85,7 @@ def test_unlabelled__beside_train_and_test(tmp_path: Path) -> None:
 
 def test_annotation_files__are_told_from_an_empty_folder(tmp_path: Path) -> None:
     touch(tmp_path, "images/a.png", "annotations/instances.json")
+    (tmp_path / "annotations" / "instances.json").write_text("{}")
     (line,) = problems(tmp_path)
     assert "annotations: holds 1 .json, which may be annotations, but no masks" in line
 

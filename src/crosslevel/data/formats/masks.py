@@ -18,7 +18,7 @@ from crosslevel.data.formats.drawing import Drawing, Values, read_drawing
 from crosslevel.data.formats.foreground import LARGEST_NOISE, foreground, objects
 from crosslevel.data.formats.unclear import Level, sort_levels
 from crosslevel.errors import DataError
-from crosslevel.types import IGNORED, Classes, MaskSource, UnitedMasks
+from crosslevel.types import IGNORED, Classes, MaskFiles, UnitedMasks
 
 _FEW = 16  # distinct values
 
@@ -48,7 +48,7 @@ class MaskContent:
 
 
 def inspect_mask(
-    source: MaskSource, classes: Classes, frame: int | None = None, axis: int = 2
+    source: MaskFiles, classes: Classes, frame: int | None = None, axis: int = 2
 ) -> MaskContent:
     """Read any mask as class indices, upright; what is fully transparent is background.
 

@@ -18,7 +18,7 @@ from crosslevel.data.formats.picture import Header, Picture
 from crosslevel.data.formats.plain import read_plain
 from crosslevel.data.formats.tiff import tiff_header
 from crosslevel.errors import DataError
-from crosslevel.types import MaskSource, UnitedMasks
+from crosslevel.types import MaskSource, ShapeMask, UnitedMasks
 
 Reader = Callable[[Path, BinaryIO, int | None, int], Picture]
 """(file, its content, frame, axis of the slices) → its pixels."""
@@ -138,11 +138,13 @@ def read_hashed_picture(path: Path, frame: int | None = None, axis: int = 2) -> 
 def frame_hash(path: MaskSource, frame: int | None) -> str:
     """SHA-256 of the file's bytes, in hexadecimal, and the frame if there is one.
 
-    Of several files that are one mask it is the hash of their hashes.
+    Of several files that are one mask it is the hash of their hashes, of shapes that of them alone.
 
     Raises:
         DataError: The file cannot be read.
     """
+    if isinstance(path, ShapeMask):
+        return path.digest
     if isinstance(path, UnitedMasks):
         hashes = [content_hash(file) for file in path.files]
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

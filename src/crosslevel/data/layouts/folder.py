@@ -76,6 +76,7 @@ class Found:
         bad_files: Files without which the others could be used.
         warnings: What was passed over.
         layout: How the folders were understood, in words.
+        labels: Of annotations, the names of classes in their order, with their colours.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -83,6 +84,7 @@ class Found:
     bad_files: list[BadFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     layout: str = ""
+    labels: dict[str, tuple[int, int, int] | None] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:

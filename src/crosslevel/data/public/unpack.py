@@ -45,16 +45,31 @@ def unpack(path: Path, archive: Archive) -> None:
 
 def _safe_members(opened: zipfile.ZipFile, path: Path, archive: Archive) -> list[zipfile.ZipInfo]:
     """Return the members below `archive.folder`, if the whole archive is harmless."""
+    check_harmless(opened, path, MAX_EXPANSION * archive.size)
+    members = opened.infolist()
+    wanted = [member for member in members if member.filename.startswith(f"{archive.folder}/")]
+    if not wanted:
+        raise RunError(f"{path}: has no folder {archive.folder!r}, it is not the expected archive")
+    return wanted
+
+
+def check_harmless(opened: zipfile.ZipFile, path: Path, limit: int) -> None:
+    """Refuse an archive that reaches out of its folder, holds links or grows too large.
+
+    Args:
+        opened: The archive.
+        path: Its file.
+        limit: Bytes that it may unpack to.
+
+    Raises:
+        RunError: Naming the first such member.
+    """
     members = opened.infolist()
     for member in members:
         parts = PurePosixPath(member.filename.replace("\\", "/")).parts
         is_link = stat.S_ISLNK(member.external_attr >> 16)
         if is_link or ".." in parts or parts[:1] == ("/",) or ":" in member.filename:
             raise RunError(f"{path}: unsafe member {member.filename!r}; nothing was unpacked")
-    total, limit = sum(member.file_size for member in members), MAX_EXPANSION * archive.size
+    total = sum(member.file_size for member in members)
     if total > limit:
         raise RunError(f"{path}: would unpack to {total} bytes, more than {limit}; nothing was")
-    wanted = [member for member in members if member.filename.startswith(f"{archive.folder}/")]
-    if not wanted:
-        raise RunError(f"{path}: has no folder {archive.folder!r}, it is not the expected archive")
-    return wanted

@@ -1,0 +1,99 @@
+"""The image on the disk that a name in an annotation file means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from crosslevel.data.formats.readers import stem_of
+
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the names of uploaded files."""
+
+
+class Pictures:
+    """Images by their names.
+
+    Args:
+        paths: All images there are.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            self._by_name[path.name.casefold()].append(path)
+            self._by_stem[stem_of(path.name).casefold()].append(path)
+
+    def find(self, name: str, file: Path) -> Path | None:
+        """Return the image that an annotation file means, None if it is not there or not clear.
+
+        It is where the name says, seen from the file; or the one whose folders fit the name best,
+        those in the file's own folder first; or one of equal stem.
+
+        Args:
+            name: A path or an address.
+            file: The annotation file.
+        """
+        parts = parts_of(name)
+        if not parts:
+            return None
+        candidates = self._by_name.get(parts[-1].casefold()) or self._others(parts[-1])
+        if len(candidates) < 2:
+            return candidates[0] if candidates else _as_it_says(name, file)
+        exact = _as_it_says(name, file)
+        if exact is not None:
+            return exact
+        ranks = {path: (_fit(path, parts), file.parent in path.parents) for path in candidates}
+        best = max(ranks.values())
+        chosen = [path for path, rank in ranks.items() if rank == best]
+        return chosen[0] if len(chosen) == 1 else None
+
+    def _others(self, name: str) -> list[Path]:
+        for other in (name, _UPLOADED.sub("", name)):
+            found = self._by_name.get(other.casefold()) or self._by_stem.get(
+                stem_of(other).casefold()
+            )
+            if found:
+                return found
+        return []
+
+
+def parts_of(name: str) -> list[str]:
+    r"""Return the folders and the file of a path or an address.
+
+    Example:
+        >>> parts_of("/data/local-files/?d=set%201/a.jpg"), parts_of("..\\images\\b.png")
+        (['set 1', 'a.jpg'], ['images', 'b.png'])
+    """
+    address = urlsplit(name)
+    path = name
+    if "?" in name and "d" in (query := parse_qs(address.query)):
+        path = query["d"][0]
+    elif address.scheme and address.netloc:
+        path = unquote(address.path)
+    parts = path.replace("\\", "/").split("/")
+    return [part for part in parts if part not in ("", ".", "..")]
+
+
+def _as_it_says(name: str, file: Path) -> Path | None:
+    path = Path(os.path.normpath(file.parent / name.replace("\\", "/")))
+    try:
+        return path if path.is_file() and "?" not in name else None
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return None
+
+
+def _fit(path: Path, parts: list[str]) -> int:
+    """Return how many folders before the file are the same."""
+    pairs = zip(reversed(path.parts[:-1]), reversed(parts[:-1]), strict=False)
+    count = 0
+    for one, other in pairs:
+        if one.casefold() != other.casefold():
+            break
+        count += 1
+    return count

@@ -1,0 +1,199 @@
+"""Which files in a folder are annotations, and of which tool."""
+
+from __future__ import annotations
+
+import csv
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crosslevel.data.annotations import TOOLS, yolo
+from crosslevel.data.annotations.found import Found, Tool
+from crosslevel.data.annotations.parsing import forget, load_json
+from crosslevel.data.annotations.via import CSV_COLUMNS
+from crosslevel.data.formats.opening import reading
+from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.errors import DataError
+
+SUFFIXES = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
+_WRITTEN_HERE = ({"config.yaml", "split.json"}, {"confidence.csv"})
+"""What tells the folder of a run and of predicted masks, which are not data."""
+_KEPT = 4  # files, so that one command reads each once
+
+
+@dataclass(slots=True)
+class Tree:
+    """The files below a folder, but for hidden ones, runs and predictions.
+
+    Attributes:
+        images: Image files.
+        others: Files that may be annotations, by their ending.
+    """
+
+    images: list[Path] = field(default_factory=list)
+    others: dict[str, list[Path]] = field(default_factory=dict)
+
+    def add(self, folder: Path) -> Tree:
+        """Add all files below a folder."""
+        for place, folders, files in os.walk(folder):
+            folders[:] = sorted(n for n in folders if not n.startswith((".", "__MACOSX")))
+            path = Path(place)
+            if any(written <= set(files) for written in _WRITTEN_HERE):
+                folders.clear()
+                continue
+            for name in sorted(files):
+                suffix = suffix_of(name)
+                if name.startswith("."):
+                    continue
+                if suffix in READERS:
+                    self.images.append(path / name)
+                elif suffix in SUFFIXES:
+                    self.others.setdefault(suffix, []).append(path / name)
+        return self
+
+    def __getitem__(self, suffix: str) -> list[Path]:
+        """Files that may be annotations, of one ending."""
+        return self.others.get(suffix, [])
+
+
+def may_be_annotated(source: Path) -> bool:
+    """Whether there is any file that may be annotations, by its name alone."""
+    if source.is_file():
+        return source.suffix.lower() != ".csv" or _is_via_csv(source)
+    for folder, _, names in os.walk(source):
+        is_labels = os.path.basename(folder).lower() == yolo.LABELS
+        if any(n.lower().endswith((*SUFFIXES, ".txt") if is_labels else SUFFIXES) for n in names):
+            return True
+    return False
+
+
+def read_file(path: Path) -> Found:
+    """Read a file that somebody says is annotations.
+
+    Raises:
+        DataError: No tool writes such files, or it is damaged.
+    """
+    tool = tool_of(path)
+    if tool is None:
+        raise DataError(
+            [
+                f"{path}: not annotations that are understood. Export as COCO, CVAT for images "
+                f"1.1, Label Studio JSON, LabelMe, YOLO or VIA, or masks as PNG."
+            ]
+        )
+    return _read(tool, path)
+
+
+def read_all(folder: Path, tree: Tree) -> tuple[list[Found], list[Path]]:
+    """Read all annotations below a folder.
+
+    Returns:
+        What was found in each file, and files of the same endings that are something else.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    if labels := yolo.label_files(folder):
+        tables = [p for p in (*tree[".yaml"], *tree[".yml"]) if tool_of(p) is TOOLS["yolo"]]
+        if _are_numbers(labels):
+            return [_read(TOOLS["yolo"], min(tables, key=_depth) if tables else folder)], []
+    found, others = [], []
+    for path in (*tree[".json"], *tree[".xml"], *tree[".csv"]):
+        tool = tool_of(path)
+        if tool is None:
+            others.append(path)
+        else:
+            found.append(_read(tool, path))
+    return found, others
+
+
+def tool_of(path: Path) -> Tool | None:
+    """Return which tool wrote a file, None if none did.
+
+    Raises:
+        DataError: It cannot be parsed.
+    """
+    parse = _PARSERS.get(path.suffix.lower())
+    if parse is None:
+        return None
+    content = parse(path)
+    names = _NAMES[path.suffix.lower()]
+    return next((TOOLS[name] for name in names if TOOLS[name].fits(content)), None)
+
+
+def _read(tool: Tool, path: Path) -> Found:
+    if tool.name in ("YOLO", "LabelMe"):  # of many small files
+        return tool.read(path)
+    stat = path.stat()
+    return _read_once(tool.name, path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=_KEPT)
+def _read_once(name: str, path: Path, mtime_ns: int, size: int) -> Found:
+    found = next(tool for tool in TOOLS.values() if tool.name == name).read(path)
+    forget()
+    return found
+
+
+def _are_numbers(files: Iterable[Path]) -> bool:
+    """Whether the first file that is not empty has lines of numbers."""
+    for file in files:
+        with reading(file):
+            words = file.read_text("utf-8", errors="replace").split()
+        if words:
+            return all(word.replace(".", "", 1).isdigit() for word in words[:3])
+    return True
+
+
+def _depth(path: Path) -> int:
+    return len(path.parts)
+
+
+def _root_of_xml(path: Path) -> Any:
+    """Return the root with nothing below it, None if it is not XML."""
+    with reading(path):
+        try:
+            for _, root in ET.iterparse(path, events=("start",)):
+                return root
+        except ET.ParseError:
+            pass
+    return None
+
+
+def _header_of_csv(path: Path) -> list[str]:
+    with reading(path), path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        return next(csv.reader(file), [])
+
+
+def _is_via_csv(path: Path) -> bool:
+    return set(CSV_COLUMNS) <= {name.lstrip("#") for name in _header_of_csv(path)}
+
+
+def _yaml(path: Path) -> Any:
+    with reading(path):
+        try:
+            return yaml.safe_load(path.read_text("utf-8"))
+        except yaml.YAMLError:
+            return None
+
+
+_PARSERS: dict[str, Callable[[Path], Any]] = {
+    ".json": load_json,
+    ".xml": _root_of_xml,
+    ".csv": _header_of_csv,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}
+_NAMES = {
+    ".json": ("coco", "labelme", "label-studio", "via"),
+    ".xml": ("cvat",),
+    ".csv": ("via",),
+    ".yaml": ("yolo",),
+    ".yml": ("yolo",),
+}

@@ -1,0 +1,151 @@
+"""Images that annotation files name, what lies beside them, and what is said about both."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosslevel.data.annotations.pictures import Pictures
+from crosslevel.data.cases import find_cases, usable_cases
+from crosslevel.data.reading import read_case_mask
+from crosslevel.errors import DataError
+from crosslevel.types import Classes
+from support import annotated
+from support.pictures import save
+
+
+def test_find__images_not_listed_are_unlabelled(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    annotated.images(tmp_path / "images", ("d", "e"))
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases if case.mask is None] == ["c", "d", "e"]
+    assert "2 not listed (unlabelled)" in found.layout
+    assert any("images listed without a shape: 1. They are taken" in w for w in found.warnings)
+    assert any("left out: never drawn" in warning for warning in found.warnings)
+
+
+def test_find__missing_images_are_counted_and_may_be_done_without(tmp_path: Path) -> None:
+    file = annotated.coco(tmp_path)
+    (tmp_path / "images" / "b.png").unlink()
+    (line,) = find_cases(tmp_path).problems
+    assert line.startswith(f"{file}: listed images that are not there")
+    assert "1 (b.png). Put them into" in line
+    assert [case.id for case in usable_cases(tmp_path, skip_bad=True)] == ["a", "c"]
+    shutil.rmtree(tmp_path / "images")
+    with pytest.raises(DataError, match=r"3 \(a.png, b.png, c.png\)"):
+        usable_cases(tmp_path, skip_bad=True)
+
+
+def test_find__masks_drawn_as_images_come_first(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    (tmp_path / "masks").mkdir()
+    save(tmp_path / "masks" / "a.png", annotated.truth("a"))
+    found = find_cases(tmp_path)
+    assert found.labels == {}
+    assert [case.mask for case in found.cases if case.mask] == [tmp_path / "masks" / "a.png"]
+
+
+def test_find__annotations_of_two_tools_are_asked_about(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    annotated.cvat(tmp_path)
+    with pytest.raises(DataError, match=r"of CVAT .* and COCO .*Give the one to use as --data"):
+        find_cases(tmp_path)
+    assert find_cases(tmp_path / "annotations.xml").layout.startswith("CVAT (annotations.xml)")
+
+
+def test_find__an_image_annotated_twice_is_refused(tmp_path: Path) -> None:
+    file = annotated.coco(tmp_path)
+    shutil.copy(file, file.with_name("second_reader.json"))
+    problems = find_cases(tmp_path).problems
+    assert len(problems) == 2
+    assert "a.png is annotated twice. Keep one, or give one as --data" in problems[0]
+
+
+def test_find__parts_by_the_names_of_files_and_folders(tmp_path: Path) -> None:
+    for part in ("train", "valid", "test"):
+        annotated.coco(tmp_path / part)
+        (tmp_path / part / "annotations" / "instances_default.json").rename(
+            tmp_path / part / "_annotations.coco.json"
+        )
+        shutil.rmtree(tmp_path / part / "annotations")
+    annotated.images(tmp_path / "test" / "images", ("d",))
+    cases = {case.id: case for case in find_cases(tmp_path).cases}
+    parts = {case_id: case.part for case_id, case in cases.items()}
+    assert parts["valid/images/a"] == "val"
+    assert parts["train/images/c"] == "train"
+    assert parts["d"] == "test"
+    assert len(parts) == 10
+    assert "test" in str(cases["test/images/a"].mask)
+
+
+def test_find__two_files_of_one_folder_of_images(tmp_path: Path) -> None:
+    file = annotated.coco(tmp_path)
+    content = json.loads(file.read_text())
+    listed = content["images"]
+    for name, some in (("train", listed[:1]), ("val", listed[1:])):
+        ids = {image["id"] for image in some}
+        own = [a for a in content["annotations"] if a["image_id"] in ids]
+        both = {"images": some + some[:0], "annotations": own}
+        file.with_name(f"instances_{name}2017.json").write_text(json.dumps(content | both))
+    file.unlink()
+    found = find_cases(tmp_path)
+    assert found.problems == []
+    assert list(found.labels) == ["polyp", "tool"]
+
+
+def test_find__a_zip_with_its_images_is_unpacked_once(tmp_path: Path) -> None:
+    file = annotated.cvat_zip(tmp_path)
+    cases = find_cases(file).cases
+    assert len(cases) == 3
+    assert cases == find_cases(tmp_path).cases
+    assert str(file) in str(cases[0].mask)
+
+
+def test_find__a_zip_without_images_means_those_beside_it(tmp_path: Path) -> None:
+    annotated.images(tmp_path / "pictures")
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.writestr("annotations.xml", annotated.cvat_xml())
+    found = find_cases(tmp_path)
+    assert found.cases[0].image == tmp_path / "pictures" / "a.png"
+    mask = read_case_mask(found.cases[0], Classes({"polyp": 1, "tool": 2}))
+    np.testing.assert_array_equal(mask, annotated.truth("a"))
+
+
+def test_find__a_zip_that_reaches_out_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.writestr("../annotations.xml", annotated.cvat_xml())
+    with pytest.raises(DataError, match="unsafe member"):
+        find_cases(tmp_path / "task.zip")
+
+
+def test_find__json_of_something_else_is_named_or_refused(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    other = tmp_path / "settings.json"
+    other.write_text('{"a": 1}')
+    assert any("settings.json: is not used" in line for line in find_cases(tmp_path).warnings)
+    with pytest.raises(DataError, match="not annotations that are understood"):
+        find_cases(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.png", None),  # in two folders
+        ("one/a.png", "one/a.png"),
+        ("C:\\data\\two\\a.png", "two/a.png"),
+        ("/data/upload/3/0a1b2c3d-b.jpg", "two/b.jpg"),
+        ("/data/local-files/?d=two/b%20c.jpg", "two/b c.jpg"),
+        ("https://host/x/two/b%20c.jpg?token=1", "two/b c.jpg"),
+        ("two/b.txt", "two/b.jpg"),
+        ("missing.png", None),
+    ],
+)
+def test_pictures__a_name_means(tmp_path: Path, name: str, expected: str | None) -> None:
+    there = [tmp_path / path for path in ("one/a.png", "two/a.png", "two/b.jpg", "two/b c.jpg")]
+    found = Pictures(there).find(name, tmp_path / "x.json")
+    assert found == (tmp_path / expected if expected else None)
