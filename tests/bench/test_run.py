@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell
+from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell, expand
 from crosslevel.bench.run import run_grid, write_results
 from crosslevel.cli import main
 from crosslevel.config.files import to_yaml
 from crosslevel.config.model import ModelConfig
+from crosslevel.methods import METHODS
 from crosslevel.report.bench import bench_notes
 from crosslevel.runs.collect import collect
 from crosslevel.system.console import Reporter
@@ -39,6 +40,24 @@ def stamps(out):
 def test_cells__every_row_of_one_draw_before_the_next(tmp_path):
     cells = Grid(("a", "b"), range(2)).cells(tmp_path)
     assert [(c.row, c.draw) for c in cells] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def test_expand__all_are_all_once_and_what_is_compared_with_comes_first():
+    rows = expand(["all", "supervised@enc"])
+    assert len(set(rows)) == len(rows)
+    assert {*METHODS, *ABLATIONS, "supervised_ema", "supervised@enc"} == set(rows)
+    assert rows[0] == "supervised"
+    assert expand(["clcc", "clcc"]) == ("clcc", "clcc")  # which is refused later
+    assert expand([]) == ()
+
+
+def test_configure__a_row_with_weights_starts_from_them(tmp_path):
+    [cell] = Grid(("clcc@deep/moco",)).cells(tmp_path)
+    assert cell.folder.name == "clcc@moco-draw0-seed0"
+    config = configure_cell(BASE, cell)
+    assert (config.method, config.model.weights) == ("clcc", "deep/moco")
+    assert config.args == BASE.args
+    assert BASE.model.weights == "default"
 
 
 def test_configure__an_ablation_leaves_one_term_of_equation_3_out(tmp_path):

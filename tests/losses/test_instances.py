@@ -52,6 +52,19 @@ def test_queue_contrast__compares_with_negatives_alone():
     assert float(found) == pytest.approx(total / 4, rel=1e-6)
 
 
+def test_queue_contrast__counts_what_shares_say():
+    kept, everything = KEPT / KEPT.norm(dim=1, keepdim=True), torch.ones(4, 5, dtype=torch.bool)
+    alone = [
+        queue_contrast_loss(FIRST[i : i + 1], SECOND[i : i + 1], kept, everything[:1])
+        for i in range(4)
+    ]
+    shares = torch.tensor([0.0, 1.0, 0.5, 0.0])
+    found = queue_contrast_loss(FIRST, SECOND, kept, everything, shares=shares)
+    assert float(found) == pytest.approx(float(alone[1] + 0.5 * alone[2]) / 1.5, rel=1e-6)
+    nobody = torch.zeros(4, dtype=torch.bool)
+    assert float(queue_contrast_loss(FIRST, SECOND, kept, everything, shares=nobody)) == 0
+
+
 @pytest.mark.parametrize("groups", [None, GROUPS])
 def test_margin_pair__averages_like_and_unlike_pairs_apart(groups):
     own = torch.arange(4) if groups is None else groups

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from crosslevel.config.train import TrainConfig
+from crosslevel.methods import method_names
 from crosslevel.methods.build import with_all_args
 from crosslevel.runs.finished import memory_file, peak_memory
 from crosslevel.runs.folder import RunFolder
@@ -18,6 +19,10 @@ ABLATIONS = {"clcc_without_consistency": "beta", "clcc_without_contrast": "alpha
 """Rows of the paper's table that leave out a term of Eq. 3, and the weight that is 0 in them."""
 AVERAGED = "supervised_ema"
 """The supervised network whose moving average is evaluated: the fair opponent of EMA teachers."""
+ALL, FIRST = "all", ("supervised", AVERAGED, "fixmatch", "clcc", "mean_teacher")
+"""The word for every method, and its first rows."""
+WEIGHTS = "@"
+"""Between a method and the pretraining that its row starts from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +83,45 @@ class Grid:
         return [PlannedRun(row, draw, seed, out / "runs") for seed, draw, row in places]
 
 
+def expand(rows: Sequence[str]) -> tuple[str, ...]:
+    """Return the rows, "all" among them as every method that is not named besides.
+
+    Those that others are compared with, and the most asked for, come first: a table of the first
+    cells is of use.
+
+    Example:
+        >>> expand(["all"])[:4]
+        ('supervised', 'supervised_ema', 'fixmatch', 'clcc')
+    """
+    if ALL not in rows:
+        return tuple(rows)
+    named = [row for row in rows if row != ALL]
+    everything = dict.fromkeys([*FIRST, *method_names(), *ABLATIONS])
+    return (*(row for row in everything if row not in named), *named)
+
+
 def method_of(row: str) -> str:
     """Return the method that a row trains."""
-    return {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(row, row)
+    name = row.partition(WEIGHTS)[0]
+    return {**dict.fromkeys(ABLATIONS, "clcc"), AVERAGED: "supervised"}.get(name, name)
 
 
 def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
     """Return the configuration of a cell: the base with the row's method, draw and seed.
 
-    The base's own `args` are kept for rows of its method, ablations among them.
+    Of a row "clcc@enc" the weights in the folder enc are where its backbone starts. The base's own
+    `args` are kept for rows of its method, ablations among them.
     """
-    method = method_of(cell.row)
+    row, _, weights = cell.row.partition(WEIGHTS)
+    if weights:
+        base = replace(base, model=replace(base.model, weights=weights))
+    method = method_of(row)
     args = base.args if method == base.method else {}
     config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
-    if cell.row == AVERAGED:
+    if row == AVERAGED:
         return replace(config, args={**args, "decay": args.get("decay") or 0.99})
-    if cell.row in ABLATIONS:
+    if row in ABLATIONS:
         args = with_all_args(config).args
-        stages = [{**stage, ABLATIONS[cell.row]: 0.0} for stage in args["stages"]]
+        stages = [{**stage, ABLATIONS[row]: 0.0} for stage in args["stages"]]
         return replace(config, args={**args, "stages": stages})
     return config

@@ -14,10 +14,12 @@ from crosslevel.errors import InputError, RunError
 EXAMPLE = """\
 examples:
   crosslevel benchmark --data polyps --out bench --config small --methods supervised clcc
+  crosslevel benchmark --data polyps --out every --config small --methods all --draws 2
   crosslevel benchmark --data Kvasir-SEG --out table1 --config kvasir --draws 3 --paper kvasir-seg
 
 methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast,
-supervised_ema (whose moving average is evaluated)"""
+supervised_ema (whose moving average is evaluated); "all" is every one of them, the most asked for
+first. supervised@enc starts from what `crosslevel pretrain --out enc` wrote."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -29,7 +31,7 @@ def configure(parser: ArgumentParser) -> None:
         nargs="+",
         type=str,
         default=[],
-        help="rows; the paper's Table 1 if left out, which needs a --config of the paper",
+        help="rows, or all; the paper's Table 1 if left out, which needs a --config of the paper",
     )
     parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
     parser.add_argument(
@@ -52,7 +54,7 @@ def run(arguments: Namespace) -> int:
     from crosslevel.data.cases import check_source
 
     check_source(arguments.data)
-    from crosslevel.bench.grid import Grid, method_of
+    from crosslevel.bench.grid import Grid, expand, method_of
     from crosslevel.bench.run import TABLE_1, run_grid, write_results
     from crosslevel.report.bench import check_paper
     from crosslevel.report.tables import to_text
@@ -61,7 +63,9 @@ def run(arguments: Namespace) -> int:
     check_paper(arguments.paper)
     config = to_config(arguments)
     reporter = Reporter()
-    grid = Grid(tuple(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds))
+    grid = Grid(
+        expand(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds)
+    )
     _refuse_args_of_no_row(arguments, config, map(method_of, grid.rows))
     failures = run_grid(
         grid,

@@ -56,7 +56,13 @@ def nt_xent_loss(
 
 
 def queue_contrast_loss(
-    queries: Tensor, keys: Tensor, kept: Tensor, is_negative: Tensor, *, temperature: float = 0.07
+    queries: Tensor,
+    keys: Tensor,
+    kept: Tensor,
+    is_negative: Tensor,
+    *,
+    temperature: float = 0.07,
+    shares: Tensor | None = None,
 ) -> Tensor:
     """Let each query find its key among vectors of earlier steps.
 
@@ -69,9 +75,10 @@ def queue_contrast_loss(
         kept: (Q, D), of unit length.
         is_negative: (N, Q) bool, which of them each query is compared with.
         temperature: τ > 0.
+        shares: (N,) how much each query counts in the mean, or whether it does; alike if left out.
 
     Returns:
-        Scalar; 0 where nothing is a negative.
+        Scalar; 0 where nothing is a negative, or nothing counts.
 
     Raises:
         InputError: If the shapes differ or τ is not positive.
@@ -95,7 +102,11 @@ def queue_contrast_loss(
         positive = (queries * keys).sum(dim=1, keepdim=True) / temperature
         others = queries @ widen(kept).to(queries.dtype).T / temperature
     candidates = torch.cat([positive, others.masked_fill(~is_negative, float("-inf"))], dim=1)
-    return (candidates.logsumexp(dim=1) - positive[:, 0]).mean()
+    terms = candidates.logsumexp(dim=1) - positive[:, 0]
+    if shares is None:
+        return terms.mean()
+    weights = shares.to(terms.dtype)
+    return (weights * terms).sum() / weights.sum().clamp_min(SMALLEST)
 
 
 def margin_pair_loss(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, str] = {
     "bcp": "crosslevel.methods.bcp:BCP",
+    "cac": "crosslevel.methods.cac:CAC",
     "cct": "crosslevel.methods.cct:CCT",
     "clcc": "crosslevel.methods.clcc:CLCC",
     "cps": "crosslevel.methods.cps:CPS",

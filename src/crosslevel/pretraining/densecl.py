@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from crosslevel.losses.cells import most_similar
+from crosslevel.methods.parts.heads import cells, head, pooled
 from crosslevel.methods.parts.options import Share
-from crosslevel.pretraining.base import Clock, cells, head, pooled
+from crosslevel.pretraining.base import Clock
 from crosslevel.pretraining.moco import MoCo
 from crosslevel.pretraining.views import two_views
 from crosslevel.types import Batch

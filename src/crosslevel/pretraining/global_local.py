@@ -13,9 +13,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 from crosslevel.errors import InputError
 from crosslevel.losses import cross_level_contrastive_loss, nt_xent_loss
 from crosslevel.methods.parts.batchnorm import frozen_running_statistics
+from crosslevel.methods.parts.heads import head, pooled
 from crosslevel.methods.parts.options import Count, Positive, Share
 from crosslevel.methods.parts.other_views import other_view
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, head, pooled
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.pretraining.views import ViewArgs, two_views
 from crosslevel.types import Batch
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from crosslevel.losses import queue_contrast_loss
 from crosslevel.methods.parts.average import MovingAverage
+from crosslevel.methods.parts.heads import head, pooled
 from crosslevel.methods.parts.options import Count, Positive, Share
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, head, pooled
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.pretraining.queue import KeyQueue
 from crosslevel.pretraining.views import ViewArgs, two_views
 from crosslevel.types import Batch

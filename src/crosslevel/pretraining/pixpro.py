@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from crosslevel.losses.cells import cell_similarity_loss, near_cells, propagate
 from crosslevel.methods.parts.average import MovingAverage
+from crosslevel.methods.parts.heads import cells
 from crosslevel.methods.parts.options import Count, Positive, Share
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, cells
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.pretraining.views import Seen, ViewArgs, two_views
 from crosslevel.types import Batch
 

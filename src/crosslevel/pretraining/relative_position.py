@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from crosslevel.errors import InputError
+from crosslevel.methods.parts.heads import head, pooled
 from crosslevel.methods.parts.options import Count
 from crosslevel.methods.parts.other_views import View, other_view
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, head, pooled
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.types import Batch
 
 SIDES, GRID, CENTRE = 8, 3, 4

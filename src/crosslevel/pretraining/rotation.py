@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from crosslevel.methods.parts.heads import pooled
 from crosslevel.methods.parts.other_views import View, other_view
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, pooled
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.types import Batch
 
 QUARTERS = 4

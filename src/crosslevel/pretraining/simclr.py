@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from crosslevel.losses import margin_pair_loss, nt_xent_loss
+from crosslevel.methods.parts.heads import head, pooled
 from crosslevel.methods.parts.options import Count, Positive
-from crosslevel.pretraining.base import Clock, PretextTask, Setting, head, pooled
+from crosslevel.pretraining.base import Clock, PretextTask, Setting
 from crosslevel.pretraining.views import ViewArgs, two_views
 from crosslevel.types import Batch
 

@@ -10,6 +10,7 @@ from crosslevel.report.classes import class_sections
 from crosslevel.report.curves import loss_curves, validation_curves
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 from crosslevel.report.drawing import Rows
+from crosslevel.report.gain_map import gain_map
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
@@ -55,6 +56,7 @@ def write_report(
             _missing(collection),
             table=bench_table(collection.runs, paper),
             notes=bench_notes(collection.runs, paper),
+            charts=[chart for chart in (gain_map(rows),) if chart],
         ),
         *class_sections(rows),
         Section(

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 from crosslevel.system.environment import Surroundings, describe_environment
@@ -238,7 +239,7 @@ class Cell:
 
     @property
     def folder_name(self) -> str:
-        """Of its run folder; of a row "my/file.py:Mine" it has "Mine" alone."""
+        """Of its run folder; see `plain_row_name`."""
         return f"{plain_row_name(self.row)}-draw{self.draw}-seed{self.seed}"
 
     @classmethod
@@ -253,8 +254,12 @@ class Cell:
 
 
 def plain_row_name(row: str) -> str:
-    """Return a row's name as a folder's: "my/file.py:Mine" becomes "Mine"."""
-    return row.rpartition(":")[2]
+    """Return a row's name as a folder's: "my/file.py:Mine" becomes "Mine".
+
+    Of the weights in "clcc@pretrained/moco" their folder's name is left: "clcc@moco".
+    """
+    method, at, weights = row.partition("@")
+    return method.rpartition(":")[2] + at + PurePath(weights).name
 
 
 def _object(content: object) -> dict[str, Any]:

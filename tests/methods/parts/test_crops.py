@@ -33,6 +33,13 @@ def test_crops__lie_inside_and_cover_at_least_what_is_asked():
     assert 0.4 < float((matrix[:, 0, 0] < 0).float().mean()) < 0.6
 
 
+def test_coordinates__undo_the_centres():
+    torch.manual_seed(0)
+    crops = draw_crops(torch.zeros(3, 1, 4, 4), 0.3)
+    whole = Crops(torch.eye(2, 3).expand(3, 2, 3)).centres(4, 4)
+    torch.testing.assert_close(crops.coordinates(crops.centres(4, 4)), whole)
+
+
 def test_cell_diagonal__of_a_box_of_half_the_width():
     crops = Crops(torch.tensor([[[-0.5, 0.0, 0.0], [0.0, 1.0, 0.0]]]))
     assert float(crops.cell_diagonal(2, 2)) == pytest.approx((0.5**2 + 1.0**2) ** 0.5)

@@ -26,6 +26,11 @@ class Crops:
 
     matrix: Tensor
 
+    @property
+    def _scale(self) -> Tensor:
+        """Width and height, a width below 0 for a mirrored box: (B, 2)."""
+        return self.matrix[:, :, :2].diagonal(dim1=1, dim2=2)
+
     @torch.no_grad()
     def of(self, images: Tensor) -> Tensor:
         """Return the boxes, each enlarged to the size of its image: (B, C, H, W) → same."""
@@ -38,9 +43,16 @@ class Crops:
         shape = [len(self.matrix), 1, rows, columns]
         return affine_grid(self.matrix, shape, align_corners=False).flatten(1, 2)
 
+    def coordinates(self, places: Tensor) -> Tensor:
+        """Return where in the crop places (B, P, 2) of the image are; beyond ±1 they are outside.
+
+        It undoes what `centres` does.
+        """
+        return (places - self.matrix[:, None, :, 2]) / self._scale.unsqueeze(1)
+
     def cell_diagonal(self, rows: int, columns: int) -> Tensor:
         """Return the diagonal of a cell of such a map, in coordinates of the image: (B,)."""
-        sides = self.matrix[:, [0, 1], [0, 1]].abs()
+        sides = self._scale.abs()
         width, height = 2 * sides[:, 0] / columns, 2 * sides[:, 1] / rows
         return (width.square() + height.square()).sqrt()
 
