@@ -66,6 +66,8 @@ def test_command__is_understood(line, tmp_path, monkeypatch):
     (tmp_path / "runs" / "first" / "config.yaml").write_text(to_yaml(TrainConfig()))
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line, comments=True)
+    if words[0] == "torchrun":
+        words = words[words.index("-m") + 1 :]
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
     elif words[0] == "crosslevel":

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
 
+IN_SEVERAL_PROCESSES = ("train", "evaluate")
+"""Commands that `torchrun` may start."""
 TOO_LARGE = (
     "The GPU has too little memory: lower --size, --batch_labelled or --batch_unlabelled, or use "
     "the CPU (CUDA_VISIBLE_DEVICES= before the command)."
@@ -103,6 +105,7 @@ def _run(name: str, words: list[str]) -> int:
     except (ArgumentError, CrosslevelError) as error:
         return _fail(f"{error}\nSee `crosslevel {name} --help`.", 2)
     try:
+        _refuse_several_processes(name)
         _use_threads(parsed.get("threads"))
         return int(module.run(parsed) or 0)
     except CrosslevelError as error:
@@ -149,7 +152,21 @@ def _parser(name: str, module: ModuleType) -> ArgumentParser:
     return parser
 
 
+def _refuse_several_processes(name: str) -> None:
+    """Refuse a command that would do the same work in each of several processes."""
+    if name not in IN_SEVERAL_PROCESSES and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise InputError(
+            f"`crosslevel {name}` works in one process: start it without torchrun (WORLD_SIZE is "
+            f"{os.environ['WORLD_SIZE']})."
+        )
+
+
 def _fail(message: str, exit_code: int) -> int:
+    if (distributed := sys.modules.get("crosslevel.system.distributed")) is not None:
+        if not distributed.is_first_to_tell():
+            return exit_code
+    elif os.environ.get("RANK", "0") != "0":
+        return exit_code
     print(f"crosslevel: {message}", file=sys.stderr)  # noqa: T201
     return exit_code
 

@@ -109,7 +109,7 @@ def test_train__saves_at_checks_and_by_the_clock_not_every_short_epoch(
         saved.append((path.name, progress.step))
         save(path, progress, *args, **options)
 
-    monkeypatch.setattr("crosslevel.training.loop.save_checkpoint", note)
+    monkeypatch.setattr("crosslevel.training.writing.save_checkpoint", note)
     train(lesions, tmp_path / "rare", tiny_config(epochs=6, check_every=4))
     assert [step for name, step in saved if name == "last.ckpt"] == [8, 12]
     saved.clear()

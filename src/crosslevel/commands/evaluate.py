@@ -34,14 +34,18 @@ def run(arguments: Namespace) -> None:
     if arguments.data:
         check_source(arguments.data)
     from crosslevel.evaluation.evaluate import evaluate  # after the paths, since it imports torch
+    from crosslevel.system.distributed import joined_place
 
-    reporter = Reporter()
-    result = evaluate(
-        arguments.run,
-        arguments.data,
-        out=arguments.out,
-        reporter=reporter,
-        **chosen(arguments, EvaluateOptions),
-    )
-    print(result.to_text())  # noqa: T201
+    with joined_place() as place:
+        reporter = Reporter(quiet=not place.is_first)
+        result = evaluate(
+            arguments.run,
+            arguments.data,
+            out=arguments.out,
+            reporter=reporter,
+            place=place,
+            **chosen(arguments, EvaluateOptions),
+        )
+    if place.is_first:
+        print(result.to_text())  # noqa: T201
     reporter.say(f"Done: {result.per_image_file}")

@@ -27,6 +27,7 @@ examples:
   crosslevel train --data polyps/instances.json --out runs/coco
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
+  torchrun --nproc_per_node 4 -m crosslevel train --data polyps --out runs/large
 
 presets: {", ".join(preset_names())}
 methods: {", ".join(method_names())}, or your own as path/to/file.py:Class"""
@@ -133,22 +134,27 @@ def run(arguments: Namespace) -> None:
     from crosslevel.system.memory import keep_freed_memory
 
     check_source(arguments.data)
+    from crosslevel.system.distributed import joined_place
     from crosslevel.training.train import train  # after the path, since it imports torch
 
     keep_freed_memory()
-    reporter = Reporter()
-    done = train(
-        arguments.data,
-        arguments.out,
-        to_config(arguments),
-        budget=arguments.budget and seconds(arguments.budget),
-        needs_test=arguments.evaluate,
-        reporter=reporter,
-    )
-    if arguments.evaluate:
-        from crosslevel.evaluation.evaluate import evaluate
+    with joined_place() as place:
+        reporter = Reporter(quiet=not place.is_first)
+        done = train(
+            arguments.data,
+            arguments.out,
+            to_config(arguments),
+            budget=arguments.budget and seconds(arguments.budget),
+            needs_test=arguments.evaluate,
+            reporter=reporter,
+            place=place,
+        )
+        if arguments.evaluate:
+            from crosslevel.evaluation.evaluate import evaluate
 
-        print(evaluate(done.path, arguments.data, reporter=reporter).to_text())  # noqa: T201
+            found = evaluate(done.path, arguments.data, reporter=reporter, place=place)
+            if place.is_first:
+                print(found.to_text())  # noqa: T201
     reporter.say(f"Done: {done.path}")
     if not arguments.evaluate:
         reporter.say(f"Score it with `crosslevel evaluate {done.path}`")

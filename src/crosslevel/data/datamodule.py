@@ -20,6 +20,7 @@ from crosslevel.data.formats.readers import frame_hash
 from crosslevel.data.reading import read_case_mask, read_hashed_case
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import normalise, resize_image, resize_mask
+from crosslevel.system.devices import Place
 from crosslevel.types import BEFORE_WINDOWS, Batch, Case, Classes, Reading
 
 LABELLED, UNLABELLED, AUGMENTATION = 0, 1, 2
@@ -187,10 +188,14 @@ class DataModule:
         )
 
     def validation_batches(
-        self, batch_size: int = VALIDATION_BATCH
+        self, batch_size: int = VALIDATION_BATCH, place: Place | None = None
     ) -> Iterator[tuple[torch.Tensor, NDArray[np.uint8]]]:
-        """Yield validation images (B, 3, H, W), normalised, with masks (B, H, W), in order."""
-        for start in range(0, len(self._val_images), batch_size):
+        """Yield validation images (B, 3, H, W), normalised, with masks (B, H, W), in order.
+
+        Of several processes, each gets its share of the batches.
+        """
+        starts = range(0, len(self._val_images), batch_size)
+        for start in starts if place is None else place.share(starts):
             part = slice(start, start + batch_size)
             yield normalise(torch.from_numpy(self._val_images[part].copy())), self._val_masks[part]
 

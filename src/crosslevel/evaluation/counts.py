@@ -14,6 +14,8 @@ from torch import Tensor
 
 from crosslevel.errors import InputError
 from crosslevel.evaluation.metrics import CaseScore, class_scores
+from crosslevel.system.devices import Place
+from crosslevel.system.distributed import gathered
 from crosslevel.types import IGNORED
 
 THRESHOLDS = tuple(float(t) for t in np.linspace(0.1, 0.9, 17).round(2))
@@ -68,6 +70,15 @@ class Counts:
         else:
             counts = _of_most_probable(probabilities, truths, counted)
         self._counts.append(counts)
+
+    def of_all(self, place: Place) -> Counts:
+        """Return the counts of all processes together; all call it at the same point."""
+        own = [part.cpu() for part in self._counts], [part.cpu() for part in self._errors]
+        together = Counts(self.thresholds)
+        for counts, errors in gathered(place, own):
+            together._counts += counts
+            together._errors += errors
+        return together
 
     def best_threshold(self) -> float:
         """Return the threshold with the best mean Dice, as near to 0.5 as makes no difference.

@@ -21,8 +21,17 @@ from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
-from crosslevel.runs.records import PHYSICAL_SCORES, SCORES, Environment, Summary, class_dice
+from crosslevel.runs.records import (
+    PHYSICAL_SCORES,
+    SCORES,
+    Environment,
+    PerImage,
+    Summary,
+    class_dice,
+)
 from crosslevel.system.console import Advance, Reporter
+from crosslevel.system.devices import Place, this_place
+from crosslevel.system.distributed import gathered
 from crosslevel.system.files import write_text
 from crosslevel.types import Case, Subset
 
@@ -71,6 +80,7 @@ def evaluate(
     *,
     out: Path | str | None = None,
     reporter: Reporter | None = None,
+    place: Place | None = None,
     **options: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Score the best model of a run, and keep its masks in `predictions/` beside the scores.
@@ -81,6 +91,7 @@ def evaluate(
         out: Folder for the files. If left out, the run folder for the test part at original size,
             else `scores-SUBSET-SIZE` in it, with `-flips` and the runtime if so.
         reporter: Who tells the user; silent if left out.
+        place: Of this process, if several score the cases together.
         options: Fields of `EvaluateOptions`: `subset`, `metric_size`, `flips`, `runtime`,
             `allow_overlap`, and how masks are drawn that are not the run's.
 
@@ -114,13 +125,12 @@ def evaluate(
         raise _misleading(chosen.trained_on, data)
     for warning in _warnings(chosen, data, asked.subset):
         reporter.say(f"warning: {warning}")
-    name = _scores_name(asked)
-    beside = folder if name == THE_SCORE else RunFolder(folder.path / name)
-    target = RunFolder(Path(out)) if out else beside
+    target = RunFolder(Path(out)) if out else _beside(folder, _scores_name(asked))
     scoring = Scoring(segmenter, classes, asked.metric_size)
+    place = place or this_place()
     with reporter.task(f"Evaluating {asked.subset}", len(chosen.cases)) as advance:
-        per_image = _score_and_keep_masks(chosen.cases, scoring, target, advance)
-    for note in limited(scoring.notes):
+        per_image, notes = _score_and_keep_masks(chosen.cases, scoring, target, place, advance)
+    for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
     summary = Summary(
         subset=asked.subset,
@@ -140,11 +150,17 @@ def evaluate(
         data=str(data),
         environment=Environment.here(),
     )
-    write_text(target.per_image_file, per_image.to_csv(index=False))
-    write_text(target.summary_file, summary.to_json())
-    target.incomplete_file.unlink(missing_ok=True)
     names = tuple(segmenter.card.classes)
-    return Evaluation(per_image, summary, target.per_image_file, names)
+    evaluation = Evaluation(per_image, summary, target.per_image_file, names)
+    if place.is_first:
+        _write(evaluation, target)
+    return evaluation
+
+
+def _write(evaluation: Evaluation, target: RunFolder) -> None:
+    write_text(target.per_image_file, evaluation.per_image.to_csv(index=False))
+    write_text(target.summary_file, evaluation.summary.to_json())
+    target.incomplete_file.unlink(missing_ok=True)
 
 
 def _of_classes(per_image: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
@@ -194,6 +210,10 @@ def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
         )
 
 
+def _beside(folder: RunFolder, name: str) -> RunFolder:
+    return folder if name == THE_SCORE else RunFolder(folder.path / name)
+
+
 def _scores_name(asked: EvaluateOptions) -> str:
     """Return the name of these scores: that of their folder unless they are `THE_SCORE`."""
     name = f"scores-{asked.subset}-{asked.metric_size}" + ("-flips" if asked.flips else "")
@@ -201,22 +221,25 @@ def _scores_name(asked: EvaluateOptions) -> str:
 
 
 def _score_and_keep_masks(
-    cases: Sequence[Case], scoring: Scoring, target: RunFolder, advance: Advance
-) -> pd.DataFrame:
-    """Return one row for each case.
+    cases: Sequence[Case], scoring: Scoring, target: RunFolder, place: Place, advance: Advance
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return one row for each case, of all processes, and what is to be known of some cases.
 
     Raises:
         RunError: If some cannot be read; the rows of the others are kept.
     """
     rows = []
-    for case, mask, row in scoring.score_all(cases):
+    for case, mask, row in scoring.score_all(place.share(cases)):
         rows.append(row)
         write_mask(target.predictions_folder / f"{case.id}.png", mask, scoring.num_channels)
-        advance()
-    per_image = pd.DataFrame(rows)
-    if scoring.problems:
-        raise _incomplete(per_image, scoring.problems, target.incomplete_file)
-    return per_image
+        advance(place.world)
+    shares = gathered(place, (rows, scoring.problems, scoring.notes))
+    row_of = {row[PerImage.ID]: row for rows, _, _ in shares for row in rows}
+    per_image = pd.DataFrame([row_of[case.id] for case in cases if case.id in row_of])
+    notes = [note for _, _, notes in shares for note in notes]
+    if problems := [problem for _, problems, _ in shares for problem in problems]:
+        raise _incomplete(per_image, problems, target.incomplete_file)
+    return per_image, notes
 
 
 def _incomplete(per_image: pd.DataFrame, problems: Sequence[str], file: Path) -> RunError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.system.sharing import shared_out
 
 
 class Backbone(nn.Module, ABC):
@@ -35,6 +36,13 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def encoder_channels(self) -> Sequence[int]:
         """Channels of each map that `encode` gives."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let several processes share what a backbone computes."""
+        super().__init_subclass__(**kwargs)
+        for name in ("encode", "decode", "decode_pyramid"):
+            if name in vars(cls):
+                setattr(cls, name, shared_out(vars(cls)[name]))
 
     @abstractmethod
     def encode(self, x: Tensor) -> list[Tensor]:
@@ -87,6 +95,7 @@ class Backbone(nn.Module, ABC):
         for name in self.encoder_parts:
             self.set_submodule(name, nn.Identity())
 
+    @shared_out
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 3, H, W) → (B, F, H/r, W/r); H and W divisible by `stride`."""
         return self.decode(self.encode(x))

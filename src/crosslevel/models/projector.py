@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from crosslevel.errors import InputError
+from crosslevel.system.sharing import shared_out
 
 End = Literal["linear", "relu"]
 
@@ -55,6 +56,7 @@ class Projector(nn.Sequential):
             ]
         super().__init__(*(layers if end == "relu" else layers[:-2]))
 
+    @shared_out
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) → (B, D, H / tile_size, W / tile_size)."""
         return super().forward(features)  # type: ignore[no-any-return, no-untyped-call]

@@ -15,6 +15,7 @@ from crosslevel.models.encoders import build_smp
 from crosslevel.models.pretrained import load_pretrained
 from crosslevel.models.segformer import SegFormer
 from crosslevel.models.unet import UNet
+from crosslevel.system.sharing import shared_out
 
 
 class SegmentationNet(nn.Module):
@@ -38,6 +39,7 @@ class SegmentationNet(nn.Module):
         """
         self.f.check_size(size, tiles)
 
+    @shared_out
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of normalised images: (B, 3, H, W) → (B, C, H, W)."""
         return self.h(self.f(x))  # type: ignore[no-any-return]
@@ -56,6 +58,7 @@ class Head(nn.Conv2d):
         super().__init__(in_channels, num_channels, kernel_size=1)
         self.reduction = reduction
 
+    @shared_out
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, F, H/r, W/r) → (B, C, H, W)."""
         logits = super().forward(features)

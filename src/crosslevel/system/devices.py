@@ -6,13 +6,17 @@ Some CPUs that list avx512_bf16 multiply bf16 matrices at half the speed of fp32
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 
 from crosslevel.types import SettledPrecision
+
+T = TypeVar("T")
 
 WORTHWHILE = 1.3
 """bf16 is chosen from this ratio of speeds on: below it, the casts eat the gain."""
@@ -31,6 +35,20 @@ class Place:
     device: torch.device
     rank: int = 0
     world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes and tells for all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """Return every `world`-th of the items, from the one at `rank` on.
+
+        Example:
+            >>> Place(torch.device("cpu"), rank=1, world=3).share("abcdefg")
+            'be'
+        """
+        return items[self.rank :: self.world]
 
     @cached_property
     def faster_precision(self) -> SettledPrecision:

@@ -47,7 +47,9 @@ class DeviceSteps:
         self._device = optimisation.device
         self._set = DeviceSet.load(data, self._device)
         self._taken: deque[dict[str, float]] = deque()
-        self._recorder = Recorder(self._device) if self._device.type == "cuda" else None
+        is_alone = optimisation.place.world == 1  # what processes say to each other is not recorded
+        records = self._device.type == "cuda" and is_alone
+        self._recorder = Recorder(self._device) if records else None
         rates = [optimisation.learning_rate(step) for step in range(optimisation.num_steps)]
         self._rates = torch.tensor(rates).to(self._device)
         self._first = torch.zeros(1, dtype=torch.int64).to(self._device)

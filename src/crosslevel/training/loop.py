@@ -6,32 +6,28 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-
-import pandas as pd
-from torch.utils.tensorboard import SummaryWriter
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.data.device_set import fits
 from crosslevel.errors import Interrupted, RunError
 from crosslevel.evaluation.metrics import CaseScore
-from crosslevel.images.writing import write_batch
 from crosslevel.methods.base import Method
 from crosslevel.methods.learner import Learner
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Log
 from crosslevel.system.console import Advance, Reporter, duration
-from crosslevel.system.devices import free_memory
-from crosslevel.system.files import write_text
+from crosslevel.system.devices import Place, free_memory
+from crosslevel.system.distributed import anywhere
 from crosslevel.system.threads import one_ahead
-from crosslevel.training.checkpoints import TrainingState, load_newest, save_checkpoint
+from crosslevel.training.checkpoints import TrainingState, load_newest
 from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.step import HostSteps, Optimisation, Steps
 from crosslevel.training.validation import validate
+from crosslevel.training.writing import RunWriter
 from crosslevel.types import Batch
 
 SAVE_EVERY = 60.0
@@ -47,6 +43,7 @@ class Loop:
         config: What is trained.
         run: Where everything is written.
         reporter: Who tells the user.
+        place: Of this process; alone on the method's device if left out.
     """
 
     def __init__(
@@ -56,15 +53,16 @@ class Loop:
         config: SettledConfig,
         run: RunFolder,
         reporter: Reporter,
+        place: Place | None = None,
     ) -> None:
         self.method, self.data, self.config = method, data, config
         self.run, self.reporter = run, reporter
-        self.device = next(method.parameters()).device
         self.num_steps = config.epochs * data.steps_per_epoch
-        self.optimisation = Optimisation(method, config, self.num_steps)
+        self.optimisation = Optimisation(method, config, self.num_steps, place)
+        self.place, self.device = self.optimisation.place, self.optimisation.device
         self.progress = TrainingState()
-        self._saved_step, self._saved_at = 0, time.monotonic()
         self._steps: Steps
+        self._writer: RunWriter
 
     def fit(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -75,26 +73,20 @@ class Loop:
         """
         self._resume()
         self._steps = self._choose_steps()
-        board = SummaryWriter(
-            str(self.run.path / "tensorboard"), purge_step=len(self.progress.rows) + 1
-        )
         label = f"{self.config.method} ({self.config.precision})"
         with (
-            board,
+            RunWriter(self.run, self.optimisation, self.progress) as self._writer,
             requested_stop() as is_stop_requested,
             self.reporter.task(label, self.num_steps, self.progress.step) as advance,
         ):
             while self.progress.step < self.num_steps:
                 if self._epoch(advance, is_stop_requested):
-                    for name, value in self.progress.rows[-1].items():
-                        board.add_scalar(name, value, len(self.progress.rows))
-                is_under_way = self.progress.step < self.num_steps
-                if is_stop_requested() and is_under_way and self._steps.is_level:
-                    self._save_last()
-                    raise Interrupted(
-                        f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
-                        f"is saved in {self.run.path}. Repeat the same command to go on."
-                    )
+                    continue
+                self._writer.last()
+                raise Interrupted(
+                    f"Stopped after step {self.progress.step} of {self.num_steps}; everything "
+                    f"is saved in {self.run.path}. Repeat the same command to go on."
+                )
         self.reporter.say(f"{self._outcome()} after {duration(self.progress.seconds)} of training")
 
     def _resume(self) -> None:
@@ -111,7 +103,9 @@ class Loop:
 
         On a CPU batches are made one after the other: else they would take a step's cores.
         """
-        if self.device.type != "cpu" and fits(self.data, free_memory(self.device)):
+        is_gpu = self.device.type != "cpu"
+        is_short = is_gpu and not fits(self.data, free_memory(self.device))
+        if is_gpu and not anywhere(self.place, is_so=is_short):
             return DeviceSteps(self.optimisation, self.data, self.reporter.say)
         steps = range(self.progress.step, self.num_steps)
         if self.device.type == "cpu":
@@ -126,7 +120,7 @@ class Loop:
         """Return the rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
-            False if a stop was requested before its last step.
+            False if a stop was requested and is possible, which it is not after the last step.
         """
         start = time.monotonic()
         epoch = self.progress.step // self.data.steps_per_epoch
@@ -137,11 +131,12 @@ class Loop:
                 self.progress.add_loss(name, value)
             self.progress.step = step + 1
             advance(1, self._note(epoch, losses))
-            if is_stop_requested() and self._steps.is_level and self.progress.step < end:
+            is_over = self._steps.is_level and anywhere(self.place, is_so=is_stop_requested())
+            if is_over and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
                 return False
         self._finish_epoch(epoch, start)
-        return True
+        return not is_over or end == self.num_steps
 
     def _next_check(self, step: int) -> int:
         """Return the number of steps after which the weights are next looked at."""
@@ -163,24 +158,23 @@ class Loop:
             row |= {Log.VAL_DICE: score.dice, Log.VAL_IOU: score.iou, Log.VAL_MAE: score.mae}
         progress.seconds += time.monotonic() - start
         progress.rows.append({**row, **means, Log.SECONDS: round(progress.seconds, 1)})
-        is_best = score is not None and score.dice > progress.best_dice
-        if score and is_best:
+        if score is not None and score.dice > progress.best_dice:
             progress.best_dice = score.dice
-            self._export(threshold)
-            self._save(self.run.best_checkpoint)
-        write_text(self.run.log_file, pd.DataFrame(progress.rows).to_csv(index=False))
+            if self.place.is_first:
+                self._export(threshold)
+            self._writer.best()
+        self._writer.log()
         # the last, so that a kill before it repeats the epoch
-        is_late = time.monotonic() - self._saved_at >= SAVE_EVERY
+        is_late = self._writer.seconds_since_saved >= SAVE_EVERY
         if is_due or (is_late and self._steps.is_level):
-            self._save_last()
+            self._writer.last()
 
     def _losses(self, step: int) -> dict[str, float]:
         try:
             self.method.train()
             return self._steps.losses(step, self._next_check(step))
         except NotFiniteError as error:
-            folder = self.run.not_finite_folder(error.step)
-            write_batch(error.batch, folder)
+            folder = self._writer.not_finite(error)
             again = "" if self.config.precision == "fp32" else ", without autocast too"
             raise RunError(
                 f"At step {error.step} {error}{again}. The images of that step are in {folder}. "
@@ -197,18 +191,6 @@ class Loop:
 
     def _export(self, threshold: float) -> None:
         """Write the best network there has been; none is known here."""
-
-    def _save_last(self) -> None:
-        """Save where the training is, unless that is done already."""
-        if self.progress.step != self._saved_step:
-            self._save(self.run.last_checkpoint, keep_predecessor=True)
-            self._saved_step, self._saved_at = self.progress.step, time.monotonic()
-
-    def _save(self, path: Path, *, keep_predecessor: bool = False) -> None:
-        optimizer = self.optimisation.optimizer
-        save_checkpoint(
-            path, self.progress, self.method, optimizer, keep_predecessor=keep_predecessor
-        )
 
     def _note(self, epoch: int, losses: dict[str, float]) -> str:
         shown = " ".join(f"{name} {value:.3f}" for name, value in losses.items())
@@ -231,9 +213,10 @@ class Trainer(Loop):
         """Return mean scores of the validation images, and the threshold they are at."""
         return validate(
             self.method.inference_model,
-            self.data.validation_batches(),
+            self.data.validation_batches(place=self.place),
             self.config.precision,
             calibrate=self.config.calibrate and self.config.mask_classes.num_channels == 1,
+            place=self.place,
         )
 
     def _export(self, threshold: float) -> None:

@@ -142,6 +142,19 @@ def refuse_contradiction(asked: TrainConfig, budget: float | None) -> None:
         )
 
 
+def refuse_several_processes(budget: float | None, place: Place) -> None:
+    """Refuse what one process alone can do.
+
+    Raises:
+        InputError: For a budget, since a trial of one process does not tell the pace of several.
+    """
+    if budget is not None and place.world > 1:
+        raise InputError(
+            f"A budget is measured by one process, and these are {place.world}: leave --budget out "
+            "and give --epochs, or train in one process."
+        )
+
+
 def common_precision(
     asked: TrainConfig, begun: Iterable[SettledConfig], place: Place
 ) -> SettledPrecision:

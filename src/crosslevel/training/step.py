@@ -17,7 +17,10 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import step_seed
 from crosslevel.methods.learner import Clock, Learner
 from crosslevel.models.backbone import Backbone
+from crosslevel.system.devices import Place
+from crosslevel.system.distributed import average
 from crosslevel.system.randomness import preserved_generators, seed_generators
+from crosslevel.system.sharing import sharing
 from crosslevel.training.gradients import NotFiniteError, accumulate_gradients, check_finite
 from crosslevel.types import Batch, SettledPrecision
 
@@ -31,11 +34,15 @@ class Optimisation:
         method: What is trained, on its device.
         config: What is trained.
         num_steps: Of the whole training.
+        place: Of this process; alone on the method's device if left out.
     """
 
-    def __init__(self, method: Learner, config: SettledConfig, num_steps: int) -> None:
+    def __init__(
+        self, method: Learner, config: SettledConfig, num_steps: int, place: Place | None = None
+    ) -> None:
         self.method, self.config, self.num_steps = method, config, num_steps
         self.device = next(method.parameters()).device
+        self.place = place or Place(self.device)
         self.optimizer = torch.optim.AdamW(
             parameter_groups(method, config.encoder_rate),
             lr=config.learning_rate,
@@ -85,7 +92,7 @@ class Optimisation:
         """
         self.optimizer.zero_grad()  # a recording that failed may have left some
         self.set_rate(rate)
-        losses = accumulate_gradients(self.method, batch, clock, self.config.precision)
+        losses = self._gradients(clock, batch, self.config.precision)
         self._move(clock)
         return losses
 
@@ -106,6 +113,16 @@ class Optimisation:
         self.optimizer.zero_grad()
         self.method.after_step(clock)
 
+    def _gradients(
+        self, clock: Clock, batch: Batch, precision: SettledPrecision
+    ) -> dict[str, Tensor]:
+        """Do as `accumulate_gradients`, for the batch as a whole; processes get the same."""
+        with sharing(self.place):
+            losses = accumulate_gradients(self.method, batch, clock, precision)
+        average(self.place, [p.grad for p in self.method.parameters()])
+        average(self.place, losses.values())
+        return losses
+
     def _finite_gradients(self, clock: Clock, batch: Batch) -> dict[str, float]:
         """Do as `accumulate_gradients`; buffers that a failed pass has spoilt are put back."""
         before = [(buffer, buffer.clone()) for buffer in self.method.spoilt_by_a_pass()]
@@ -113,7 +130,7 @@ class Optimisation:
         for precision in precisions[precisions.index(self.config.precision) :]:
             self.seed(clock.step)
             try:
-                losses = accumulate_gradients(self.method, batch, clock, precision)
+                losses = self._gradients(clock, batch, precision)
                 return check_finite(losses, batch, clock.step)
             except NotFiniteError as error:
                 failure = error.with_traceback(None)  # it would keep the graph in memory

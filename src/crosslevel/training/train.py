@@ -6,6 +6,8 @@ killed and repeated ends with the weights of one that was not (same machine, fp3
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,12 +28,19 @@ from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
 from crosslevel.runs.records import Environment
 from crosslevel.system.console import Reporter
 from crosslevel.system.devices import Place, describe_device, this_place
+from crosslevel.system.distributed import wait_for_all
 from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
 from crosslevel.training.budget import measure_pace
 from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Trainer
-from crosslevel.training.plan import Facts, Plan, plan, refuse_contradiction
+from crosslevel.training.plan import (
+    Facts,
+    Plan,
+    plan,
+    refuse_contradiction,
+    refuse_several_processes,
+)
 from crosslevel.training.step import to_device
 
 
@@ -43,6 +52,7 @@ def train(
     budget: float | None = None,
     needs_test: bool = False,
     reporter: Reporter | None = None,
+    place: Place | None = None,
 ) -> RunFolder:
     """Train a segmenter on a folder of images and a few masks, or go on where it was stopped.
 
@@ -53,6 +63,8 @@ def train(
         budget: Seconds; decides `epochs`, which must be "auto". About, since it is planned.
         needs_test: Refuse data without test images, since the run is to be scored on them.
         reporter: Who tells the user; silent if left out.
+        place: Where this process computes, and which of several it is (see `joined_place`); alone
+            on the fastest device if left out.
 
     Returns:
         The run folder, with the best model in `model/`.
@@ -65,21 +77,37 @@ def train(
     """
     reporter = reporter or Reporter(quiet=True)
     asked = with_all_args(config or TrainConfig())
+    place = place or this_place()
     refuse_contradiction(asked, budget)
+    refuse_several_processes(budget, place)
     asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
     run = open_run(Path(out), asked)
-    with lock(run):
+    with _alone(run, place):
         is_resumed = run.config_file.is_file()
         if is_resumed:
             asked = as_started(asked, run.config())
-        start = _Start(asked, run, this_place(), reporter, is_resumed=is_resumed)
+        start = _Start(asked, run, place, reporter, is_resumed=is_resumed)
         method, planned, data_module = start.get_ready(Path(data), budget, needs_test=needs_test)
+        if place.is_first:
+            wait_for_all(place)  # the others go on from what it has written
         return_freed_memory()
         reporter.say(f"Training {planned}")
-        Trainer(method, data_module, planned.config, run, reporter).fit()
+        Trainer(method, data_module, planned.config, run, reporter, place).fit()
+        wait_for_all(place)
     return run
+
+
+@contextmanager
+def _alone(run: RunFolder, place: Place) -> Iterator[None]:
+    """Within it no other command trains in this folder; processes begin after their first."""
+    if place.is_first:
+        with lock(run):
+            yield
+    else:
+        wait_for_all(place)
+        yield
 
 
 @dataclass(frozen=True)
@@ -132,6 +160,8 @@ class _Start:
         return method, planned, data
 
     def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
+        if not self.place.is_first:
+            return
         pretrained = config.model.pretraining
         environment = Environment.here(
             data=str(folder.resolve()),

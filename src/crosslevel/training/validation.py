@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from crosslevel.evaluation.counts import THRESHOLDS, Counts
 from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.logits import to_probabilities
-from crosslevel.system.devices import autocast
+from crosslevel.system.devices import Place, autocast
 from crosslevel.types import SettledPrecision
 
 ValidationBatches = Iterable[tuple[Tensor, NDArray[np.uint8] | Tensor]]
@@ -20,15 +20,22 @@ ValidationBatches = Iterable[tuple[Tensor, NDArray[np.uint8] | Tensor]]
 
 @torch.no_grad()
 def validate(
-    net: nn.Module, batches: ValidationBatches, precision: SettledPrecision, *, calibrate: bool
+    net: nn.Module,
+    batches: ValidationBatches,
+    precision: SettledPrecision,
+    *,
+    calibrate: bool,
+    place: Place | None = None,
 ) -> tuple[CaseScore, float]:
     """Score a network, in evaluation mode from now on.
 
     Args:
         net: Images (B, 3, H, W) → logits (B, C, H, W).
-        batches: Normalised images with masks (B, H, W), at least one, on any device.
+        batches: Normalised images with masks (B, H, W), on any device; at least one, or at least
+            one among all processes.
         precision: Of the forward pass.
         calibrate: Search the threshold of a binary task, else 0.5.
+        place: Of this process, if others score the other images.
 
     Returns:
         The mean score, without distances, and the threshold it is at.
@@ -41,5 +48,7 @@ def validate(
             logits = net(images.to(device))
         truths = masks if isinstance(masks, Tensor) else torch.from_numpy(masks.copy())
         counts.update(to_probabilities(logits), truths.to(device))
+    if place is not None:
+        counts = counts.of_all(place)
     threshold = counts.best_threshold() if calibrate else 0.5
     return counts.mean_score(threshold), threshold

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from crosslevel.methods.base import Task
 from crosslevel.models.segmenter import build_segmentation_net
+from crosslevel.system.sharing import shared_out
 
 
 class FurtherDecoder(nn.Module):
@@ -23,6 +24,7 @@ class FurtherDecoder(nn.Module):
         net.f.drop_encoder()
         self.f, self.h = net.f, net.h
 
+    @shared_out
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Return logits (B, C, H, W) of what the network's encoder gave."""
         logits: Tensor = self.h(self.f.decode(features))
