@@ -17,7 +17,7 @@ help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
 	@echo "make test           set up, then run linters, type checker and tests"
 	@echo "make coverage       set up, then run the tests and list the lines that none of them reaches"
-	@echo "make soak           set up, then kill trainings hundreds of times: each must end as if unhurt"
+	@echo "make soak           set up, then kill trainings hundreds of times, and call the service 10000 times"
 	@echo "make fuzz           set up, then read damaged files of every kind, for about an hour"
 	@echo "make test-encoders  the same for the optional encoders, in an environment of their own"
 	@echo "make test-oldest    the tests with the lowest versions that pyproject.toml allows"
@@ -52,6 +52,7 @@ coverage: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python tests/survival/kills.py --kills 100
+	$(BIN)/python -m benchmarks.service --soak --requests 10000
 
 fuzz: $(VENV)/.dev
 	$(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/fuzz
@@ -88,7 +89,7 @@ speed: $(VENV)/.dev
 speed-gpu: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.gpu
 
-tables: $(VENV)/.demo
+tables: $(VENV)/.dev
 	$(BIN)/python -m docs.tables
 
 dist: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct)

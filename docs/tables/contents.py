@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crosslevel.report.bench import PAPER
-from docs.tables import comparisons, logs, methods, options
+from docs.tables import api, comparisons, logs, methods, options
 from docs.tables.cells import fill, gain, link, markdown, spread
 from docs.tables.published import Protocol, protocol, protocols
 
@@ -74,6 +74,7 @@ def _rows(of: Protocol, digits: int) -> str:
 
 TABLES: dict[str, Callable[[Path], str]] = {
     "readme": comparisons.readme,
+    "api": api.calls,
     "recipe": comparisons.recipe,
     "recipe-curve": comparisons.recipe_curve,
     "clcc-ladder": comparisons.clcc_ladder,

@@ -52,8 +52,14 @@ def prediction_router(predictor: Predictor, model: Model, places: Places) -> API
     )
     def predict(
         image: Annotated[UploadFile, File(description="Any kind of file that `predict` reads.")],
-        format: Annotated[Literal["png", "polygons", "rle"], Query()] = "png",
-        frame: Annotated[int | None, Query(ge=0, le=1_000_000, description="Of several.")] = None,
+        format: Annotated[
+            Literal["png", "polygons", "rle"],
+            Query(description="The mask as a picture, or what was found as JSON with shapes."),
+        ] = "png",
+        frame: Annotated[
+            int | None,
+            Query(ge=0, le=1_000_000, description="Which page, frame or slice, where several are."),
+        ] = None,
         spacing_mm: Annotated[
             list[float] | None,
             Query(

@@ -30,8 +30,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
@@ -85,8 +86,9 @@ def create_app(
     )
     app.state.stopping = threading.Event()
     app.add_api_route(HEALTH, _is_healthy, tags=["service"], summary="Whether it can answer")
+    said = [Security(HTTPBearer(auto_error=False))] if options.token else []  # so /docs asks for it
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=said)
     for path, folder in folders.items():
         app.mount(path, StaticFiles(directory=folder))
     return app

@@ -28,6 +28,7 @@ from crosslevel.serving.request_log import LOG
 from crosslevel.serving.task_images import opened_image
 
 MOST_TASKS = 256
+_BODY_PROBLEMS = {status: problem for status, problem in PROBLEMS.items() if status != 503}
 
 
 class Setup(BaseModel):
@@ -129,7 +130,7 @@ def label_studio_router(backend: Backend, places: Places) -> APIRouter:
     def health() -> Health:
         return Health()
 
-    @router.post("/setup", summary="See that the project's labels fit", responses=PROBLEMS)
+    @router.post("/setup", summary="See that the project's labels fit", responses=_BODY_PROBLEMS)
     def setup(asked: Setup) -> Version:
         read_labelling(asked.label_interface, backend.model.classes)
         return Version(model_version=backend.model.id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from crosslevel.inference.exported import weights_hash
@@ -23,6 +23,8 @@ from crosslevel.serving.options import ServerOptions, ServiceOptions
 from crosslevel.serving.pixel_limit import TooManyPixelsError
 from crosslevel.serving.places import Places
 from crosslevel.serving.predictor import Predictor
+
+TITLE = "Crosslevel"
 
 
 def create_service(
@@ -68,21 +70,29 @@ def app_of(
         predictor.close()
 
     backend = Backend(predictor, model, service.files, options.max_bytes)
-    app = create_app(
-        [
-            prediction_router(predictor, model, places),
-            service_router(model, metrics),
-            label_studio_router(backend, places),
-        ],
-        options,
-        title="Crosslevel",
-        lifespan=closing,
-    )
+    routers = _routers(backend, places, metrics)
+    app = create_app(routers, options, title=TITLE, lifespan=closing)
     app.add_exception_handler(TooManyPixelsError, _say_it_is_too_large)
     paths = frozenset(app.openapi()["paths"])
     app.add_middleware(Measured, metrics=metrics, paths=paths)
     app.state.places = places
     return app
+
+
+def _routers(backend: Backend, places: Places, metrics: Metrics) -> list[APIRouter]:
+    return [
+        prediction_router(backend.predictor, backend.model, places),
+        service_router(backend.model, metrics),
+        label_studio_router(backend, places),
+    ]
+
+
+def description() -> dict[str, Any]:
+    """Return the OpenAPI description of the service, which is the same for every model."""
+    none: Any = None  # routes ask for the model when they are called
+    places = Places()
+    routers = _routers(Backend(none, none, None, 0), places, Metrics(places))
+    return create_app(routers, ServerOptions(), title=TITLE).openapi()
 
 
 def _say_it_is_too_large(_: Request, error: Exception) -> JSONResponse:
