@@ -20,7 +20,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 LINKED = [*PAGES, *sorted((ROOT / "results").rglob("*.md"))]
-EXTRAS = ("pip install .", "pip install '.[hub]'", "pip install '.[export]'")
+EXTRAS = (
+    "pip install .",
+    "pip install '.[hub]'",
+    "pip install '.[export]'",
+    "pip install '.[serve]'",
+)
 GENERATED = re.compile(r"<!-- table: .*?<!-- end -->", re.DOTALL)
 QUOTED = re.compile(r"^## English\n.*", re.DOTALL | re.MULTILINE)
 """In CONTRIBUTING the words are named."""

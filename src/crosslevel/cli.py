@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("crosslevel.commands.report", "one HTML page of finished runs"),
     "predict": ("crosslevel.commands.predict", "write masks for images"),
     "serve": ("crosslevel.commands.serve", "answer other programs over HTTP: images in, masks out"),
+    "rank": ("crosslevel.commands.rank", "which images to annotate next"),
+    "annotate": ("crosslevel.commands.annotate", "a page on which you correct and it learns"),
     "export": ("crosslevel.commands.export", "write the segmenter for other runtimes"),
     "hub push": ("crosslevel.commands.hub_push", "share the segmenter on a model hub"),
 }

@@ -1,12 +1,11 @@
 """The page in a real browser, where there is one."""
 
-import shutil
 import subprocess
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+from support.browser import BROWSER, needs_browser
+
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -25,7 +24,7 @@ TELL = """<script>onload = () => setTimeout(() => document.body.append(
     document.querySelector("iframe").contentDocument.title), 300)</script>"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason=f"needs a browser, one of {', '.join(NAMES)}")
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
 def test_page__in_a_browser_is_whole_and_never_scrolls_sideways(page, tmp_path, width, scheme):

@@ -17,12 +17,7 @@ import torch
 
 from crosslevel.bench.grid import PlannedRun
 from crosslevel.errors import Interrupted
-
-CHILD = (
-    "import sys; from crosslevel.system.parent import end_with_parent; end_with_parent(); "
-    "sys.argv[0] = 'crosslevel'; from crosslevel.cli import main; sys.exit(main())"
-)
-"""The command line, in a process that ends with this one."""
+from crosslevel.system.parent import COMMAND_LINE
 
 
 class Workers:
@@ -89,7 +84,7 @@ class Workers:
         self, place: dict[str, str], words: Sequence[str], log: IO[bytes]
     ) -> tuple[int, int | None]:
         process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, *words],
+            [sys.executable, "-c", COMMAND_LINE, *words],
             env=os.environ | place,
             stdout=log,
             stderr=subprocess.STDOUT,

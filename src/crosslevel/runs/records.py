@@ -39,6 +39,24 @@ class Physical:
     PREDICTED_AREA = "predicted_area_mm2"
 
 
+class Annotated:
+    """Columns of `annotations.csv`, one row for each mask a person accepted."""
+
+    IMAGE = "image"
+    STARTED = "started"
+    SECONDS = "seconds"
+    COLUMNS = (
+        *(IMAGE, "who", STARTED, SECONDS, "begun_from", "model"),
+        *("pixels_changed", "strokes"),
+    )
+
+
+class Next:
+    """Columns of what `rank` writes, the image to annotate first above."""
+
+    COLUMNS = ("place", "image", "confidence", "distance")
+
+
 NOT_SCORES = (
     *(PerImage.ID, PerImage.CONFIDENCE, PerImage.FOREGROUND_SHARE),
     *(PerImage.HEIGHT, PerImage.WIDTH),

@@ -8,6 +8,11 @@ import signal
 import threading
 
 STANDARD_INPUT = 0
+COMMAND_LINE = (
+    "import sys; from crosslevel.system.parent import end_with_parent; end_with_parent(); "
+    "sys.argv[0] = 'crosslevel'; from crosslevel.cli import main; sys.exit(main())"
+)
+"""For `python -c`: the command line, in a process that ends with the one that started it."""
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,192 @@
+"""Work on one image that is not accepted yet: one line for each stroke, on disk before the next.
+
+A draft is `base.npz` (the mask it began with) and `log.jsonl`. A line is a stroke or a move of the
+cursor: undo moves it back, redo forward, a stroke after an undo drops what was undone. A process
+that is killed leaves at most one torn line, at the end, which is cut off when the draft is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosslevel.annotate.patches import Mask, Patch
+from crosslevel.errors import InputError
+from crosslevel.system.files import atomic_file
+
+MOST_BYTES = 400_000_000
+"""Of a log, which holds thousands of strokes; more is refused, since it would fill a disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """One thing done to a mask.
+
+    Attributes:
+        tool: What it was done with.
+        patch: The rectangle after it.
+    """
+
+    tool: str
+    patch: Patch
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as in the log."""
+        return {"tool": self.tool, **self.patch.to_json()}
+
+
+@dataclass
+class Draft:
+    """The strokes on one image, in order, of which the first `cursor` are in force.
+
+    Attributes:
+        folder: Where it lies; made by the first stroke.
+        base: (H, W) class indices it began with.
+        begun_from: What the base is: "from_scratch", "suggestion" or "mask".
+        model: Name of the model of a suggestion, else "".
+        num_classes: Foreground classes.
+        strokes: All that can be undone or redone.
+        cursor: How many of them are in force.
+        seconds: Time a person looked at the image.
+        started: When the draft was begun, ISO 8601; "" before the first stroke.
+    """
+
+    folder: Path
+    base: Mask
+    begun_from: str
+    model: str
+    num_classes: int
+    strokes: list[Stroke] = field(default_factory=list)
+    cursor: int = 0
+    seconds: float = 0.0
+    started: str = ""
+
+    @classmethod
+    def load(cls, folder: Path, size: tuple[int, int], num_classes: int) -> Draft | None:
+        """Return the draft in a folder, None if there is none of this image.
+
+        Args:
+            folder: Of the draft.
+            size: Height and width of the image as it is now.
+            num_classes: Foreground classes.
+        """
+        file = folder / "base.npz"
+        if not file.is_file():
+            return None
+        with np.load(file) as found:
+            base = found["mask"]
+            begun_from, model, started = (str(found[n]) for n in ("begun_from", "model", "started"))
+        if base.shape != size:
+            return None
+        draft = cls(folder, base, begun_from, model, num_classes, started=started)
+        for line in _whole_lines(draft.log_file):
+            draft._follow(line)
+        return draft
+
+    @property
+    def log_file(self) -> Path:
+        """One line for each stroke or move of the cursor."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def mask(self) -> Mask:
+        """(H, W) class indices with the strokes in force."""
+        mask = self.base.copy()
+        for stroke in self.strokes[: self.cursor]:
+            stroke.patch.apply(mask)
+        return mask
+
+    @property
+    def num_changed(self) -> int:
+        """Pixels that differ from the base."""
+        return int(np.count_nonzero(self.mask != self.base))
+
+    def do(self, at: int, tool: str, patch: Patch, seconds: float, now: str) -> None:
+        """Add a stroke; it is on disk when this returns.
+
+        Args:
+            at: How many strokes the page had in force before it.
+            tool: What it was done with.
+            patch: The rectangle after it.
+            seconds: Time looked at the image so far.
+            now: ISO 8601.
+
+        Raises:
+            InputError: If the page did not have the strokes that are in force here.
+        """
+        if at != self.cursor:
+            raise InputError(f"The page is at stroke {at}, the draft at {self.cursor}. Reload it.")
+        self._begin(now)
+        stroke = Stroke(tool, patch)
+        self._append({"at": at, "seconds": seconds, **stroke.to_json()})
+        self._add(at, stroke, seconds)
+
+    def move(self, cursor: int, seconds: float) -> None:
+        """Undo or redo up to a stroke; it is on disk when this returns.
+
+        Raises:
+            InputError: If there are fewer strokes.
+        """
+        if not 0 <= cursor <= len(self.strokes):
+            raise InputError(f"The draft has {len(self.strokes)} strokes, not {cursor}. Reload it.")
+        self._append({"cursor": cursor, "seconds": seconds})
+        self.cursor, self.seconds = cursor, seconds
+
+    def remove(self) -> None:
+        """Forget the draft, once its mask is written or a person has thrown it away."""
+        if self.folder.is_dir():
+            gone = self.folder.with_name(f".{self.folder.name}.gone")
+            shutil.rmtree(gone, ignore_errors=True)
+            self.folder.rename(gone)  # whole or not there, never without its base
+            shutil.rmtree(gone)
+
+    def _begin(self, now: str) -> None:
+        if (self.folder / "base.npz").is_file():
+            return
+        self.started = now
+        known = {"begun_from": self.begun_from, "model": self.model, "started": now}
+        with atomic_file(self.folder / "base.npz") as file:
+            np.savez_compressed(file, mask=self.base, **known)  # type: ignore[arg-type]
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        if self.log_file.is_file() and self.log_file.stat().st_size > MOST_BYTES:
+            raise InputError("The draft of this image is full. Accept it, then go on.")
+        with self.log_file.open("ab") as log:
+            log.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            log.flush()
+            os.fsync(log.fileno())
+
+    def _follow(self, line: bytes) -> None:
+        content = json.loads(line)
+        if "cursor" in content:
+            self.cursor, self.seconds = content["cursor"], content["seconds"]
+        else:
+            patch = Patch.from_json(content, _size(self.base), self.num_classes)
+            self._add(content["at"], Stroke(content["tool"], patch), content["seconds"])
+
+    def _add(self, at: int, stroke: Stroke, seconds: float) -> None:
+        self.strokes[at:] = [stroke]
+        self.cursor, self.seconds = at + 1, seconds
+
+
+def _size(mask: Mask) -> tuple[int, int]:
+    height, width = mask.shape
+    return height, width
+
+
+def _whole_lines(log: Path) -> list[bytes]:
+    """Return the lines of a log, which is cut where a killed process left a torn one."""
+    content = log.read_bytes() if log.is_file() else b""
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        with log.open("r+b") as file:
+            file.truncate(end)
+            os.fsync(file.fileno())
+    return content[:end].splitlines()

@@ -1,0 +1,107 @@
+"""From masks to a better model and back: suggestions, order and training of one session."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from crosslevel.annotate.retraining import Job, Retraining
+from crosslevel.annotate.session import Session
+from crosslevel.annotate.suggestions import Suggestions
+from crosslevel.errors import CrosslevelError, InputError
+from crosslevel.runs.folder import RunFolder
+
+FEWEST_MASKS = 3
+"""With which `train` can split: one to learn from, one to validate, one to test."""
+
+
+class Learning:
+    """A session with the model that helps it.
+
+    Args:
+        session: What is annotated.
+        run: A run or model folder to begin with, if there is one.
+        options: Further words for `crosslevel train`.
+        every: Masks after which it trains by itself; 0 for never.
+    """
+
+    def __init__(
+        self, session: Session, run: Path | None, options: Sequence[str], every: int = 0
+    ) -> None:
+        self.session, self._run, self._every = session, run, every
+        self._retraining = Retraining(session.work, options, self._learned)
+        self._trained_with = session.num_masks
+        newest = self._retraining.newest
+        if newest is not None:
+            self._run = newest.path
+            session.setting.say(f"The model is that of the last round here, {newest.path}")
+
+    def start(self) -> None:
+        """Load the model in a thread, so that the page is there at once."""
+        if self._run is not None:
+            threading.Thread(target=self._load, args=(self._run,), daemon=True).start()
+
+    @property
+    def job(self) -> Job:
+        """The training under way, or the last one."""
+        return self._retraining.job
+
+    @property
+    def can_train(self) -> bool:
+        """Whether there are masks enough."""
+        return self.session.num_masks >= FEWEST_MASKS
+
+    def retrain(self) -> None:
+        """Begin a training with the masks so far.
+
+        Raises:
+            InputError: If there are too few, or one is under way.
+        """
+        num_masks = self.session.num_masks
+        if num_masks < FEWEST_MASKS:
+            raise InputError(
+                f"There are {num_masks} masks; learning needs at least {FEWEST_MASKS}. Accept more."
+            )
+        if not self._retraining.start(num_masks, None):
+            raise InputError("A training is under way. Wait for it, or stop it.")
+        self._trained_with = num_masks
+
+    def retrain_if_due(self) -> None:
+        """Begin a training if there are enough new masks for it."""
+        new = self.session.num_masks - self._trained_with
+        if self._every and new >= self._every and self.can_train and self.job.state != "running":
+            self.retrain()
+
+    def stop(self) -> None:
+        """End the training under way, if there is one."""
+        self._retraining.stop()
+
+    def close(self) -> None:
+        """End all that works beside the page."""
+        self._retraining.stop()
+        self.session.close()
+
+    def _learned(self, run: RunFolder) -> None:
+        self._load(run.path)
+
+    def _load(self, run: Path) -> None:
+        from crosslevel.inference.segmenter import model_folder  # it imports torch
+
+        session = self.session
+        try:
+            folder = model_folder(run)
+            suggestions = Suggestions(session.work, folder, run.name, session.setting.say)
+            self._check(suggestions)
+        except CrosslevelError as error:
+            session.setting.say(f"warning: no suggestions: {error}")
+            return
+        session.use(suggestions)
+
+    def _check(self, suggestions: Suggestions) -> None:
+        found, expected = suggestions.classes, self.session.setting.classes.names
+        if len(found) != len(expected):
+            raise InputError(
+                f"The model knows the classes {found}, the masks have {expected}. Say them with "
+                "--classes, or leave --run out."
+            )

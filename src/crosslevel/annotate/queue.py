@@ -1,0 +1,88 @@
+"""The order in which a person sees the images; it changes only when a model has seen them all."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crosslevel.annotate.items import Item
+from crosslevel.annotate.options import RankingName, RankOptions
+from crosslevel.annotate.work_folder import WorkFolder, read_json
+from crosslevel.system.files import write_text
+
+if TYPE_CHECKING:
+    from crosslevel.annotate.looking import Look
+    from crosslevel.annotate.suggestions import Suggestions
+
+MOST_RANKED = 200
+"""Images at the head of the queue, which are far more than are annotated until the next round."""
+
+
+class Queue:
+    """Numbers of images in the order of work: without masks first, ranked, then those with.
+
+    Args:
+        work: Where the order is kept.
+        items: The images, by number.
+        ranking: Which come first, once a model has seen them; before that, luck decides.
+    """
+
+    def __init__(self, work: WorkFolder, items: Sequence[Item], ranking: RankingName) -> None:
+        self._work, self._items, self._wanted = work, items, ranking
+        self._lock = threading.Lock()
+        self.ranking = "random"
+        self.version = 0
+        self.order = self._kept() or self._by_luck()
+
+    def changed(self) -> None:
+        """Say that the page shows what is no longer so."""
+        with self._lock:
+            self.version += 1
+
+    def renew(self, suggestions: Suggestions) -> None:
+        """Order the images by what a model said of them, and keep that."""
+        from crosslevel.annotate.rank import place
+
+        looks = dict(suggestions.looks)
+        numbers = {item.case.id: number for number, item in enumerate(self._items)}
+        options = RankOptions(num=MOST_RANKED, ranking=self._wanted)
+        placed = place([item.case for item in self._items], looks, options)
+        first = [numbers[one.case.id] for one in placed]
+        taken = set(first)
+        free = [n for n, item in enumerate(self._items) if item.case.mask is None]
+        rest = sorted((n for n in free if n not in taken), key=lambda n: self._sureness(n, looks))
+        with self._lock:
+            self.order = self._with_masked([*first, *rest])
+            self.ranking = self._wanted
+            self.version += 1
+            self._write(suggestions.name)
+
+    def _sureness(self, number: int, looks: Mapping[str, Look]) -> float:
+        look = looks.get(self._items[number].case.id)
+        return 1.0 if look is None else look.confidence
+
+    def _with_masked(self, free: Sequence[int]) -> list[int]:
+        """Return these, then all others."""
+        taken = set(free)
+        return [*free, *(n for n in range(len(self._items)) if n not in taken)]
+
+    def _by_luck(self) -> list[int]:
+        free = [n for n, item in enumerate(self._items) if item.case.mask is None]
+        return self._with_masked(np.random.default_rng(0).permutation(free).tolist())
+
+    def _kept(self) -> list[int]:
+        """Return the order of last time, with images that are new since at its end."""
+        found = read_json(self._work.queue_file)
+        numbers = {self._work.key(item.case.image): n for n, item in enumerate(self._items)}
+        known = [numbers[key] for key in found.get("order", []) if key in numbers]
+        self.ranking = found.get("ranking", "random")
+        return self._with_masked(known) if known else []
+
+    def _write(self, model: str) -> None:
+        keys = [self._work.key(self._items[number].case.image) for number in self.order]
+        content = {"model": model, "ranking": self.ranking, "order": keys}
+        write_text(self._work.queue_file, json.dumps(content, indent=1) + "\n")

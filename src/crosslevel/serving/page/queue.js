@@ -1,0 +1,71 @@
+// The list of images on the left.
+
+import { address } from "./api.js";
+import { FILTERS, listed, STATUS } from "./state.js";
+
+export class QueueList {
+  constructor({ list, filter, note }, { open, choose }) {
+    this.list = list;
+    this.filter = filter;
+    this.note = note;
+    this._rows = new Map();
+    for (const [name, { label }] of Object.entries(FILTERS)) filter.add(new Option(label, name));
+    filter.addEventListener("change", () => choose(filter.value));
+    list.addEventListener("click", (event) => {
+      const row = event.target.closest("li");
+      if (row) open(Number(row.dataset.number));
+    });
+  }
+
+  render(state) {
+    this.filter.value = state.filter;
+    for (const option of this.filter.options) {
+      const { label, has } = FILTERS[option.value];
+      option.textContent = `${label} (${state.images.filter((image) => has(image.status)).length})`;
+    }
+    this.note.textContent = {
+      random: "In a random order, until a model has seen all",
+      uncertainty: "First what the model is least sure of",
+      diversity: "First what looks newest to the model",
+      both: "First what is unsure and new to the model",
+    }[state.ranking];
+    const shown = listed(state);
+    this.list.replaceChildren(...shown.map((number) => this._row(number, state)));
+    if (!shown.length) this.list.innerHTML = '<li role="presentation">No image here.</li>';
+    const chosen = this._rows.get(state.current);
+    this.list.setAttribute("aria-activedescendant", chosen?.isConnected ? chosen.id : "");
+  }
+
+  reveal(number) { this._rows.get(number)?.scrollIntoView({ block: "nearest" }); }
+
+  _row(number, state) {
+    const image = state.images[number];
+    const row = this._rows.get(number) ?? this._made(number, image);
+    const status = STATUS[image.status];
+    row.dataset.status = image.status;
+    row.setAttribute("aria-selected", String(number === state.current));
+    const sure = image.confidence;
+    const words = [status.label, sure === null ? "" : `confidence ${Math.round(100 * sure)} %`, image.note];
+    row.setAttribute("aria-label", [image.name, ...words].filter(Boolean).join(", "));
+    row.title = image.note || image.name;
+    row.querySelector(".mark").textContent = status.mark;
+    row.querySelector(".label").textContent = status.label;
+    const bar = row.querySelector(".bar");
+    bar.hidden = sure === null;
+    bar.firstChild.style.width = `${Math.round(100 * (sure ?? 0))}%`;
+    return row;
+  }
+
+  _made(number, image) {
+    const row = document.createElement("li");
+    row.id = `image-${number}`;
+    row.setAttribute("role", "option");
+    row.dataset.number = String(number);
+    row.innerHTML = '<img alt="" loading="lazy" decoding="async" width="56" height="48"><span class="who"></span>'
+      + '<span class="mark" aria-hidden="true"></span><span class="more"><span class="label"></span><span class="bar"><i></i></span></span>';
+    row.querySelector("img").src = address(`images/${number}/thumbnail`);
+    row.querySelector(".who").textContent = image.name;
+    this._rows.set(number, row);
+    return row;
+  }
+}

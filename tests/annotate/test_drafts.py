@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosslevel.annotate.drafts import Draft
+from crosslevel.annotate.patches import Patch
+from crosslevel.errors import InputError
+
+SIZE = (4, 5)
+
+
+def new(folder):
+    return Draft(folder / "draft", np.zeros(SIZE, np.uint8), "suggestion", "first:1234", 2)
+
+
+def one(value, x=0, y=0):
+    return Patch(x, y, np.full((1, 1), value, np.uint8))
+
+
+def again(draft):
+    found = Draft.load(draft.folder, SIZE, 2)
+    assert found is not None
+    return found
+
+
+def test_draft__is_there_again_with_all_that_can_be_undone(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(1), 1.5, "2026-01-01")
+    draft.do(1, "eraser", one(2, 3, 2), 2.5, "2026-01-02")
+    draft.move(1, 3.5)
+    found = again(draft)
+    assert [stroke.tool for stroke in found.strokes] == ["brush", "eraser"]
+    assert (found.cursor, found.seconds, found.started) == (1, 3.5, "2026-01-01")
+    assert (found.begun_from, found.model) == ("suggestion", "first:1234")
+    assert found.mask.sum() == 1
+    found.move(2, 3.5)
+    assert again(found).mask[2, 3] == 2
+
+
+def test_do__after_an_undo_drops_what_was_undone(tmp_path):
+    draft = new(tmp_path)
+    for at in range(3):
+        draft.do(at, "brush", one(1, at), 0, "")
+    draft.move(1, 0)
+    draft.do(1, "brush", one(2, 4, 3), 0, "")
+    assert len(again(draft).strokes) == 2
+    assert np.argwhere(again(draft).mask).tolist() == [[0, 0], [3, 4]]
+
+
+def test_do__refuses_a_page_that_lacks_a_stroke(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(1), 0, "")
+    with pytest.raises(InputError, match="page is at stroke 0, the draft at 1"):
+        draft.do(0, "brush", one(1), 0, "")
+    assert len(again(draft).strokes) == 1
+
+
+def test_load__of_any_torn_log_loses_one_stroke_at_most(tmp_path):
+    draft = new(tmp_path)
+    for at in range(4):
+        draft.do(at, "brush", one(1, at), 0, "")
+    whole = draft.log_file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for end in range(len(whole) + 1):
+        draft.log_file.write_bytes(whole[:end])
+        num_whole = sum(sum(map(len, lines[: n + 1])) <= end for n in range(4))
+        found = again(draft)
+        assert found.cursor == num_whole
+        found.do(num_whole, "brush", one(2, 4), 0, "")
+        assert again(found).mask[0].tolist() == [1] * num_whole + [0] * (4 - num_whole) + [2]
+
+
+@given(st.lists(st.one_of(st.integers(0, 19), st.just("undo"), st.just("redo")), max_size=25))
+def test_history__is_that_of_a_list_of_masks(tmp_path_factory, actions):
+    draft = new(tmp_path_factory.mktemp("history"))
+    masks, cursor = [np.zeros(SIZE, np.uint8)], 0
+    for action in actions:
+        if action == "undo" and cursor:
+            cursor -= 1
+            draft.move(cursor, 0)
+        elif action == "redo" and cursor < len(masks) - 1:
+            cursor += 1
+            draft.move(cursor, 0)
+        elif isinstance(action, int):
+            changed = masks[cursor].copy()
+            changed.flat[action] ^= 1
+            row, column = divmod(action, SIZE[1])
+            draft.do(cursor, "brush", one(changed[row, column], column, row), 0, "")
+            masks[cursor + 1 :] = [changed]
+            cursor += 1
+    assert np.array_equal(draft.mask, masks[cursor])
+    if draft.folder.exists():
+        assert np.array_equal(again(draft).mask, masks[cursor])
+
+
+def test_remove__leaves_nothing(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(1), 0, "")
+    draft.remove()
+    assert list(tmp_path.iterdir()) == []
