@@ -46,6 +46,9 @@ TOO_LARGE = (
     "The GPU has too little memory: lower --size, --batch_labelled or --batch_unlabelled, or use "
     "the CPU (CUDA_VISIBLE_DEVICES= before the command)."
 )
+TOO_LARGE_HERE = (
+    "This machine has too little memory: lower --size or the batch, or use a machine with more."
+)
 WRONG_PATH = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
@@ -115,15 +118,23 @@ def _run(name: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which may not be imported
+    except (RuntimeError, MemoryError) as error:
+        if not (remedy := _about_memory(error)):
             raise
-        return _fail(f"{error}\n{TOO_LARGE}", 1)
+        return _fail(f"{error}\n{remedy}", 1)
     except OSError as error:
         where = error.filename or "a file"
         remedy = "Check the path, its permissions and the free space, then repeat the command."
         is_wrong_path = isinstance(error, WRONG_PATH)
         return _fail(f"{where}: {error.strerror or error}. {remedy}", 2 if is_wrong_path else 1)
+
+
+def _about_memory(error: Exception) -> str:
+    """Return what to do if memory is short, "" if the error is another."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which may not be imported
+        return TOO_LARGE
+    is_of_the_cpu = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    return TOO_LARGE_HERE if is_of_the_cpu else ""
 
 
 def _use_threads(threads: int | None) -> None:

@@ -22,7 +22,7 @@ def test_problem__missing_folder(tmp_path: Path) -> None:
     ("names", "message"),
     [
         ((), "is empty"),
-        (("a.heic", "b.heic"), "holds 2 .heic but no images"),
+        (("a.txt", "b.txt"), "holds 2 .txt but no images"),
         (("cats/1.png", "dogs/1.png"), "layout not understood (sub-folders: cats/, dogs/)"),
         (("1.png", "x/1.png"), "layout not understood (sub-folders: x/, beside 1 images)"),
         (("masks/1.png",), "layout not understood (sub-folders: masks/)"),

@@ -21,7 +21,12 @@ def counted(probabilities, truths, thresholds=THRESHOLDS, batch_size=2):
 
 
 def slow_score(probabilities, truths, threshold):
-    cases = zip(probabilities, truths, strict=True)
+    has_foreground = [((t > 0) & (t < IGNORED)).any() for t in truths]
+    cases = [
+        case
+        for case, has in zip(zip(probabilities, truths, strict=True), has_foreground, strict=True)
+        if has or not any(has_foreground)
+    ]
     return CaseScore.mean(
         [
             CaseScore.mean(score_case(p, t, threshold=threshold, with_distances=False))
@@ -74,6 +79,25 @@ def test_best_threshold__finds_the_shift_of_a_shy_network():
     assert counts.best_threshold() == 0.3
     assert counts.mean_score(0.3).dice == 1.0
     assert counts.mean_score(0.5).dice == 0.0
+
+
+def test_mean_score__to_find_nothing_does_not_pay_where_most_images_are_empty():
+    """Of eight images five are healthy: to predict nothing had 62.5, and won against 60."""
+    truths = np.zeros((8, 4, 4), np.uint8)
+    truths[:3, :2] = 1
+    nothing = np.zeros((8, 1, 4, 4), np.float32)
+    most = truths[:, None].astype(np.float32)
+    most[:3, :, 1] = 0  # half of each lesion, and two pixels of each healthy image
+    most[3:, :, 0, :2] = 1
+    assert counted(nothing, truths).mean_score().dice == 0
+    assert counted(most, truths).mean_score().dice == pytest.approx(2 / 3)
+
+
+def test_mean_score__of_healthy_images_alone():
+    truths = np.zeros((2, 4, 4), np.uint8)
+    probabilities = np.zeros((2, 1, 4, 4), np.float32)
+    probabilities[1] = 1
+    assert counted(probabilities, truths).mean_score().dice == 0.5
 
 
 def test_best_threshold__stays_at_a_half_where_nothing_is_gained():

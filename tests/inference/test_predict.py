@@ -201,7 +201,7 @@ def test_predict__a_sliding_window_does_not_shrink_the_image(run, tmp_path):
     image = write_image(tmp_path / "in" / "x.png", 100, 90)
     outputs = Outputs(overlay=True, probabilities=True)
     predict(run.path, image, tmp_path / "out", outputs=outputs, sliding_window=True)
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list((tmp_path / "out").glob("[!.]*"))) == 4
     written = np.asarray(Image.open(tmp_path / "out" / "x_probability.png")) / 65535
     segmenter = Segmenter.load(run.path, sliding_window=True)
     np.testing.assert_allclose(written, segmenter.probabilities(image)[0], atol=1e-4)

@@ -10,7 +10,7 @@ from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.draw import make_split
 from crosslevel.data.layouts import Found
-from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.data.quality.depths import Depths, depths_of
 from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
 from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
@@ -35,12 +35,14 @@ class Prepared:
         set_aside: What is done without (with `skip_bad`).
         window: What is black and white in images deeper than 8 bits; of a run that goes on, its
             configuration says it.
+        num_masks: Masks that there are, also those of images the split has not.
     """
 
     split: Split
     parts: dict[str, list[Case]]
     set_aside: tuple[BadFile, ...] = ()
     window: Window = ()
+    num_masks: int = 0
 
 
 def prepare(
@@ -66,6 +68,7 @@ def prepare(
         )
         cases = _in_split(split, usable)
         prepared = _resolve(split, cases, image_hashes(cases))
+        prepared = replace(prepared, num_masks=_num_masked(usable))
         _refuse_changed_masks(prepared)
     else:
         prepared = _with_mask_hashes(_split_and_check(folder, config, reporter))
@@ -148,7 +151,12 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
     if bad_files:
         left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
         prepared = replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
-    return replace(prepared, window=depths.window)
+    num_masks = _num_masked(without_bad(found.cases, found.bad_files))
+    return replace(prepared, window=depths.window, num_masks=num_masks)
+
+
+def _num_masked(cases: Sequence[Case]) -> int:
+    return sum(case.mask is not None for case in cases)
 
 
 def _together(error: InputError, folder: Path, problems: Sequence[str]) -> InputError:

@@ -83,9 +83,10 @@ class Counts:
     def best_threshold(self) -> float:
         """Return the threshold with the best mean Dice, as near to 0.5 as makes no difference.
 
-        It is the nearest to 0.5 of those within 0.2 Dice points of the best.
+        The mean is over images with foreground, if there are any. It is the nearest to 0.5 of
+        those within 0.2 Dice points of the best.
         """
-        counts = torch.cat(self._counts, dim=1)[:, torch.cat(self._errors)[:, -1] > 0]
+        counts = torch.cat(self._counts, dim=1)[:, self._scored()]
         predicted, overlap, actual = counts.cpu().numpy()
         total = predicted + actual
         dice = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0).mean(axis=(0, 2))
@@ -95,20 +96,31 @@ class Counts:
     def mean_score(self, threshold: float = 0.5) -> CaseScore:
         """Return the mean of the images' scores, each the mean of its classes, without distances.
 
+        An image without foreground has no part in it, unless none has any: to predict nothing
+        would else be the best of a data set in which most images are empty.
+
         Args:
             threshold: One of those the pixels were counted at; of no effect with several classes.
         """
         counts = torch.cat(self._counts, dim=1)
         place = self.thresholds.index(threshold) if counts.shape[2] > 1 else 0
         of_images = counts[:, :, place].movedim(0, -1).cpu().tolist()  # (images, classes, 3)
-        errors = torch.cat(self._errors).cpu().tolist()  # of each class; last, if any pixel counts
+        is_scored = self._scored()[:, None]
+        errors = torch.cat([torch.cat(self._errors)[:, :-1], is_scored], dim=1).cpu().tolist()
         return CaseScore.mean(
             [
                 CaseScore.mean(class_scores(of_classes, error))
-                for of_classes, (*error, is_counted) in zip(of_images, errors, strict=True)
-                if is_counted
+                for of_classes, (*error, counts_here) in zip(of_images, errors, strict=True)
+                if counts_here
             ]
         )
+
+    def _scored(self) -> Tensor:
+        """Tell which images enter a mean: those with foreground, or all with a pixel to count."""
+        counted = torch.cat(self._errors)[:, -1] > 0
+        actual = torch.cat(self._counts, dim=1)[2, :, 0].sum(dim=-1)
+        has_foreground = counted & (actual > 0)
+        return torch.where(has_foreground.any(), has_foreground, counted)
 
 
 def _at_thresholds(probability: Tensor, truths: Tensor, thresholds: Sequence[float]) -> Tensor:

@@ -14,7 +14,7 @@ from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
 from crosslevel.evaluation.fitting import classes_of, refuse_other_values
-from crosslevel.evaluation.means import by_confidence, mean_scores
+from crosslevel.evaluation.means import what_rows_say
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
 from crosslevel.evaluation.subset import Chosen, choose
@@ -28,6 +28,7 @@ from crosslevel.runs.records import (
     PerImage,
     Summary,
     class_dice,
+    scored,
 )
 from crosslevel.system.console import Advance, Reporter
 from crosslevel.system.devices import Place, this_place
@@ -64,8 +65,12 @@ class Evaluation:
         values = "  ".join(
             f"{self.summary.mean[name]:{w}.2f}" for name, w in zip(shown, widths, strict=True)
         )
-        lines = [f"{self.summary.subset}, {self.summary.num_cases} images", header, values]
-        lines += _of_classes(self.per_image, self.classes)
+        healthy = self.summary.healthy
+        num_scored = self.summary.num_cases - (healthy.num_images if healthy else 0)
+        some = f", scores of the {num_scored} with foreground" if healthy and num_scored else ""
+        lines = [f"{self.summary.subset}, {self.summary.num_cases} images{some}", header, values]
+        lines += [str(healthy)] if healthy else []
+        lines += _of_classes(scored(self.per_image), self.classes)
         if found := self.summary.confidence:
             lines.append(
                 f"The {found.num_lowest} masks of lowest confidence: Dice "
@@ -139,8 +144,7 @@ def evaluate(
         num_validated_on=len(chosen.validated_on),
         num_masks_changed=len(chosen.changed_masks),
         num_epochs_done=folder.num_epochs_done,
-        mean=mean_scores(per_image),
-        confidence=by_confidence(per_image),
+        **what_rows_say(per_image),
         metric_size=asked.metric_size,
         threshold=segmenter.card.threshold,
         flips=asked.flips,

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from crosslevel.runs.records import (
+    DEFINITIONS,
     IN_PERCENT,
     NOT_SCORES,
     PHYSICAL_SCORES,
     ConfidenceOrder,
+    Healthy,
     PerImage,
+    scored,
 )
 
 TENTH = 0.1
 """Share of the images whose masks a person would look at first."""
 
 
+def what_rows_say(per_image: pd.DataFrame) -> dict[str, Any]:
+    """Return the fields of a `Summary` that are computed from the rows, and what distances are."""
+    return {
+        "mean": mean_scores(per_image),
+        "healthy": false_alarms(per_image),
+        "confidence": by_confidence(per_image),
+        "definitions": DEFINITIONS,
+    }
+
+
 def mean_scores(per_image: pd.DataFrame) -> dict[str, float]:
-    """Return the mean of each score, ×100 where the paper's tables are.
+    """Return the mean of each score over the `scored` images, ×100 where the paper's tables are.
 
     A class that is in no image, found or true, has none, nor has what is in millimetres unless all
     images say how large a pixel is.
     """
+    per_image = scored(per_image)
     some_lack = [
         name for name in PHYSICAL_SCORES if name in per_image and per_image[name].isna().any()
     ]
-    numbers = per_image.drop(columns=[*NOT_SCORES, *some_lack]).mean().dropna()
+    numbers = per_image.drop(columns=[*NOT_SCORES, *some_lack], errors="ignore").mean().dropna()
     return {
         str(name): round(float(value) * (100 if str(name).startswith(IN_PERCENT) else 1), 4)
         for name, value in numbers.items()
     }
+
+
+def false_alarms(per_image: pd.DataFrame) -> Healthy | None:
+    """Return what was found in the images without foreground, None if there is none."""
+    if PerImage.FALSE_ALARMS not in per_image:
+        return None
+    alarms = per_image[PerImage.FALSE_ALARMS].dropna()
+    return Healthy(
+        num_images=len(alarms),
+        num_with_alarm=int((alarms > 0).sum()),
+        alarms_per_image=round(float(alarms.mean()), 4),
+    )
 
 
 def by_confidence(per_image: pd.DataFrame) -> ConfidenceOrder | None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from crosslevel.errors import InputError
 from crosslevel.logits import to_classes
+from crosslevel.system.environment import name_the_user
 from crosslevel.types import IGNORED
 
 
@@ -36,7 +37,8 @@ class CaseScore:
         mae: Mean absolute difference between foreground probability and mask, in [0, 1].
         precision: Share of predicted foreground that is foreground.
         recall: Share of foreground that is predicted.
-        hd95_px: 95th percentile of the distances between the two boundaries, in pixels.
+        hd95_px: 95th percentile of the distances between the two boundaries, in pixels: the larger
+            of the two directed ones.
         assd_px: Average symmetric distance between the two boundaries, in pixels.
     """
 
@@ -157,6 +159,9 @@ def surface_distances(
 ) -> tuple[float, float]:
     """Return the 95th percentile and the average of the distances between two boundaries.
 
+    The percentile is taken of the distances from either boundary to the other, and the larger one
+    returned, as MONAI does; medpy takes one percentile of both directions together.
+
     Args:
         prediction: (H, W).
         truth: (H, W).
@@ -171,6 +176,8 @@ def surface_distances(
         diagonal = math.hypot(truth.shape[0] * spacing[0], truth.shape[1] * spacing[1])
         return diagonal, diagonal
     import torch
+
+    name_the_user()
     from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
     first, second = (torch.from_numpy(m)[None, None].float() for m in (prediction, truth))
@@ -183,3 +190,20 @@ def surface_distances(
             first, second, include_background=True, symmetric=True, spacing=list(spacing)
         )
     return float(hd95), float(assd)
+
+
+def count_areas(prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> int:
+    """Return how many connected areas (also over corners) are found where pixels count.
+
+    Args:
+        prediction: (H, W) class indices.
+        truth: (H, W) class indices, or `IGNORED`.
+
+    Example:
+        >>> count_areas(np.array([[1, 0, 2], [0, 1, 0]], np.uint8), np.zeros((2, 3), np.uint8))
+        1
+    """
+    from scipy.ndimage import label
+
+    is_found = (prediction > 0) & (truth != IGNORED)
+    return int(label(is_found, structure=np.ones((3, 3)))[1])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from crosslevel.data.quality.findings import size_mismatch
 from crosslevel.data.reading import read_as_trained, read_case_mask
 from crosslevel.errors import DataError
-from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.evaluation.metrics import CaseScore, count_areas, score_case
 from crosslevel.evaluation.physical import physical_scores
 from crosslevel.images.preprocess import resize_mask
 from crosslevel.inference.confidence import mask_confidence
@@ -60,6 +60,8 @@ class Scoring:
             mask = to_classes(probability, self._segmenter.card.threshold)
             confidence = {PerImage.CONFIDENCE: mask_confidence(probability, mask)}
             row = self._score(case, probability, truth) | confidence
+            if row[PerImage.FOREGROUND_SHARE] == 0:
+                row[PerImage.FALSE_ALARMS] = count_areas(mask, truth)
             if case.spacing_mm and is_original:
                 num_classes = len(self._segmenter.card.classes)
                 row |= physical_scores(mask, truth, num_classes, case.spacing_mm)

@@ -94,6 +94,11 @@ def check_dicom_seg(images: Iterable[Path]) -> None:
     medical(first, "highdicom", "a DICOM segmentation")
 
 
+def dicom_seg_file(mask: Path) -> Path:
+    """Return where the DICOM segmentation beside a mask is."""
+    return mask.with_name(f"{stem_of(mask.name)}_seg.dcm")
+
+
 def write_dicom_seg(
     image: Path, target: Path, masks: Sequence[Mask], classes: Sequence[str]
 ) -> str:
@@ -138,8 +143,7 @@ def write_dicom_seg(
         )
     if int(segmentation.NumberOfFrames) != len(masks) * len(classes):
         return f"{image}: does not say where its frames lie, so it has no DICOM segmentation"
-    path = target.with_name(f"{stem_of(target.name)}_seg.dcm")
-    with atomic_file(path) as file:
+    with atomic_file(dicom_seg_file(target)) as file:
         segmentation.save_as(file)
     return ""
 

@@ -43,11 +43,13 @@ class Outputs:
             several), `NAME_probability.png`: 16-bit grey, 65 535 is 1.
         dicom_seg: Also write a DICOM segmentation of each DICOM image, for viewers to lay over it,
             `NAME_seg.dcm`.
+        overwrite: Replace files that `predict` did not write, or that were changed since.
     """
 
     overlay: bool = False
     probabilities: bool = False
     dicom_seg: bool = False
+    overwrite: bool = False
 
 
 class InferenceKeywords(TypedDict, total=False):

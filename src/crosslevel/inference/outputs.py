@@ -8,11 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosslevel.data.formats.readers import READERS, check_packages, read_header, stem_of, suffix_of
+from crosslevel.data.formats.readers import (
+    DICOM_SUFFIXES,
+    READERS,
+    check_packages,
+    read_header,
+    stem_of,
+    suffix_of,
+)
 from crosslevel.data.frames import frames_meant
 from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
 from crosslevel.errors import DataError, InputError, one_line
-from crosslevel.inference.mask_files import mask_suffix
+from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
+from crosslevel.inference.options import Outputs
 from crosslevel.types import Reading
 
 
@@ -30,8 +38,37 @@ class OutputFiles:
     frames: dict[Path, list[int | None]]
     warnings: list[str]
 
+    def of(self, image: Path, outputs: Outputs) -> dict[Path, str]:
+        """Return every file that is written for an image, and what it is."""
+        mask = self.masks[image]
+        files = {mask: "mask"}
+        for frame in self.frames[image]:
+            if outputs.overlay:
+                files[overlay_file(mask, frame)] = "overlay"
+            if outputs.probabilities:
+                files[probability_file(mask, frame)] = "probabilities"
+        if outputs.dicom_seg and suffix_of(image.name) in DICOM_SUFFIXES:
+            files[dicom_seg_file(mask)] = "DICOM segmentation"
+        return files
 
-def name_output_files(images: Sequence[str | Path], out: Path, reading: Reading) -> OutputFiles:
+
+def overlay_file(mask: Path, frame: int | None) -> Path:
+    """Return where the outlines of a mask are drawn on its image."""
+    return mask.with_name(f"{_stem(mask, frame)}_overlay.jpg")
+
+
+def probability_file(mask: Path, frame: int | None) -> Path:
+    """Return where the probabilities behind a mask are."""
+    return mask.with_name(f"{_stem(mask, frame)}_probability.png")
+
+
+def _stem(mask: Path, frame: int | None) -> str:
+    return stem_of(mask.name) + ("" if frame is None else f"-{frame}")
+
+
+def name_output_files(
+    images: Sequence[str | Path], out: Path, reading: Reading, outputs: Outputs
+) -> OutputFiles:
     """Return each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too.
@@ -41,9 +78,10 @@ def name_output_files(images: Sequence[str | Path], out: Path, reading: Reading)
         images: What to predict.
         out: Folder of the masks.
         reading: Which frames of a file are meant.
+        outputs: What is written besides the masks.
 
     Raises:
-        InputError: If one of them names no image, or two images would get one mask.
+        InputError: If one of them names no image, or one file would be written for two.
         DataError: If a kind of file is read by what is not installed.
     """
     masks: dict[Path, Path] = {}
@@ -66,8 +104,9 @@ def name_output_files(images: Sequence[str | Path], out: Path, reading: Reading)
             suffix = mask_suffix(path, frames[path], reading.page)
             masks[path] = (out / below).with_name(stem_of(below.name) + suffix)
         warnings += passed_over
-    _check_distinct(masks)
-    return OutputFiles(masks, frames, warnings)
+    named = OutputFiles(masks, frames, warnings)
+    _check_distinct(named, outputs)
+    return named
 
 
 def _frames(path: Path, reading: Reading) -> list[int | None]:
@@ -103,9 +142,13 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _check_distinct(masks: dict[Path, Path]) -> None:
-    taken: dict[Path, Path] = {}
-    for image, mask in masks.items():
-        if mask in taken:
-            raise InputError(f"The masks of {taken[mask]} and {image} would both be {mask}.")
-        taken[mask] = image
+def _check_distinct(named: OutputFiles, outputs: Outputs) -> None:
+    taken: dict[Path, str] = {}
+    for image in named.masks:
+        for file, what in named.of(image, outputs).items():
+            if file in taken:
+                raise InputError(
+                    f"The {taken[file]} and the {what} of {image} would both be {file}. Predict "
+                    "the two images into folders of their own."
+                )
+            taken[file] = f"{what} of {image}"

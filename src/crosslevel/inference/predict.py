@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
@@ -27,9 +26,15 @@ from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
 from crosslevel.inference.mask_files import check_dicom_seg, write_dicom_seg, write_masks
 from crosslevel.inference.options import InferenceKeywords, Outputs
-from crosslevel.inference.outputs import name_output_files
+from crosslevel.inference.outputs import (
+    OutputFiles,
+    name_output_files,
+    overlay_file,
+    probability_file,
+)
 from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter, at_size
+from crosslevel.inference.written import WrittenFiles
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
 from crosslevel.system.files import atomic_file, write_text
@@ -74,7 +79,8 @@ def predict(
     Of a NIfTI volume the mask is `<name>.nii.gz` in the same place in space, of other files with
     several frames `<name>.tif` with a page for each. A folder's sub-folders are kept. Binary masks
     are 0 and 255 (1 in NIfTI), others class indices.
-    `confidence.csv` beside them lists all of this call, the lowest confidence first.
+    `confidence.csv` beside them lists all of this call, the lowest confidence first. Of the files
+    there are, only those are replaced that `predict` wrote and nobody changed since.
 
     Args:
         run: A run folder, or a model folder.
@@ -88,36 +94,38 @@ def predict(
         The confidence of each mask, and which images could not be read.
 
     Raises:
-        InputError: If there is no model, no image, two images would get one name, or the runtime
-            cannot be used.
+        InputError: If there is no model, no image, two images would get one name, files of
+            somebody else would be replaced, or the runtime cannot be used.
     """
-    reporter = reporter or Reporter(quiet=True)
+    reporter, outputs = reporter or Reporter(quiet=True), outputs or Outputs()
     segmenter = Segmenter.load(run, **options)
-    files = name_output_files(
-        [images] if isinstance(images, str | Path) else images, Path(out), segmenter.card.reading
-    )
+    named = [images] if isinstance(images, str | Path) else images
+    files = name_output_files(named, Path(out), segmenter.card.reading, outputs)
+    written = WrittenFiles(Path(out))
+    if not outputs.overwrite:
+        own = [file for image in files.masks for file in files.of(image, outputs)]
+        written.refuse_others([*own, Path(out) / CONFIDENCE_FILE])
     for warning in files.warnings:
         reporter.say(f"warning: {warning}")
     reporter.say(f"Computing with {segmenter.runtime.name}")
     notes: list[str] = []
-    outputs = outputs or Outputs()
     if outputs.dicom_seg:
         check_dicom_seg(files.masks)
-    work = _Work(segmenter, outputs, files.masks, notes)
+    work = _Work(segmenter, outputs, files, written, notes)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     confidence: dict[Path, float] = {}
     with (
-        _listed_by_confidence(Path(out), confidence, files.masks),
+        _listed_by_confidence(Path(out), confidence, files.masks, written),
         ThreadPoolExecutor(most) as readers,
         ThreadPoolExecutor(most) as writers,
         reporter.task("Predicting", len(shots)) as advance,
     ):
         loading = ahead(readers, work.load, shots, most)
         drawn = work.draw_all(_readable(loading, problems, notes))
-        for written in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
-            image, sure = written.result()
+        for done in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
+            image, sure = done.result()
             confidence[image] = sure
             advance(len(files.frames[image]))
         advance(len(problems))
@@ -174,7 +182,8 @@ class _Work:
 
     segmenter: Segmenter
     outputs: Outputs
-    masks: dict[Path, Path]
+    files: OutputFiles
+    written: WrittenFiles
     notes: list[str]
 
     def load(self, shot: tuple[Path, int | None]) -> _Loaded:
@@ -217,24 +226,26 @@ class _Work:
     def write(self, frames: Sequence[_Drawn]) -> tuple[Path, float]:
         """Return the image and the confidence of its masks, once all is on disk."""
         image, card = frames[0].image, self.segmenter.card
-        target, masks = self.masks[image], [frame.mask for frame in frames]
+        target, masks = self.files.masks[image], [frame.mask for frame in frames]
         write_masks(image, target, masks, card.num_channels, card.reading.axis)
         if self.outputs.dicom_seg and (note := write_dicom_seg(image, target, masks, card.classes)):
             self.notes.append(note)
         for frame in frames:
             self._write_pictures(target, frame)
+        for file in self.files.of(image, self.outputs):
+            if file.is_file():  # some images have no DICOM segmentation
+                self.written.add(file)
         return image, MaskConfidence.of_all([frame.confidence for frame in frames]).compute()
 
     def _write_pictures(self, target: Path, drawn: _Drawn) -> None:
-        name = stem_of(target.name) + ("" if drawn.frame is None else f"-{drawn.frame}")
         if drawn.beneath is not None:
             from crosslevel.images.overlay import draw_outlines  # SciPy takes its time to load
 
             picture = Image.fromarray(draw_outlines(drawn.beneath, drawn.mask))
-            _save(target.with_name(f"{name}_overlay.jpg"), picture, "JPEG")
+            _save(overlay_file(target, drawn.frame), picture, "JPEG")
         if drawn.foreground is not None:
             grey = Image.fromarray(drawn.foreground)
-            _save(target.with_name(f"{name}_probability.png"), grey, "PNG")
+            _save(probability_file(target, drawn.frame), grey, "PNG")
 
 
 def _readable(
@@ -267,7 +278,7 @@ def _whole_files(
 
 @contextmanager
 def _listed_by_confidence(
-    out: Path, confidence: dict[Path, float], masks: dict[Path, Path]
+    out: Path, confidence: dict[Path, float], masks: dict[Path, Path], written: WrittenFiles
 ) -> Iterator[None]:
     """Lists, however the block ends, the masks written in it; images by their absolute paths."""
     file = out / CONFIDENCE_FILE
@@ -282,6 +293,7 @@ def _listed_by_confidence(
             for image, value in _sorted(confidence).items():
                 table.writerow([image.absolute(), masks[image].relative_to(out), f"{value:.4f}"])
             write_text(file, text.getvalue().encode(errors="backslashreplace").decode())
+            written.add(file)
 
 
 def _sorted(confidence: dict[Path, float]) -> dict[Path, float]:

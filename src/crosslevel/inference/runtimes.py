@@ -21,6 +21,7 @@ from crosslevel.images.preprocess import Normalise
 from crosslevel.inference.exported import exported_folder, faithful_exports
 from crosslevel.logits import to_probabilities
 from crosslevel.models.folder import ModelCard, load_card, load_model
+from crosslevel.models.footprint import refuse_too_large
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.types import RuntimeName
 
@@ -155,10 +156,12 @@ def load_runtime(folder: Path, name: RuntimeName, device: torch.device) -> Runti
         device: Where PyTorch computes; exports are for the CPU.
 
     Raises:
-        InputError: If there is no model, or the runtime asked for is not installed, has no
-            export, or one that cannot be used.
+        InputError: If there is no model, it takes more memory than there is, or the runtime asked
+            for is not installed, has no export, or one that cannot be used.
     """
     card = load_card(folder)
+    if device.type == "cpu":
+        refuse_too_large(card.model, card.num_channels, card.size)
     formats = _formats(name, device)
     for format, file in faithful_exports(folder) if formats else ():
         if format in formats:

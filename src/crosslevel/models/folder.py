@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -17,7 +16,7 @@ from crosslevel.config.images import check_reading
 from crosslevel.config.model import ModelConfig, forget_idle
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
-from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
+from crosslevel.models.segmenter import SegmentationNet, build_without_weights
 from crosslevel.system.files import atomic_file, write_text
 from crosslevel.types import BEFORE_WINDOWS, Reading
 
@@ -114,9 +113,34 @@ def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:
     with _reading(folder):
         weights = load(weights_file.read_bytes())
     net = _described(card, folder / "model.json")
+    net.check_size(card.size)
     _check_fit(net, weights, weights_file)
     net.load_state_dict(weights, assign=True)
     return net.eval(), card
+
+
+def refuse_unloadable(net: SegmentationNet, config: ModelConfig, num_channels: int) -> None:
+    """Refuse a network that could not be built again from its model folder.
+
+    Args:
+        net: What a run would ship.
+        config: What its card would say.
+        num_channels: Logit channels C.
+
+    Raises:
+        InputError: If it is not the network that the configuration names.
+    """
+    described = build_without_weights(config, num_channels)
+    is_ours = type(described.f).__module__.startswith("crosslevel.")
+    is_same_kind = type(getattr(net, "f", None)) is type(described.f)
+    if is_ours and is_same_kind and _shapes(net) == _shapes(described):
+        return
+    raise InputError(
+        f"The network that would be shipped is not one of the package's, as model.name is "
+        f"{config.name!r}: it would be trained, and `predict` could not build it again. Add its "
+        "backbone to the package as models/unet.py is, or ship one that `build_segmentation_net` "
+        "builds."
+    )
 
 
 @contextmanager
@@ -136,15 +160,14 @@ def _reading(folder: Path) -> Iterator[None]:
 
 
 def _described(card: ModelCard, card_file: Path) -> SegmentationNet:
-    """Return the network of the card, without memory for its weights, whatever sizes it asks for.
-
-    The sizes of a model of "smp" lie in its names; some of these compute while they are built.
-    """
     try:
-        with torch.device("cpu" if card.model.name == "smp" else "meta"):
-            return build_segmentation_net(card.model.untrained(), card.num_channels)
+        return build_without_weights(card.model, card.num_channels)
     except (RuntimeError, OverflowError) as error:
         raise InputError(f"{card_file} describes no network: {error}") from error
+
+
+def _shapes(net: SegmentationNet) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
 
 
 def _check_fit(net: SegmentationNet, weights: dict[str, Tensor], weights_file: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -88,6 +89,18 @@ def build_backbone(config: ModelConfig) -> Backbone:
     backbone = BACKBONES[config.name](config.untrained().args)
     load_pretrained(folder, backbone, config)
     return backbone
+
+
+def build_without_weights(config: ModelConfig, num_channels: int) -> SegmentationNet:
+    """Build the same without memory for its weights, whatever sizes the configuration asks for.
+
+    The sizes of a model of "smp" lie in its names; some of these compute while they are built.
+
+    Raises:
+        InputError: As `build_segmentation_net`.
+    """
+    with torch.device("cpu" if config.name == "smp" else "meta"):
+        return build_segmentation_net(config.untrained(), num_channels)
 
 
 def _unet(args: UNetArgs) -> Backbone:

@@ -9,7 +9,7 @@ import pandas as pd
 from crosslevel.report.drawing import Rows
 from crosslevel.report.page import Section
 from crosslevel.runs.finished import FinishedRun
-from crosslevel.runs.records import class_dice
+from crosslevel.runs.records import class_dice, scored
 
 _ABSENT = "absent"
 
@@ -34,6 +34,7 @@ def class_sections(rows: Rows) -> list[Section]:
 
 
 def _shown(runs: Sequence[FinishedRun], name: str) -> str:
-    columns = [run.per_image[class_dice(name)] for run in runs if class_dice(name) in run.per_image]
+    tables = [scored(run.per_image) for run in runs if class_dice(name) in run.per_image]
+    columns = [table[class_dice(name)] for table in tables]
     means = [float(column.mean()) for column in columns if column.notna().any()]
     return f"{100 * sum(means) / len(means):.2f}" if means else _ABSENT

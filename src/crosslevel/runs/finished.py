@@ -12,7 +12,7 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder
-from crosslevel.runs.records import Cell, Environment, Log, PerImage, Summary
+from crosslevel.runs.records import Cell, Environment, Log, PerImage, Summary, scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class FinishedRun:
 
     @property
     def dice(self) -> pd.Series[float]:
-        """Dice of each test case, by its id."""
-        return self.per_image[PerImage.DICE]
+        """Dice of each test case with foreground (of all, if none has any), by its id."""
+        return scored(self.per_image)[PerImage.DICE]
 
     @property
     def cell(self) -> Cell:
@@ -121,7 +121,8 @@ def peak_memory(run: Path) -> int:
 
 
 def mean_over_runs(runs: Sequence[FinishedRun], column: str) -> pd.Series[float]:
-    """Return a column of `per_image.csv`, averaged over runs, for each case all of them have."""
-    together = pd.concat([run.per_image[column] for run in runs], axis=1, join="inner")
+    """Return a column of `per_image.csv`, averaged over runs, for each case that they score."""
+    columns = [scored(run.per_image)[column] for run in runs]
+    together = pd.concat(columns, axis=1, join="inner")
     mean: pd.Series[float] = together.mean(axis=1)
     return mean

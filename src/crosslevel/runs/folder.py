@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from crosslevel.config.files import differences, settled_from_yaml, to_yaml
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
 from crosslevel.runs.records import Environment, Summary
 from crosslevel.system.files import remove_leftovers, write_text
@@ -181,7 +182,7 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
     run = RunFolder(path)
     if run.config_file.is_file():
         started = run.config()
-        changed = differences(started, as_started(config, started))
+        changed = differences(started, _with_split_of(run, started, as_started(config, started)))
         if changed:
             raise InputError(
                 f"{path} holds a run with another configuration:\n  "
@@ -192,6 +193,30 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
     elif path.exists() and (not path.is_dir() or _holds_other_things(run)):
         raise InputError(f"{path} exists and is not a run folder: choose another --out.")
     return run
+
+
+def _with_split_of(run: RunFolder, started: SettledConfig, asked: SettledConfig) -> SettledConfig:
+    """Return what is asked for, with the run's own path to its split if it is the same split.
+
+    A split is the same that deals the run's cases out to the same parts, wherever its file lies.
+
+    Raises:
+        InputError: If the file is the run's own, with another content.
+    """
+    if asked.split is None or started.split is None or not run.split_file.is_file():
+        return asked
+    is_named_alike = asked.split == started.split
+    if is_named_alike and not asked.split.exists():
+        return asked
+    own, given = Split.load(run.split_file).parts(), Split.load(asked.split).parts()
+    if all(set(own[name]) <= set(given[name]) for name in own):
+        return replace(asked, split=started.split)
+    if is_named_alike:
+        raise InputError(
+            f"{asked.split} is not the split any more that this run was started with, of which a "
+            f"copy is {run.split_file}. Restore it, or choose another --out."
+        )
+    return asked
 
 
 @contextmanager

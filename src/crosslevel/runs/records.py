@@ -12,9 +12,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from crosslevel.system.environment import Surroundings, describe_environment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -25,6 +28,7 @@ class PerImage:
     ID = "id"
     DICE = "dice"
     CONFIDENCE = "confidence"
+    FALSE_ALARMS = "false_alarms"
     FOREGROUND_SHARE = "foreground_share"
     HEIGHT = "height"
     WIDTH = "width"
@@ -59,7 +63,7 @@ class Next:
 
 NOT_SCORES = (
     *(PerImage.ID, PerImage.CONFIDENCE, PerImage.FOREGROUND_SHARE),
-    *(PerImage.HEIGHT, PerImage.WIDTH),
+    *(PerImage.HEIGHT, PerImage.WIDTH, PerImage.FALSE_ALARMS),
 )
 """Columns that are not averaged over the images."""
 SCORES = {
@@ -79,8 +83,25 @@ PHYSICAL_SCORES = {
     Physical.PREDICTED_AREA: "Predicted (mm²)",
 }
 """Means beside those of `SCORES`, where every image says how large a pixel is."""
+DEFINITIONS = {
+    "hd95": "the larger of the two directed 95th percentiles of the distances from boundary to "
+    "boundary (as MONAI; medpy takes one percentile of both directions together)",
+    "assd": "mean of the distances from boundary to boundary, both directions together",
+}
+"""What a distance is, where the literature has several of one name."""
 IN_PERCENT = tuple(name for name in SCORES if not name.endswith("_px"))
 """Scores in [0, 1], which a summary has ×100."""
+
+
+def scored(per_image: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `per_image.csv` that means are over: images with foreground, or all.
+
+    Files of earlier versions may not say which images have foreground; they are taken as they are.
+    """
+    if PerImage.FOREGROUND_SHARE not in per_image:
+        return per_image
+    rows = per_image[~(per_image[PerImage.FOREGROUND_SHARE] == 0)]
+    return rows if len(rows) else per_image
 
 
 def class_dice(name: str) -> str:
@@ -114,6 +135,7 @@ class Environment(Surroundings):
         device: Name of the GPU, or "cpu".
         method_source: Hash of the file of the method.
         pretrained_weights: Hash of the weights a pretraining gave the backbone.
+        num_masks: Masks that the data had, used or not.
     """
 
     data: str | None = None
@@ -121,6 +143,7 @@ class Environment(Surroundings):
     device: str | None = None
     method_source: str | None = None
     pretrained_weights: str | None = None
+    num_masks: int | None = None
 
     @classmethod
     def here(cls, **facts: Any) -> Environment:
@@ -169,6 +192,28 @@ class ConfidenceOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Healthy:
+    """What was found in images without foreground, in which there is nothing to find.
+
+    Attributes:
+        num_images: Images without foreground.
+        num_with_alarm: Those of them in which something was found.
+        alarms_per_image: Connected areas found in one of them, on average.
+    """
+
+    num_images: int
+    num_with_alarm: int
+    alarms_per_image: float
+
+    def __str__(self) -> str:
+        """For a person."""
+        return (
+            f"{self.num_images} images without foreground: {self.alarms_per_image:.2f} false "
+            f"alarms in one on average, {self.num_with_alarm} of them have any"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What `summary.json` says: mean scores, and how they were made.
 
@@ -181,7 +226,10 @@ class Summary:
         num_validated_on: Those of them that chose the best epoch.
         num_masks_changed: Masks that were not those of the training's start.
         num_epochs_done: Epochs the run had been trained for.
-        mean: Mean of each score over the images, those of `IN_PERCENT` ×100.
+        mean: Mean of each score over the images with foreground (over all, if none has any), those
+            of `IN_PERCENT` ×100.
+        healthy: Of the images without foreground; None if there is none.
+        definitions: What the distances are, by the score's name.
         confidence: None where nothing can be told, or of fewer than ten images.
         metric_size: Whether scored at "original" or "input" size.
         threshold: From which probability on a pixel was foreground.
@@ -200,6 +248,8 @@ class Summary:
     num_masks_changed: int | None = None
     num_epochs_done: int | None = None
     mean: dict[str, float]
+    healthy: Healthy | None = None
+    definitions: dict[str, str] = field(default_factory=dict)
     confidence: ConfidenceOrder | None = None
     metric_size: str
     threshold: float
@@ -221,8 +271,10 @@ class Summary:
         environment = _object(content.get("environment", {}))
         confidence = content.get("confidence")
         found = ConfidenceOrder.recorded_in(_object(confidence)) if confidence else None
+        healthy = content.get("healthy")
         known = content | {
             "confidence": found,
+            "healthy": _known(Healthy, _object(healthy)) if healthy else None,
             "environment": _known(Environment, environment),
         }
         return _known(cls, known)

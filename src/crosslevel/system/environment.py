@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import subprocess
@@ -47,6 +48,14 @@ def describe_environment() -> Surroundings:
         processor=_processor(),
         cores=os.cpu_count(),
     )
+
+
+def name_the_user() -> None:
+    """Give a user id that has no name, as in a container, one: MONAI asks for it when imported."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def _version(package: str) -> str | None:

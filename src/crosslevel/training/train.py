@@ -23,6 +23,8 @@ from crosslevel.errors import InputError
 from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.models.folder import refuse_unloadable
+from crosslevel.models.footprint import refuse_too_large
 from crosslevel.models.pretrained import weights_hash
 from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
 from crosslevel.runs.records import Environment
@@ -31,6 +33,7 @@ from crosslevel.system.devices import Place, describe_device, this_place
 from crosslevel.system.distributed import wait_for_all
 from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
+from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.budget import measure_pace
 from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Trainer
@@ -41,6 +44,7 @@ from crosslevel.training.plan import (
     refuse_contradiction,
     refuse_several_processes,
 )
+from crosslevel.training.resuming import about_resuming
 from crosslevel.training.step import to_device
 
 
@@ -137,6 +141,7 @@ class _Start:
         """
         supposed = plan(self.asked, Facts(), self.place).config
         method = build_method(supposed)  # refuses what cannot be trained before the long work
+        self._refuse_unusable(method, supposed)
         prepared = prepare(
             folder, self.asked, self.reporter, self.run.split_file if self.is_resumed else None
         )
@@ -159,6 +164,14 @@ class _Start:
         self._write_down(folder, prepared, planned.config)
         return method, planned, data
 
+    def _refuse_unusable(self, method: Method, config: SettledConfig) -> None:
+        """Refuse what fails for sure, if only at its end."""
+        channels = config.mask_classes.num_channels
+        with preserved_generators():
+            refuse_unloadable(method.inference_model, config.model, channels)
+            if self.place.device.type == "cpu":
+                refuse_too_large(config.model, channels, config.size)
+
     def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
         if not self.place.is_first:
             return
@@ -169,6 +182,7 @@ class _Start:
             device=describe_device(self.place.device),
             method_source=source_hash(config.method),
             pretrained_weights=pretrained and weights_hash(pretrained),
+            num_masks=prepared.num_masks,
         )
         if self.is_resumed:
             self._report_resumed(environment)
@@ -178,13 +192,8 @@ class _Start:
         write_start(self.run, config, prepared.split.to_json(), environment)
 
     def _report_resumed(self, now: Environment) -> None:
-        begun = self.run.environment().method_source
-        if begun and begun != now.method_source:
-            self.reporter.say(
-                f"warning: the file of {self.asked.method} is not the one this run was started "
-                "with: steps from here on are the new one's. Use another --out to train with it "
-                "from the start."
-            )
+        for line in about_resuming(self.asked.method, self.run.environment(), now):
+            self.reporter.say(f"warning: {line}")
         if self.asked.skip_bad:
             self.reporter.say(
                 f"Files set aside at the start are listed in {self.run.set_aside_file}"

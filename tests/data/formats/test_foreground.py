@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 
 from crosslevel.commands import data_check
 from crosslevel.data import reading
-from crosslevel.data.formats.unclear import UnclearMaskError
+from crosslevel.data.formats.unclear import UnclearMaskError, describe
 from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError
 from crosslevel.types import IGNORED, Classes
@@ -254,3 +254,23 @@ def test_read_mask__for_a_look_takes_all_that_is_drawn_with_a_warning(tmp_path: 
     path = save(tmp_path / "m.png", drawn((ONE, 85), (TWO, 170)))
     with pytest.warns(UserWarning, match="Until then all of it is foreground"):
         np.testing.assert_array_equal(reading.read_mask(path, BINARY), LESION)
+
+
+def test_softened__a_class_next_to_white_is_named_too(tmp_path: Path) -> None:
+    small = Image.fromarray(drawn((ONE, 127), (TWO, 254)).astype(np.uint8))
+    path = save(tmp_path / "m.png", np.asarray(small.resize((2 * SIZE, 2 * SIZE), 2)))
+    with pytest.raises(UnclearMaskError, match=r"--classes.class1 127 --classes.class2 254"):
+        read_mask(path, BINARY)
+
+
+def test_jpeg__colours_that_it_changed_a_little_are_named_once(tmp_path: Path) -> None:
+    masks = []
+    for number, (red, green) in enumerate([(255, 251), (250, 255), (254, 248)]):
+        large = np.kron(coloured((ONE, (red, 0, 2)), (TWO, (1, green, 0))), np.ones((2, 2, 1)))
+        path = save(tmp_path / f"{number}.jpg", large.astype(np.uint8), quality=92)
+        with pytest.raises(UnclearMaskError) as caught:
+            read_mask(path, BINARY)
+        masks.append(caught.value)
+    said = describe(masks)
+    assert "the colours (0, 255, 0), (255, 0, 0). If" in said
+    assert "--instances" not in said  # which JPEG cannot keep

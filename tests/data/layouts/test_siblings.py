@@ -133,3 +133,46 @@ def test_busi__as_downloaded(tmp_path: Path) -> None:
     found = {case.id: len(case.mask_files) for case in index_cases(tmp_path)}
     assert found == {"benign/benign (1)": 2, "normal/normal (1)": 1}
     assert {case.group for case in index_cases(tmp_path)} == {None}
+
+
+def test_masks__a_folder_of_another_name_that_speaks_of_masks(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "images/b.png", "labels-ah/a.png", "labels-ah/b.png")
+    assert masks(index_cases(tmp_path)) == {"a": "a.png", "b": "b.png"}
+    touch(tmp_path, "labels-vk/a.png", "labels-vk/b.png")
+    (line,) = problems(tmp_path)
+    assert "which folder holds the masks, labels-ah/ (2 files) or labels-vk/ (2 files)" in line
+    found = find_cases(tmp_path, layout=Layout(masks="labels-vk"))
+    assert {case.mask_files[0].parent.name for case in found.cases} == {"labels-vk"}
+
+
+def test_flat__files_named_after_others_are_asked_about(tmp_path: Path) -> None:
+    """CHASE DB1 as downloaded: two observers beside each image, whose names are no known word."""
+    for eye in ("01L", "01R", "02L"):
+        touch(tmp_path, f"Image_{eye}.jpg", f"Image_{eye}_1stHO.png", f"Image_{eye}_2ndHO.png")
+    (line,) = problems(tmp_path)
+    assert "Image_01L_1stHO.png: this and 5 more are named after other images there" in line
+
+
+def test_images__files_named_after_others_are_not_trained_on(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        touch(tmp_path, f"images/{name}.png", f"images/{name}_vis.png", f"masks/{name}.png")
+    found = find_cases(tmp_path)
+    assert ids(found.cases) == ["a", "b", "c"]
+    assert any("a_vis.png: and 2 more are named like a mask" in line for line in found.warnings)
+
+
+def test_images__frames_of_a_series_are_no_additions(tmp_path: Path) -> None:
+    names = [f"{name}{end}.png" for name in "abc" for end in ("", "_2", "_3")]
+    touch(tmp_path, *names)
+    assert len(index_cases(tmp_path)) == 9
+
+
+def test_unknown__kinds_of_files_that_hold_images_are_named_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "photos/IMG_1.HEIC", "photos/IMG_2.HEIC")
+    (line,) = problems(tmp_path)
+    assert "holds 2 .heic but no images. HEIC is what iPhones write: export" in line
+    touch(tmp_path, "images/a.png", "masks/a.png", "images/x.svs")
+    (other,) = [w for w in find_cases(tmp_path).warnings if "x.svs" in w]
+    assert "Whole slides are too large" in other

@@ -46,12 +46,30 @@ def test_turned__masks_without_orientation_are_doubted_where_sizes_do_not_tell(
     assert any("EXIF orientation" in line for line in report.warnings) == is_doubted
 
 
-def test_too_small__far_smaller_than_the_others(tmp_path: Path) -> None:
-    sides = {"a": 320, "b": 300, "c": 310, "thumbnail": 16}
+def sized(folder: Path, sides: list[int]) -> list[Case]:
+    """Unlabelled images of these sides."""
     cases = []
-    for number, (name, side) in enumerate(sides.items()):
+    for number, side in enumerate(sides):
         noise = np.random.default_rng(number).integers(0, 256, (side, side, 3), np.uint8)
-        Image.fromarray(noise).save(tmp_path / f"{name}.png")
-        cases.append(Case(name, tmp_path / f"{name}.png"))
-    (line,) = check_cases(cases).problems
-    assert "thumbnail.png: 16 x 16 px, while the others are about 305 px" in line
+        Image.fromarray(noise).save(folder / f"{number}.png")
+        cases.append(Case(str(number), folder / f"{number}.png"))
+    return cases
+
+
+def test_too_small__far_smaller_than_the_others(tmp_path: Path) -> None:
+    (line,) = check_cases(sized(tmp_path, [320, 300, 310, 37])).problems
+    assert "3.png: 37 x 37 px, while the others are about 305 px" in line
+    assert check_cases(sized(tmp_path, [320, 300, 310, 39])).problems == []
+
+
+def test_about_small__a_quarter_of_the_others_is_doubted(tmp_path: Path) -> None:
+    (line,) = check_cases(sized(tmp_path, [320, 300, 310, 75])).warnings
+    assert "3.png: 1 of the images are less than a quarter as large as the others" in line
+    assert check_cases(sized(tmp_path, [320, 300, 310, 77])).warnings == []
+
+
+def test_about_small__all_of_them_are_previews(tmp_path: Path) -> None:
+    cases = sized(tmp_path, [32] * 8)
+    (line,) = check_cases(cases).warnings
+    assert "the images are about 32 px, and a training enlarges them to 256 px" in line
+    assert check_cases(cases, size=64).warnings == []

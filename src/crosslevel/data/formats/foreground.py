@@ -78,8 +78,7 @@ def _unclear(path: Path, levels: Sequence[int], areas: Sequence[int]) -> Unclear
     if len(levels) <= _FEW or not areas or len(areas) > _FEW:
         kind: Kind = kind_of(levels) if min(levels) > 0 else "picture"
         return UnclearMaskError(path, kind, levels)
-    bright = [level for level in levels if level in (255, 65535)]
-    return UnclearMaskError(path, "softened", [*areas, *bright])
+    return UnclearMaskError(path, "softened", areas)
 
 
 def _areas_between(drawing: Drawing, full: int) -> list[int]:
@@ -95,10 +94,18 @@ def _areas_between(drawing: Drawing, full: int) -> list[int]:
         most = np.sort(num_solid)[::-1][:6].sum()
         if most >= 0.8 * num_solid.sum():
             areas += [int(v) for v in solid[num_solid >= 0.05 * num_solid.sum()]]
+    if areas:
+        areas += _bright_area(drawing, bright)
     is_between = (levels > dark) & (levels < bright)
     if not areas and counts[is_between].sum() >= counts[levels >= bright].sum() / 2:
         areas += _many_between(drawing, levels[is_between])
     return areas
+
+
+def _bright_area(drawing: Drawing, bright: int) -> list[int]:
+    """Return the value next to white that most pixels of an area have, if any is there."""
+    levels, counts = np.unique(drawing.codes[drawing.codes >= bright], return_counts=True)
+    return [int(levels[counts.argmax()])] if len(levels) else []
 
 
 def _many_between(drawing: Drawing, levels: Values) -> list[int]:
@@ -192,7 +199,8 @@ def _of_jpeg(path: Path, drawing: Drawing) -> NDArray[np.uint8]:
     drawn = _areas_of_jpeg(drawing)
     is_plain = all(max(np.atleast_1d(level)) >= 192 for level in drawn) and len(drawn) < 2
     if grey.max() <= 127 or not is_plain:
-        raise UnclearMaskError(path, "classes", drawn or [int(grey.max())])
+        levels = [_end_of_range(level) for level in drawn] or [int(grey.max())]
+        raise UnclearMaskError(path, "classes", levels, is_blurred=True)
     return np.asarray(grey > 127, np.uint8)
 
 
@@ -212,6 +220,15 @@ def _areas_of_jpeg(drawing: Drawing) -> list[Level]:
         found.append(np.median(solid[near], axis=0).astype(np.int64))
         solid = solid[~near]
     return [int(c[0]) if np.ptp(c) <= _GREY_SPREAD else _colour_of(c) for c in found]
+
+
+def _end_of_range(level: Level) -> Level:
+    """Return what JPEG has made of a channel next to 0 or 255."""
+    red, green, blue = (
+        0 if channel <= LARGEST_NOISE else 255 if channel >= 255 - LARGEST_NOISE else channel
+        for channel in (level if isinstance(level, tuple) else (level,) * 3)
+    )
+    return (red, green, blue) if isinstance(level, tuple) else red
 
 
 def _channels(code: int) -> tuple[int, int, int]:

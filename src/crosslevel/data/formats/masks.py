@@ -116,7 +116,7 @@ def _binary(path: Path, drawing: Drawing, classes: Classes) -> MaskContent:
     if ignored is not None:
         indices[ignored] = IGNORED
     levels = () if drawing.is_lossy else _few_levels(drawing)
-    drawn = "in JPEG, with blurred edges" if drawing.is_lossy else _in_words(levels)
+    drawn = "in JPEG, with blurred edges" if drawing.is_lossy else _in_words(levels, drawing)
     return MaskContent(indices, drawn, levels, _share_between(drawing.grey))
 
 
@@ -128,9 +128,9 @@ def _few_levels(drawing: Drawing) -> tuple[Level, ...]:
     return tuple(_level(int(code), is_colour=is_colour) for code in few if code)
 
 
-def _in_words(levels: Sequence[Level]) -> str:
+def _in_words(levels: Sequence[Level], drawing: Drawing) -> str:
     if not levels:
-        return "all black or with softened edges"
+        return "with softened edges" if drawing.codes.any() else "all black"
     if len(levels) > 1:
         return "in a few values"
     return f"in {levels[0]} on 0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ _MOST_CLASSES = 16  # more exact values than that are objects, not classes
 _FEWEST_LABELS = 6  # so many numbers 1, 2, 3, … without a gap are objects, too
 _NAMED = 8
 _MANY = 64
+_BLUR = 48  # by which JPEG may change a channel
 
 
 class UnclearMaskError(DataError):
@@ -25,10 +27,14 @@ class UnclearMaskError(DataError):
         path: The file.
         kind: What it looks like.
         levels: The values or colours it is drawn with, without background.
+        is_blurred: JPEG has changed them a little, in each file otherwise.
     """
 
-    def __init__(self, path: Path, kind: Kind, levels: Collection[Level]) -> None:
+    def __init__(
+        self, path: Path, kind: Kind, levels: Collection[Level], *, is_blurred: bool = False
+    ) -> None:
         self.path, self.kind, self.levels = path, kind, tuple(sort_levels(levels))
+        self.is_blurred = is_blurred
         super().__init__([f"{path}: holds {describe([self])}"])
 
 
@@ -60,13 +66,15 @@ def describe(masks: Sequence[UnclearMaskError], also: Collection[Level] = ()) ->
         masks: Those that were refused, at least one.
         also: Values of other masks of the data set, which the option has to cover, too.
     """
-    levels = sort_levels([*(level for mask in masks for level in mask.levels), *also])
+    levels = _levels_of(masks, also)
+    is_blurred = any(mask.is_blurred for mask in masks)  # so that objects have no numbers
     kinds = {mask.kind for mask in masks}
     greys = [level for level in levels if isinstance(level, int)]
     if kinds == {"picture"}:
         return "so many different values that it looks like a picture. Check that it is a mask."
     if len(greys) < len(levels):
-        return _about_colours(levels, are_labels="labels" in kinds)
+        objects = "" if is_blurred else "; if each is one object, give --instances"
+        return _about_colours(levels, objects, are_labels="labels" in kinds)
     if "softened" in kinds:
         return _about_softened(greys)
     kind = "labels" if "labels" in kinds else kind_of(greys)
@@ -77,12 +85,13 @@ def describe(masks: Sequence[UnclearMaskError], also: Collection[Level] = ()) ->
         )
     if kind == "ignore":
         return _about_ignored(greys)
-    return _about_classes(greys)
+    objects = "" if is_blurred or len(greys) < 2 else "; if each is one object, give --instances"
+    return _about_classes(greys, objects)
 
 
 def values_of(masks: Sequence[UnclearMaskError], also: Collection[Level] = ()) -> str:
     """Name the values or colours that these masks hold together."""
-    levels = sort_levels([*(level for mask in masks for level in mask.levels), *also])
+    levels = _levels_of(masks, also)
     if len(levels) > _MANY or {mask.kind for mask in masks} == {"picture"}:
         return f"{len(levels) or 'very many'} different values"
     is_grey = all(isinstance(level, int) for level in levels)
@@ -106,7 +115,31 @@ def classes_option(levels: Sequence[Level], num_named: int = 0) -> str:
     return " ".join(f"--classes.class{number} {_written(level)}" for number, level in numbered)
 
 
-def _about_colours(levels: Sequence[Level], *, are_labels: bool) -> str:
+def _levels_of(masks: Sequence[UnclearMaskError], also: Collection[Level]) -> list[Level]:
+    """Return the levels of these masks and others; nearly equal ones once where JPEG made them."""
+    levels = Counter(level for mask in masks for level in mask.levels)
+    if not any(mask.is_blurred for mask in masks):
+        return sort_levels([*levels, *also])
+    kept: list[Level] = []
+    for level in [*also, *(level for level, _ in levels.most_common())]:
+        if all(_distance(level, other) > _BLUR for other in kept):
+            kept.append(level)
+    return sort_levels(kept)
+
+
+def _distance(level: Level, other: Level) -> int:
+    """Return by how much the channels differ at most."""
+    red, green, blue = (
+        abs(one - two) for one, two in zip(_channels(level), _channels(other), strict=True)
+    )
+    return max(red, green, blue)
+
+
+def _channels(level: Level) -> tuple[int, int, int]:
+    return level if isinstance(level, tuple) else (level, level, level)
+
+
+def _about_colours(levels: Sequence[Level], objects: str, *, are_labels: bool) -> str:
     if are_labels or len(levels) > _MOST_CLASSES:
         return (
             f"{len(levels)} colours, which looks like a label map: each object with a "
@@ -114,8 +147,8 @@ def _about_colours(levels: Sequence[Level], *, are_labels: bool) -> str:
         )
     return (
         f"the colours {_listed(levels)}. If they are classes, give "
-        f"{classes_option(levels)} (the names are yours to choose); if each is one object, give "
-        f"--instances."
+        f"{classes_option(levels)} (the names are yours to choose), or --ignore '[R, G, B]' for "
+        f"one that marks pixels to leave out{objects}."
     )
 
 
@@ -143,8 +176,7 @@ def _about_ignored(greys: Sequence[int]) -> str:
     )
 
 
-def _about_classes(greys: Sequence[int]) -> str:
-    objects = "; if each is one object, give --instances" if len(greys) > 1 else ""
+def _about_classes(greys: Sequence[int], objects: str) -> str:
     return (
         f"the values 0, {_listed(greys)}, so it is not a plain 0/1 or 0/255 mask. If they "
         f"are classes, give {classes_option(greys)} (the names are yours to choose){objects}."

@@ -13,6 +13,22 @@ from crosslevel.data.formats.readers import READERS, suffix_of
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.types import Case
 
+_HEIC = "HEIC is what iPhones write: export the photos as JPEG or PNG."
+_SLIDE = "Whole slides are too large to be read: export regions of them as PNG or TIFF."
+_VIDEO = "Videos are not read: export frames as PNG, one folder for each video."
+_RAW = "Raw photos are not read: export them as PNG or TIFF."
+_VOLUME = "Convert volumes to NIfTI (.nii.gz)."
+_ARRAY = "Arrays say nothing of their values: save them as TIFF."
+_CONVERT = {
+    **dict.fromkeys((".heic", ".heif"), _HEIC),
+    ".avif": "AVIF is not read: export the images as PNG.",
+    **dict.fromkeys((".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".lif"), _SLIDE),
+    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), _VIDEO),
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng"), _RAW),
+    **dict.fromkeys((".nrrd", ".mha", ".mhd"), _VOLUME),
+    **dict.fromkeys((".npy", ".npz", ".mat", ".h5", ".hdf5"), _ARRAY),
+}
+"""By the end of a file's name: how to make images of it."""
 OF_THE_SYSTEM = frozenset({"desktop.ini", "thumbs.db"})
 
 
@@ -136,7 +152,19 @@ def describe_passed_over(path: Path, names: Collection[str]) -> list[str]:
         return []
     first = path / next(iter(names))
     what = "is not" if len(names) == 1 else f"and {len(names) - 1} more are not"
-    return [f"{first}: {what} used ({kinds(names)}). Convert what is an image, or ignore this."]
+    remedy = how_to_convert(names) or "Convert what is an image, or ignore this."
+    return [f"{first}: {what} used ({kinds(names)}). {remedy}"]
+
+
+def how_to_convert(names: Iterable[str]) -> str:
+    """Return how to make images of files that hold some, but cannot be read; "" of others.
+
+    Example:
+        >>> how_to_convert(["a.txt", "IMG_1.HEIC"])
+        'HEIC is what iPhones write: export the photos as JPEG or PNG.'
+    """
+    suffixes = {os.path.splitext(name)[1].lower() for name in names}
+    return " ".join(dict.fromkeys(text for end, text in _CONVERT.items() if end in suffixes))
 
 
 def kinds(names: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from crosslevel.data.formats.readers import stem_of
@@ -55,6 +56,29 @@ def derived_from(name: str, stems: Collection[str]) -> str | None:
     stem = stem_of(name)
     base = _DERIVED.sub("", stem)
     return base if base != stem and base in stems else None
+
+
+def after_others(names: Sequence[str]) -> dict[str, str]:
+    """Files named after other files by an addition that most of those have, with their stems.
+
+    Masks and drawings are, whatever the addition; numbers may be the frames of one series.
+
+    Example:
+        >>> sorted(after_others(["1.jpg", "2.jpg", "3.jpg", "1_2ndHO.png", "2_2ndHO.png"]))
+        ['1_2ndHO.png', '2_2ndHO.png']
+    """
+    stems = {stem_of(name) for name in names}
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name in names:
+        stem = stem_of(name)
+        for place in (match.start() for match in _BOUNDARY.finditer(stem)):
+            addition = stem[place:].casefold()
+            if stem[:place] in stems and not addition[1:].isdecimal():
+                found[addition].append((name, stem[:place]))
+                break
+    num_owners = len(stems) - sum(map(len, found.values()))
+    usual = [pairs for pairs in found.values() if 2 * len(pairs) > num_owners > 1]
+    return {name: stem for pairs in usual for name, stem in pairs}
 
 
 def without_ending(name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts.folder import Folder, Found, describe_passed_over
 from crosslevel.data.layouts.names import (
+    after_others,
     by_what_differs,
     derived_from,
     is_like_a_mask,
@@ -75,12 +76,16 @@ def _set_apart(images: Folder, masks: Folder) -> tuple[Folder, list[str]]:
     """The images without files among them that are named like masks of others, and a warning."""
     stems = {stem_of(name): name for name in images.images}
     own = {stem_of(name) for name in masks.images}
+    after = after_others(images.images)
     apart = [
         name
         for name in images.images
-        if is_like_a_mask(name)
-        and stem_of(name) not in own
-        and (_is_mask_of_another(name, stems) or derived_from(name, stems))
+        if stem_of(name) not in own
+        and (
+            name in after
+            or (is_like_a_mask(name) and _is_mask_of_another(name, stems))
+            or derived_from(name, stems)
+        )
     ]
     if not apart:
         return images, []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
@@ -17,16 +16,19 @@ from crosslevel.data.layouts.folder import (
     Folder,
     Found,
     describe_passed_over,
+    how_to_convert,
     in_part,
+    kinds,
     merge,
     plain,
 )
-from crosslevel.data.layouts.names import is_like_a_mask, owner_of
+from crosslevel.data.layouts.names import after_others, is_like_a_mask, owner_of
 from crosslevel.data.layouts.pairing import all_of_one, pair
 from crosslevel.data.layouts.siblings import (
     ask_which,
     describe_beside,
     describe_no_masks,
+    is_named_like_masks,
     is_unlabelled,
     may_hold_masks,
     num_images,
@@ -81,6 +83,9 @@ def images_and_masks(folder: Folder) -> Found | None:
     mask_folders = _mask_folders(folder)
     if not images and folder.images:
         images = [folder]
+    elif len(images) == 1 and not mask_folders and not folder.masks:
+        others = _other_masks(folder, images[0], [])
+        mask_folders = [sub for sub in others if is_named_like_masks(sub)]
     if not images or not (mask_folders or folder.masks):
         return None
     if len(images) > 1:
@@ -243,6 +248,8 @@ def images_alone(folder: Folder) -> Found | None:
         others = stems if stems[stem_of(name)] != name else _without(stems, name)
         if is_like_a_mask(name) or stem_of(name) in folder.images:
             (masks if owner_of(name, others) else strays).append(name)
+    if not masks and (named_after := sorted(after_others(folder.images))):
+        return Found(faults=[_ask_about_named_after(folder, named_after)])
     images = sorted(set(folder.images) - set(masks))
     found = pair(replace(folder, images=images), replace(folder, images=masks))
     if not masks:
@@ -253,6 +260,14 @@ def images_alone(folder: Folder) -> Found | None:
         line = f"{path}: named like a mask, but no image has this stem. Rename it, or remove it."
         found.bad_files.append(BadFile(path, line))
     return replace(found, cases=[case for case in found.cases if case.id not in lost])
+
+
+def _ask_about_named_after(folder: Folder, names: list[str]) -> str:
+    return (
+        f"{folder.path / names[0]}: this and {len(names) - 1} more are named after other images "
+        f"there. If they are masks, put them into a folder masks/ beside images/; else into "
+        f"a folder that is not given."
+    )
 
 
 def _without(stems: dict[str, str], name: str) -> dict[str, str]:
@@ -273,11 +288,12 @@ LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
 
 def describe_unknown(folder: Folder) -> str:
     """One line on a folder no layout fits: what is there, and what is understood."""
-    kinds = Counter(os.path.splitext(name)[1] or name for name in os.listdir(folder.path))
     if not folder.images and not folder.folders:
-        there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
-        there = f"holds {there} but no images" if there else "is empty"
-        return f"{folder.path}: {there}. {UNDERSTOOD}"
+        there = f"holds {kinds(folder.others)} but no images" if folder.others else "is empty"
+        return f"{folder.path}: {there}. {how_to_convert(folder.others) or UNDERSTOOD}"
+    below = [name for _, _, names in os.walk(folder.path) for name in names]
+    if not num_images(folder) and (remedy := how_to_convert(below)):
+        return f"{folder.path}: holds {kinds(below)} but no images. {remedy}"
     there = ", ".join(f"{name}/" for name in folder.folders[:6])
     beside = f", beside {len(folder.images)} images" if folder.images else ""
     return f"{folder.path}: layout not understood (sub-folders: {there}{beside}). {UNDERSTOOD}"

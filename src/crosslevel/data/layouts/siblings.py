@@ -55,6 +55,12 @@ def may_hold_masks(folder: Folder, images: Folder) -> bool:
     return 2 * len(owners_of(images, folder, by_rest=by_rest)) >= len(folder.images)
 
 
+def is_named_like_masks(folder: Folder) -> bool:
+    """Whether a folder's name speaks of masks, as `1st_manual` and `labels-reader2` do."""
+    name = plain(folder.path.name)
+    return _LIKE_MASKS.search(name) is not None and not _NOT_MASKS.search(name)
+
+
 def ask_which(folder: Folder, masks: Sequence[Folder]) -> str:
     """One line on several folders of which each may hold the masks."""
     names = [sub.path.relative_to(folder.path).parts[0] for sub in masks]

@@ -12,7 +12,9 @@ from crosslevel.data.quality.naming import limited, some
 from crosslevel.types import Case
 
 _SMALLEST_SIDE = 4  # pixels; less shows nothing
-_FAR_SMALLER = 16  # times smaller than the middle one of the data set
+_FAR_SMALLER = 8  # times smaller than the middle one of the data set
+_SMALLER = 4  # likewise, but only doubted
+_FEWEST = 8  # images that show how large those of a data set are
 _QUARTER_TURNS = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
@@ -31,6 +33,28 @@ def too_small(cases: Sequence[Case], found: Findings) -> list[BadFile]:
         line = f"{case.image}: {height} x {width} px{others}. Replace it by the full image."
         bad_files.append(BadFile(case.image, line, case.id))
     return bad_files
+
+
+def about_small(cases: Sequence[Case], found: Findings, size: int) -> list[str]:
+    """Return a doubt about images that are much smaller than the others, or than the training's."""
+    sides = {case.id: min(found.images[case.id].size) for case in cases if case.id in found.images}
+    middle = statistics.median(sides.values()) if sides else 0
+    if len(sides) >= _FEWEST and middle * _FAR_SMALLER <= size:
+        return [
+            f"the images are about {middle:.0f} px, and a training enlarges them to {size} px. "
+            f"Check that they are not previews; a smaller --size takes less time."
+        ]
+    small = [
+        case.image
+        for case in cases
+        if sides.get(case.id, middle) * _SMALLER < middle <= sides[case.id] * _FAR_SMALLER
+    ]
+    if not small:
+        return []
+    return [
+        f"{some(small)}: {len(small)} of the images are less than a quarter as large as "
+        f"the others (about {middle:.0f} px). Check that they are not previews or cut-outs."
+    ]
 
 
 def about_turned(cases: Sequence[Case], found: Findings) -> list[str]:

@@ -53,13 +53,15 @@ def about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[st
     full = [mask.path for mask in masks if max(mask.shares[1:]) == 1]
     if masks and len(empty) + len(full) == len(masks):
         unnamed = _unnamed(masks)
-        drawn = f"Drawn in {_listed(unnamed)}, which no class names: " if unnamed else ""
         line = (
             f"{some([mask.path for mask in masks])}: every mask is all one class ({len(empty)} "
-            f"all background, {len(full)} all foreground). Check that these are the masks. {drawn}"
-            f"If they are drawn in other values, give `classes`"
+            f"all background, {len(full)} all foreground). Check that these are the masks."
         )
-        line += f" ({classes_option(list(unnamed))})." if unnamed else "."
+        if unnamed:
+            option = classes_option(list(unnamed))
+            line += f" No class has the {_listed(unnamed)}: if it is one, name it ({option})."
+        elif not classes.values:
+            line += " If classes are drawn in other values, name them with --classes."
         return [line], []
     faults, warnings = _about_differing_values(masks, classes)
     inverted = [m.path for m in masks if 0 < m.shares[0] < 0.5 and m.border >= _FULL_BORDER]

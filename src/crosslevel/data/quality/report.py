@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crosslevel.data.quality.about_images import about_copies, about_turned, too_small
+from crosslevel.data.quality.about_images import about_copies, about_small, about_turned, too_small
 from crosslevel.data.quality.about_masks import about_masks, describe_reading, unclear_masks
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
@@ -105,6 +105,16 @@ class CheckReport:
             *(("Layout", line) for line in [self.layout] if line),
             ("Images", f"{self.num_cases} ({self.num_labelled} with a mask, "
                        f"{self.num_unlabelled} without)"),
+            *(self._rows_about_files() if self.num_cases else ()),
+        ]  # fmt: skip
+        width = max(len(name) for name, _ in rows) + 2
+        lines = [f"{name:<{width}}{value}" for name, value in rows]
+        if self.warnings or not self.problems:
+            lines += _listed("Warnings", self.warnings)
+        return "\n".join([*lines, *_listed("Problems", self.problems)])
+
+    def _rows_about_files(self) -> list[tuple[str, str]]:
+        return [
             ("Parts", ", ".join(f"{n} {part}" for part, n in self.parts.items())
                       or "not fixed by the folders"),
             ("Groups", self.groups or "none given"),
@@ -116,11 +126,6 @@ class CheckReport:
             *(("Masks", line) for line in self.masks),
             *((f"Share of {name}", _percent(share)) for name, share in self.foreground.items()),
         ]  # fmt: skip
-        width = max(len(name) for name, _ in rows) + 2
-        lines = [f"{name:<{width}}{value}" for name, value in rows]
-        if self.warnings or not self.problems:
-            lines += _listed("Warnings", self.warnings)
-        return "\n".join([*lines, *_listed("Problems", self.problems)])
 
 
 def check_cases(
@@ -201,6 +206,7 @@ def report(
         warnings=[
             *_about_parts(cases),
             *depths.warnings,
+            *about_small(cases, found, size),
             *about_turned(cases, found),
             *about_copies(cases, found, alike),
             *overlap.warnings,

@@ -1,0 +1,77 @@
+"""Which files of a folder `predict` wrote, so that none a person drew or corrected is replaced.
+
+A file is `predict`'s own as long as its content is what `predict` wrote. The list lies beside the
+masks, hidden, a line of JSON for each file: a killed `predict` has listed what it wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+
+from crosslevel.data.quality.naming import limited
+from crosslevel.errors import InputError
+
+LIST = ".predicted"
+
+
+class WrittenFiles:
+    """The files that `predict` wrote into a folder.
+
+    Args:
+        folder: Where; need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._list, self._lock = folder, folder / LIST, Lock()
+        self._hashes = _read(self._list)
+
+    def refuse_others(self, files: Iterable[Path]) -> None:
+        """Refuse to replace files that are not as `predict` wrote them.
+
+        Args:
+            files: That would be written.
+
+        Raises:
+            InputError: Naming the first of those that are there and somebody else's.
+        """
+        others = [path for path in files if path.exists() and not self._is_own(path)]
+        if others:
+            named = "\n  ".join(limited(map(str, others)))
+            raise InputError(
+                f"{len(others)} files in {self._folder} would be replaced, which predict did not "
+                f"write, or which were changed since:\n  {named}\nChoose another --out, or replace "
+                "them with --overwrite."
+            )
+
+    def add(self, path: Path) -> None:
+        """List a file as it is now."""
+        line = json.dumps([self._name(path), _hash(path)])
+        with self._lock, self._list.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def _is_own(self, path: Path) -> bool:
+        return path.is_file() and self._hashes.get(self._name(path)) == _hash(path)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+
+def _read(file: Path) -> dict[str, str]:
+    """Return the last hash listed for each name; half a line of a killed process says nothing."""
+    hashes: dict[str, str] = {}
+    for line in file.read_bytes().splitlines() if file.is_file() else ():
+        try:
+            name, digest = json.loads(line)
+        except ValueError:
+            continue
+        hashes[name] = digest
+    return hashes
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
