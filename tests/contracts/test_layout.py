@@ -25,6 +25,10 @@ EXAMPLES = {
     "named_sets": {
         f"{name}/images/{stem}.png": f"{name}/masks/{stem}.png" for name in "xy" for stem in "ab"
     },
+    "ph2": {
+        f"{x}/{x}_Dermoscopic_Image/{x}.bmp": f"{x}/{x}_lesion/{x}_lesion.bmp"
+        for x in ("IMD003", "IMD009")
+    },
     "images_alone": {"a.png": "a_mask.png", "b.png": "b_mask.png"},
     "wrapped": {f"Kvasir-SEG/images/{s}.jpg": f"Kvasir-SEG/masks/{s}.jpg" for s in "ab"},
 }

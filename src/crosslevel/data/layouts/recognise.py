@@ -24,6 +24,7 @@ from crosslevel.data.layouts.folder import (
 )
 from crosslevel.data.layouts.names import after_others, is_like_a_mask, owner_of
 from crosslevel.data.layouts.pairing import all_of_one, pair
+from crosslevel.data.layouts.ph2 import ph2
 from crosslevel.data.layouts.siblings import (
     ask_which,
     describe_beside,
@@ -282,7 +283,8 @@ def wrapped(folder: Folder) -> Found | None:
 
 
 LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
-    *(images_and_masks, isic_2018, fixed_parts, nested_groups, named_sets, images_alone, wrapped),
+    *(images_and_masks, isic_2018, fixed_parts, nested_groups),
+    *(ph2, named_sets, images_alone, wrapped),
 )
 
 
