@@ -10,12 +10,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import epoch, prediction, scale, startup, step, utilisation
+from benchmarks import costs, epoch, prediction, scale, startup, step, utilisation
 from benchmarks.contest import Disagreement, Effort, Row
 from benchmarks.machine import describe
 
 MEASUREMENTS: dict[str, Callable[[Effort], list[Row]]] = {
     **{f"step-{name}": partial(step.measure, name) for name in step.SETTINGS},
+    "costs": costs.measure,
     "epoch": epoch.measure,
     "startup": startup.measure,
     "prediction": prediction.measure,

@@ -24,10 +24,11 @@ from crosslevel.types import Batch
 
 _OTHERS = ("supervised", "mean_teacher", "uamt", "urpc")
 _PSEUDO_LABELLING = ("fixmatch", "unimatch", "cps", "self_training")
+_FURTHER = ("entropy_minimisation", "pseudo_label", "ict")
 SETTINGS: dict[str, tuple[str, float]] = {
     "clcc-stage-1": ("clcc", 0.0),
     "clcc-stage-2": ("clcc", 0.5),
-    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING)},
+    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING, *_FURTHER)},
 }
 """Method, and the share of the training that is done."""
 NUM_STEPS = 300

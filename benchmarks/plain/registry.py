@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.plain.further import PlainEntropyMinimisation, PlainICT, PlainPseudoLabel
 from benchmarks.plain.methods import (
     PlainCLCC,
     PlainMeanTeacher,
@@ -26,4 +27,7 @@ PLAIN_METHODS: dict[str, type[PlainMethod]] = {
     "unimatch": PlainUniMatch,
     "cps": PlainCPS,
     "self_training": PlainSelfTraining,
+    "entropy_minimisation": PlainEntropyMinimisation,
+    "pseudo_label": PlainPseudoLabel,
+    "ict": PlainICT,
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as speed
-from benchmarks import contest, epoch, step
+from benchmarks import contest, costs, epoch, step
 from benchmarks.plain.predict import predict_plain
 from benchmarks.prediction import foreground, make_run
 from crosslevel.data.synthetic import write_synthetic
@@ -29,6 +29,16 @@ def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
     found = ours.check()
     assert all(value > 0 for value in found.values())
     contest.expect_agreement(found, plain.check(), 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "name"), [(costs.MethodStep, "bcp"), (costs.TaskStep, "moco")], ids=["method", "task"]
+)
+def test_costs__are_of_a_step_in_which_something_is_learned(build, name):
+    contender = build(name, 48)
+    losses = [contender.run() for _ in range(2)][-1]  # a queue has something in it
+    assert len(losses) >= 1
+    assert all(value > 0 for value in losses.values())
 
 
 @pytest.mark.parametrize("trains", [False, True])
