@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from crosslevel.data.layouts import Folder, recognise
+from crosslevel.data.layouts import Folder, Found, recognise
 from support.names import touch
 
 PATIENTS = {"training": (1, 2), "testing": (101, 102)}
 
 
-def found_in(folder: Path, masks=None):
+def found_in(folder: Path, masks: str | None = None) -> Found:
     found = recognise(Folder.scan(folder, masks))
     assert found is not None
     return found
