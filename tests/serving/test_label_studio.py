@@ -9,12 +9,12 @@ import pytest
 
 from crosslevel.errors import InputError
 from crosslevel.inference.segmenter import Segmenter
-from crosslevel.serving.label_studio import _joined
+from crosslevel.serving.label_studio import _regions
 from crosslevel.serving.labelling import read_labelling
 from crosslevel.serving.options import ServiceOptions
-from images.test_outlines import is_inside
-from images.test_run_lengths import from_brush
+from crosslevel.serving.predictor import Predicted
 from serving.test_service import COLOURS, FILES
+from support.drawn import from_brush, is_inside
 from support.served import serving
 from support.tiny_service import service_of, write_model
 
@@ -95,13 +95,21 @@ def test_predict__polygons_are_the_mask_in_percent(running, mask):
     assert (drawn == mask).all()
 
 
-def test_joined__holes_stay_holes():
-    outer, hole = (
-        np.array([[0, 0], [9, 0], [9, 9], [0, 9.0]]),
-        np.array([[3, 3], [3, 6], [6, 6], [6, 3.0]]),
-    )
-    ring = _joined([outer, hole])
-    assert [is_inside(x, x + 0.1, ring) for x in (1.5, 4.5, 7.5)] == [True, False, True]
+def test_regions__of_a_polygon_keep_their_holes():
+    region = np.zeros((9, 9), bool)
+    region[1:8, 1:8] = True
+    region[3:5, 3:6] = False
+    labelling = read_labelling(POLYGON, ["polyp"])
+    [one] = _regions(Predicted(region.astype(np.uint8), 0.5, None, ""), labelling, 0.5)
+    ring = np.array(one["value"]["points"]) * 9 / 100
+    inside = [[is_inside(x + 0.5, y + 0.5, ring) for x in range(9)] for y in range(9)]
+    assert (np.array(inside) == region).all()
+
+
+def test_regions__are_none_of_an_empty_mask():
+    for view in (BRUSH, POLYGON):
+        found = Predicted(np.zeros((4, 4), np.uint8), 0.5, None, "")
+        assert list(_regions(found, read_labelling(view, ["polyp"]), 0.5)) == []
 
 
 @pytest.mark.parametrize(

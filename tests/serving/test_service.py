@@ -9,9 +9,8 @@ from PIL import Image
 
 from crosslevel.data.formats.readers import read_picture
 from crosslevel.inference.predict import predict
-from images.test_outlines import filled
-from images.test_run_lengths import from_coco
 from support import medical_files
+from support.drawn import filled, from_coco
 from support.served import form, serving
 from support.tiny_service import picture, service_of, write_model
 

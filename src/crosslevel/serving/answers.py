@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from crosslevel.images.outlines import outlines
-from crosslevel.images.run_lengths import coco_counts
+from crosslevel.data.annotations.coco import compress
+from crosslevel.data.annotations.shapes import Runs
+from crosslevel.data.annotations.tracing import trace
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.serving.predictor import Predicted
 
@@ -125,10 +126,11 @@ def _class(found: Predicted, index: int, name: str, shape: Shape) -> ClassFound:
     if found.spacing_mm:
         one.area_mm2 = area * found.spacing_mm[0] * found.spacing_mm[1]
     if shape == "polygons":
-        one.polygons = [
-            [[(x, y) for x, y in ring.tolist()] for ring in p] for p in outlines(region)
-        ]
+        parts = trace(region).parts if area else ()
+        one.polygons = [[[(x, y) for x, y in ring.tolist()] for ring in part] for part in parts]
     else:
         height, width = region.shape
-        one.rle = CocoRle(size=(height, width), counts=coco_counts(region))
+        one.rle = CocoRle(
+            size=(height, width), counts=compress(Runs.of(region, by_column=True).counts)
+        )
     return one

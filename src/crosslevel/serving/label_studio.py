@@ -6,7 +6,7 @@ As Label Studio 1.x calls it: https://labelstud.io/guide/ml_create. Training is 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from crosslevel.data.annotations.packing import pack
+from crosslevel.data.annotations.shapes import Outlines
+from crosslevel.data.annotations.tracing import trace, without_holes
 from crosslevel.errors import InputError
-from crosslevel.images.outlines import Ring, outlines
-from crosslevel.images.run_lengths import brush
 from crosslevel.serving.answers import Model
 from crosslevel.serving.api import PROBLEMS
 from crosslevel.serving.labelling import Labelling, read_labelling
@@ -28,6 +29,8 @@ from crosslevel.serving.request_log import LOG
 from crosslevel.serving.task_images import opened_image
 
 MOST_TASKS = 256
+_CHANNELS = 4
+"""Of a brush: red, green, blue and alpha."""
 _BODY_PROBLEMS = {status: problem for status, problem in PROBLEMS.items() if status != 503}
 
 
@@ -164,17 +167,13 @@ def _regions(found: Predicted, labelling: Labelling, score: float) -> Iterator[d
 
 def _shapes(region: NDArray[np.bool_], labelling: Labelling) -> Iterator[dict[str, Any]]:
     """One brush for a class that has a pixel, or a polygon for each part, in percent."""
+    if not region.any():
+        return
     if labelling.tool == "brush":
-        if region.any():
-            yield {"format": "rle", "rle": brush(region)}
+        values = np.repeat(region.ravel().astype(np.uint8) * 255, _CHANNELS)
+        yield {"format": "rle", "rle": list(pack(values))}
         return
     percent = 100 / np.array(region.shape[::-1])
-    for rings in outlines(region):
-        yield {"points": (_joined(rings) * percent).round(5).tolist(), "closed": True}
-
-
-def _joined(rings: Sequence[Ring]) -> Ring:
-    """Return one ring, to whose holes a way leads that encloses nothing."""
-    begin = rings[0][:1]
-    ways = [part for ring in rings[1:] for part in (ring, ring[:1], begin)]
-    return np.concatenate([rings[0], begin, *ways]) if ways else rings[0]
+    for part in trace(region).parts:
+        ring = without_holes(Outlines((part,)))
+        yield {"points": (ring * percent).round(5).tolist(), "closed": True}
