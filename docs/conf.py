@@ -32,6 +32,8 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 
 html_theme = "furo"
+html_static_path = ["site/static"]
+html_js_files = ["accessible.js"]
 html_title = f"Crosslevel {version}"
 html_copy_source = False
 html_show_sphinx = False

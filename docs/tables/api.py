@@ -33,7 +33,7 @@ def calls(page: Path) -> str:
 
 
 def _call(title: str, call: Schema, schemas: Schema) -> str:
-    lines = [f"### {title}", "", *fill(f"{call['summary']}. {call.get('description', '')}".strip())]
+    lines = [f"## {title}", "", *fill(f"{call['summary']}. {call.get('description', '')}".strip())]
     if sent := list(_sent(call, schemas)):
         lines += ["", markdown(HEADER, sent)]
     answers = [
@@ -61,7 +61,7 @@ def _schema(name: str, schema: Schema) -> str:
         (f"`{field}`", _type(about), about.get("description", ""))
         for field, about in schema["properties"].items()
     ]
-    lines = [f"### {name}", "", *fill(schema.get("description", "")), ""]
+    lines = [f"## {name}", "", *fill(schema.get("description", "")), ""]
     return "\n".join([*lines, markdown(HEADER, fields)])
 
 
