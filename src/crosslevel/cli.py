@@ -147,18 +147,15 @@ def _use_threads(threads: int | None) -> None:
 
 
 def _parser(name: str, module: ModuleType) -> ArgumentParser:
-    from argparse import RawDescriptionHelpFormatter
+    from jsonargparse import ArgumentParser
 
-    from jsonargparse import ArgumentParser, DefaultHelpFormatter
-
-    class Formatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
-        """Keeps the lines of examples as they are."""
+    from crosslevel.commands.help import HelpFormatter
 
     parser = ArgumentParser(
         prog=f"crosslevel {name}",
         description=(module.__doc__ or "").strip(),
         epilog=module.EXAMPLE,
-        formatter_class=Formatter,
+        formatter_class=HelpFormatter,
         exit_on_error=False,
     )
     module.configure(parser)

@@ -47,6 +47,8 @@ def test_help__exits_with_0_and_shows_an_example(name, capsys):
     assert f"usage: crosslevel {name} " in said.out
     assert f"  crosslevel {name} " in said.out.partition("example")[2]
     assert said.err == ""
+    python = [word for word in ("Union[", "Literal[", "<class", "type: ") if word in said.out]
+    assert not python, "a help is for people who do not know Python's types"
 
 
 @pytest.mark.parametrize("words", LINES, ids=" ".join)

@@ -128,3 +128,19 @@ def test_main__memory_that_runs_out_is_one_line(monkeypatch, capsys, tmp_path):
     said = capsys.readouterr().err
     assert "This machine has too little memory" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_unlabelled": 3}, "--batch_unlabelled has no effect: supervised uses no unlabel"),
+        ({"encoder_rate": 0.1}, "--encoder_rate has no effect: unet has no pretrained encoder"),
+    ],
+)
+def test_train__names_options_that_change_nothing(lesions, tmp_path, capsys, changes, said):
+    settings = {"batch_unlabelled": 4, "epochs": 1, "warmup": 0.0}
+    config = tiny_config("supervised", **{**settings, **changes})
+    train(lesions, tmp_path / "run", config, reporter=Reporter())
+    heard = capsys.readouterr().err
+    assert said in heard
+    assert heard.count("has no effect") == 1

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import step_seed
@@ -198,8 +198,7 @@ def parameter_groups(method: Learner, encoder_rate: float) -> list[dict[str, Any
     """
     own = method.own_rates()
     apart = {p for part in own for p in part.parameters()}
-    encoders = [m.pretrained for m in method.modules() if isinstance(m, Backbone)]
-    slow = {p for encoder in encoders if encoder is not None for p in encoder.parameters()}
+    slow = {p for encoder in _pretrained_encoders(method) for p in encoder.parameters()}
     trained = [p for p in method.parameters() if p.requires_grad]
     shared = [p for p in trained if p not in apart]
     groups = [
@@ -208,3 +207,13 @@ def parameter_groups(method: Learner, encoder_rate: float) -> list[dict[str, Any
         *({"params": list(part.parameters()), "rate": rate} for part, rate in own.items()),
     ]
     return [group for group in groups if group["params"]]
+
+
+def has_pretrained_encoder(method: Learner) -> bool:
+    """Tell whether anything of a method learns at `encoder_rate`."""
+    return bool(_pretrained_encoders(method))
+
+
+def _pretrained_encoders(method: Learner) -> list[nn.Module]:
+    encoders = (m.pretrained for m in method.modules() if isinstance(m, Backbone))
+    return [encoder for encoder in encoders if encoder is not None]

@@ -35,6 +35,7 @@ from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
 from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.budget import measure_pace
+from crosslevel.training.idle import idle_options
 from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Trainer
 from crosslevel.training.plan import (
@@ -161,6 +162,8 @@ class _Start:
         if budget is not None and not self.is_resumed:
             pace = measure_pace(method, planned.config, data)
             planned = plan(self.asked, replace(facts, pace=pace), self.place)
+        for line in idle_options(planned.config, method, facts.num_unlabelled):
+            self.reporter.say(f"warning: {line}")
         self._write_down(folder, prepared, planned.config)
         return method, planned, data
 
