@@ -4,9 +4,11 @@ import io
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crosslevel.data.formats import kept
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.serving.options import ServerOptions, ServiceOptions
 from crosslevel.serving.places import QUEUE
@@ -90,6 +93,12 @@ def deflated_dicom(folder):
     return (folder / "b.dcm").read_bytes()
 
 
+def second_page_is_large(folder):
+    small, large = (Image.new("L", (side, side)) for side in (10, 1100))
+    small.save(folder / "a.tif", save_all=True, append_images=[large], compression="tiff_deflate")
+    return (folder / "a.tif").read_bytes()
+
+
 def postscript(folder):
     content = io.BytesIO()
     Image.fromarray(picture()).save(content, "EPS")
@@ -101,6 +110,7 @@ def postscript(folder):
     [
         (large_nifti, 413, "1600000 pixels; at most 1000000"),
         (large_dicom, 413, "1002001 pixels"),
+        (second_page_is_large, 413, "1210000 pixels"),
         (deflated_dicom, 422, "deflated DICOM"),
         (lambda _: tiff_bomb(), 422, "holds more than it says"),
         (postscript, 422, "is EPS, which is not taken here"),
@@ -200,14 +210,19 @@ def test_network__that_fails_is_an_error_of_the_server_and_leaves_it_working(mod
         assert running.ask("/healthz").status == 200
 
 
-def test_temporary_files__are_gone_whatever_happened(running):
-    import tempfile
-    from pathlib import Path
-
-    sent(running, FILES["a.png"])
-    sent(running, b"no image")
-    folders = list(Path(tempfile.gettempdir()).glob("crosslevel-*"))
-    assert [path for folder in folders for path in folder.iterdir()] == []
+def test_images__are_gone_whatever_happened(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    volume = write_nifti(tmp_path / "a.nii", picture()[..., :1]).read_bytes()
+    (tmp_path / "a.nii").unlink()
+    with serving(service_of(model)) as running:
+        [folder] = tmp_path.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        sent(running, FILES["a.png"])
+        sent(running, b"no image")
+        sent(running, volume)
+        assert list(folder.iterdir()) == []
+        assert [path for path, *_ in kept._kept if path.is_relative_to(folder)] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -232,8 +247,6 @@ def test_sigterm__ends_when_requests_under_way_are_answered(command):
         f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    import socket
-
     with socket.create_connection(("127.0.0.1", port), timeout=30) as stream:
         stream.sendall(head.encode() + body[:100])
         while (

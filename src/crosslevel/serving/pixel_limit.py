@@ -82,9 +82,16 @@ def _of_picture(path: Path, most: int) -> float:
             if image.format not in _KINDS:
                 line = f"{path}: is {image.format}, which is not taken here. Save it as PNG."
                 raise DataError([line])
-            return image.width * image.height
+            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            return max(_of_page(image, page) for page in range(pages))
     except Image.DecompressionBombError:  # more than Pillow itself opens
         return math.inf
+
+
+def _of_page(image: Image.Image, page: int) -> int:
+    if page:
+        image.seek(page)
+    return image.width * image.height
 
 
 def _of_tiff(path: Path, series: Any, most: int) -> int:

@@ -60,7 +60,7 @@ class Predictor:
         size = segmenter.card.size
         segmenter.forward([np.zeros((size, size, 3), np.uint8)])  # the first takes longer
         self._batcher = Batcher(segmenter.forward, segmenter.runtime.batch_size)
-        self._folder = tempfile.TemporaryDirectory(prefix="crosslevel-")
+        self._folder = tempfile.TemporaryDirectory(prefix="crosslevel-uploads-")
 
     def close(self) -> None:
         """End the thread and remove the folder of uploads."""

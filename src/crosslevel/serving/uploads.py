@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from crosslevel.data.formats.kept import forget
 from crosslevel.data.formats.readers import READERS, read_header, suffix_of
 from crosslevel.data.frames import frames_meant
 from crosslevel.errors import InputError, one_line
@@ -64,6 +65,7 @@ def kept(content: BinaryIO, name: str | None, folder: Path) -> Iterator[Upload]:
         raise kind(str(error).replace(str(path), shown)) from error
     finally:
         path.unlink(missing_ok=True)
+        forget(path)
 
 
 def suffix_by_content(head: bytes, name: str) -> str:

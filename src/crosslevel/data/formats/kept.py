@@ -30,3 +30,10 @@ def kept(path: Path, decode: Callable[[], Any]) -> Any:
                 _kept.popitem(last=False)
         _kept.move_to_end(key)
         return _kept[key]
+
+
+def forget(path: Path) -> None:
+    """Keep nothing of this file any more."""
+    with _lock:
+        for key in [key for key in _kept if key[0] == path]:
+            del _kept[key]
