@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 EXAMPLE = """\
 examples:
-  crosslevel report bench
+  crosslevel report bench --parts figures
   crosslevel report runs/first runs/second --out comparison.html
   crosslevel report results/published/kvasir-seg-800/320px/clcc-draw0-seed0 --data Kvasir-SEG"""
 
@@ -23,6 +23,11 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--paper", type=str | None, help="add the paper's figures for kvasir-seg or isic2018"
     )
+    parser.add_argument(
+        "--parts",
+        type=Path | None,
+        help="folder for its tables as CSV and LaTeX and its figures as SVG; none if left out",
+    )
 
 
 def run(arguments: Namespace) -> None:
@@ -35,5 +40,12 @@ def run(arguments: Namespace) -> None:
     out = arguments.out or folders[0] / "report.html"
     title = folders[0].resolve().name if len(folders) == 1 else "Comparison"
     collection = collect(folders)
-    write_report(out, collection, data=arguments.data, paper=arguments.paper, title=title)
+    write_report(
+        out,
+        collection,
+        data=arguments.data,
+        paper=arguments.paper,
+        title=title,
+        parts=arguments.parts,
+    )
     Reporter().say(f"Done: {out}")

@@ -12,6 +12,7 @@ from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice
 from crosslevel.report.drawing import Rows
 from crosslevel.report.gain_map import gain_map
 from crosslevel.report.page import Section, write_page
+from crosslevel.report.parts import write_parts
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
 from crosslevel.runs.collect import Collection
@@ -33,6 +34,7 @@ def write_report(
     paper: str | None = None,
     title: str = "Comparison",
     lead: str | None = None,
+    parts: Path | None = None,
 ) -> None:
     """Write the page of a comparison.
 
@@ -43,6 +45,7 @@ def write_report(
         paper: A key of `PAPER`, for a column of its numbers.
         title: Of the page.
         lead: Its first sentences; which rows differ from the reference if left out.
+        parts: Folder for its tables and figures as files, if they are wanted.
 
     Raises:
         DataError: If `data` is given and cannot be listed.
@@ -72,6 +75,8 @@ def write_report(
         environment_section(collection.runs),
     ]
     write_page(path, title, lead or verdict(collection), sections, list(rows))
+    if parts:
+        write_parts(parts, sections)
 
 
 def verdict(collection: Collection) -> str:
