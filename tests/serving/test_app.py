@@ -61,6 +61,7 @@ def basic(password):
         ("/secret", {"Authorization": basic(TOKEN)}, 200),
         ("/secret", {"Authorization": basic("wrong")}, 401),
         ("/secret", {"Authorization": "Basic !"}, 401),
+        ("/secret", {"Authorization": "Basic \xe9"}, 401),
         (f"/secret?token={TOKEN}", {}, 200),
         ("/secret?token=wrong", {}, 401),
         ("/nowhere", {}, 401),

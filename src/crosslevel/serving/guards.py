@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -138,7 +137,7 @@ def _given_tokens(scope: Scope) -> Iterable[bytes]:
     if scheme.lower() in ("bearer", "token"):
         yield value.strip().encode()
     elif scheme.lower() == "basic":
-        with suppress(binascii.Error):
+        with suppress(ValueError):  # not base64, or not even ASCII
             yield base64.b64decode(value, validate=True).partition(b":")[2]
     if scope["method"] == "GET":
         yield from (
