@@ -77,7 +77,7 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
         reporter.say(f"Open {where}/#token={server.token}   (Ctrl-C ends; all is saved)")
 
     with session.work.locked(address(server.host, server.port)):
-        run_server(app, server.host, server.port, announce=announce)
+        run_server(app, server.host, server.port, announce=announce, logs_requests=False)
 
 
 def _as_trained(arguments: Namespace) -> tuple[Classes, Reading]:

@@ -29,7 +29,12 @@ MOST_CONNECTIONS = 512
 
 
 def run_server(
-    app: FastAPI, host: str, port: int, *, announce: Callable[[str], None] | None = None
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    announce: Callable[[str], None] | None = None,
+    logs_requests: bool = True,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first.
 
@@ -38,11 +43,13 @@ def run_server(
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
         announce: Told the address of the server once it answers.
+        logs_requests: Write a line for each request; else only of those that fail here.
 
     Raises:
         InputError: If it cannot listen there.
     """
-    with listening(host, port) as bound, _logged(), _term_is_no_failure():
+    level = logging.INFO if logs_requests else logging.ERROR
+    with listening(host, port) as bound, _logged(level), _term_is_no_failure():
         make_server(app, announce).run(sockets=[bound])
 
 
@@ -127,14 +134,14 @@ class _ImpatientProtocol(H11Protocol):
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
-    """Write the log to standard error, errors of uvicorn with it."""
+def _logged(level: int) -> Iterator[None]:
+    """Write the log to standard error from a level on, errors of uvicorn with it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    levels = {LOG: logging.INFO, logging.getLogger("uvicorn"): logging.WARNING}
-    for log, level in levels.items():
+    levels = {LOG: level, logging.getLogger("uvicorn"): logging.WARNING}
+    for log, least in levels.items():
         log.addHandler(handler)
-        log.setLevel(level)
+        log.setLevel(least)
     try:
         yield
     finally:
