@@ -119,8 +119,8 @@ def _add_reading(router: APIRouter, learning: Learning) -> None:
 
     @router.get("/images/{number}/levels")
     def levels(number: int) -> Response:
-        suggestions = session.suggestions
-        look = suggestions.look(session.item(number).case) if suggestions else None
+        case, suggestions = session.item(number).case, session.suggestions
+        look = suggestions.look(case) if suggestions else None
         if look is None:
             return Response(status_code=204)
         shape = {"X-Shape": ",".join(map(str, look.levels.shape))}
