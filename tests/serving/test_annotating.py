@@ -182,6 +182,35 @@ def test_whole_mask__is_cleaned_as_scipy_cleans_it(place):
         assert in_browser(place.page, mask, ["checksum"])[1] == zlib.crc32(mask.tobytes())
 
 
+def test_state__goes_to_the_first_image_that_is_not_done(place):
+    found = place.page.evaluate(
+        """async () => {
+            const { command, initial, listed, nextTodo, reduce } = await import("/page/state.js");
+            const images = ["done", "todo", "skipped", "draft", "unsure", "todo"].map(
+                (status, n) => ({ name: `${n}`, status, note: "", confidence: null }));
+            const state = { images, order: [4, 5, 2, 3, 0, 1], classes: ["a", "b"], job: {} };
+            const loaded = reduce(initial(), { type: "loaded", state });
+            const filtered = reduce(loaded, { type: "filtered", filter: "done" });
+            const done = reduce(loaded, { type: "status", number: 5, status: "done" });
+            return {
+                next: [nextTodo(loaded), nextTodo(loaded, 5), nextTodo(loaded, 5, 3, 1)],
+                done: [nextTodo(done), loaded.images[5].status],
+                listed: [listed(loaded), listed(filtered)],
+                value: [2, 3].map((value) => reduce(loaded, { type: "value", value }).value),
+                keys: [["Z", 1, 1], ["z", 1, 0], ["z", 0, 0], ["3", 0, 0], ["0", 0, 0], ["q", 0, 0]]
+                    .map(([key, ctrl, shift]) => command({ key, ctrl: !!ctrl, shift: !!shift })),
+            };
+        }"""
+    )
+    assert found == {
+        "next": [5, 3, None],
+        "done": [3, "todo"],
+        "listed": [[4, 5, 2, 3, 0, 1], [0]],
+        "value": [2, 1],
+        "keys": ["redo", "undo", "undo", "class:3", "fit", ""],
+    }
+
+
 def test_keyboard__is_enough_for_everything(place, page):
     clear(page)
     page.locator("#stage").focus()

@@ -159,6 +159,8 @@ class Retraining:
         _end(process)
         try:
             self._finish(process.returncode, progress, log, num_masks)
+        except (OSError, ValueError) as error:  # a file of the run is gone or damaged
+            self.job = replace(self.job, state="failed", note=str(error))
         finally:
             with self._lock:
                 self._process = None

@@ -37,7 +37,7 @@ class App {
     }
     this._listen();
     const first = this.state.order.find((n) => this.state.images[n].status === "draft")
-      ?? nextTodo(this.state, null) ?? this.state.order[0];
+      ?? nextTodo(this.state) ?? this.state.order[0];
     await this.open(first);
   }
 
@@ -77,9 +77,9 @@ class App {
     this.say(opened.begunFrom === "suggestion" ? "The model suggests this mask" : "");
     this.render();
     document.documentElement.dataset.opened = String(number);
-    const next = nextTodo(this.state);
+    const next = nextTodo(this.state, number);
     this.work.prefetch(next);
-    if (next !== null) this.work.prefetch(nextTodo(this.state, next));
+    this.work.prefetch(nextTodo(this.state, number, next));
   }
 
   _nothingLeft() {
@@ -240,7 +240,7 @@ class App {
     this.banner("");
     this.work.clear();
     await this.refresh();
-    await this.open(this.state.current ?? nextTodo(this.state, null));
+    await this.open(this.state.current ?? nextTodo(this.state));
   }
 
   banner(text, label = "", action = null) {

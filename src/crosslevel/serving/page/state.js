@@ -33,12 +33,9 @@ export const initial = () => ({
 /** Numbers of the images that the queue lists. */
 export const listed = (state) => state.order.filter((n) => FILTERS[state.filter].has(state.images[n].status));
 
-/** The image to open after one; those to be done first, then none. */
-export function nextTodo(state, after = state.current) {
-  const place = state.order.indexOf(after);
-  const round = [...state.order.slice(place + 1), ...state.order.slice(0, Math.max(0, place))];
-  return round.find((n) => FILTERS.todo.has(state.images[n].status)) ?? null;
-}
+/** The image to do next: the first of the order that is not done, nor among `others`; null if there is none. */
+export const nextTodo = (state, ...others) =>
+  state.order.find((n) => FILTERS.todo.has(state.images[n].status) && !others.includes(n)) ?? null;
 
 /** The image beside one in the list as it is shown. */
 export function beside(state, step) {
