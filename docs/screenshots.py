@@ -38,7 +38,7 @@ def main(run: Path | None = None) -> None:
         if run is None:
             taught = write_synthetic(root / "taught", 150, size=160, seed=7)
             config = TrainConfig(size=128, method="supervised")
-            run = train(taught, root / "run", config, budget=BUDGET_S).path
+            run = train(taught, root / "first", config, budget=BUDGET_S).path
         data = write_synthetic(root / "polyps", 40, size=480, masks=12, seed=11)
         with _page_of(data, run) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(

@@ -52,6 +52,7 @@ export class QueueList {
     row.querySelector(".label").textContent = status.label;
     const bar = row.querySelector(".bar");
     bar.hidden = sure === null;
+    row.querySelector(".sure").textContent = sure === null ? "" : `${Math.round(100 * sure)} %`;
     bar.firstChild.style.width = `${Math.round(100 * (sure ?? 0))}%`;
     return row;
   }
@@ -62,7 +63,7 @@ export class QueueList {
     row.setAttribute("role", "option");
     row.dataset.number = String(number);
     row.innerHTML = '<img alt="" loading="lazy" decoding="async" width="56" height="48"><span class="who"></span>'
-      + '<span class="mark" aria-hidden="true"></span><span class="more"><span class="label"></span><span class="bar"><i></i></span></span>';
+      + '<span class="mark" aria-hidden="true"></span><span class="more"><span class="label"></span><span class="bar"><i></i></span><span class="sure"></span></span>';
     row.querySelector("img").src = address(`images/${number}/thumbnail`);
     row.querySelector(".who").textContent = image.name;
     this._rows.set(number, row);
