@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -202,7 +202,7 @@ def _learned_from(run: Path) -> Iterator[Sequence[str]]:
         yield from (split.train_labelled, split.val)
 
 
-def _write(file: Path, rows: Sequence[dict[str, object]]) -> None:
+def _write(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as out:
         table = csv.DictWriter(out, list(rows[0]))
