@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("crosslevel.commands.demo", "see the main job on generated images, in minutes"),
     "doctor": ("crosslevel.commands.doctor", "look at this installation, and try it"),
     "data check": ("crosslevel.commands.data_check", "what is in a folder, and what is wrong"),
+    "data convert": ("crosslevel.commands.data_convert", "masks and annotations in another form"),
     "data download": ("crosslevel.commands.data_download", "fetch a public data set"),
     "data generate": ("crosslevel.commands.data_generate", "make synthetic images with masks"),
     "pretrain": ("crosslevel.commands.pretrain", "learn from images without masks, for `train`"),

@@ -33,6 +33,10 @@ Format = Literal["onnx", "openvino", "torchscript"]
 ExportPrecision = Literal["fp32", "int8"]
 Subset = Literal["test", "val", "all"]
 MetricSize = Literal["original", "input"]
+AnnotationTool = Literal["coco", "labelme", "cvat", "label-studio", "yolo"]
+"""Those whose files are written."""
+AnnotationTarget = Literal["masks", "coco", "labelme", "cvat", "label-studio", "yolo"]
+"""What `data convert` writes."""
 WithoutShapes = Literal["unlabelled", "healthy"]
 
 

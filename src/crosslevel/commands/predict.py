@@ -14,6 +14,7 @@ EXAMPLE = """\
 examples:
   crosslevel predict runs/first new_images --out masks
   crosslevel predict runs/first 'clinic/*.jpg' one.png --out masks --overlay
+  crosslevel predict runs/first new_images --out masks --format label-studio
   crosslevel export runs/first --format openvino    # predict is faster after it"""
 
 NUM_NAMED = 3

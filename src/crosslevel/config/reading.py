@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from crosslevel.errors import InputError, did_you_mean
 
@@ -73,7 +74,11 @@ def check_literals(options: Any) -> None:
     """
     for name, hint in get_type_hints(type(options)).items():
         value = getattr(options, name)
-        if get_origin(hint) is Literal and value not in get_args(hint):
+        hints = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        literal = next((h for h in hints if get_origin(h) is Literal), None)
+        if literal is None or (value is None and NoneType in hints):
+            continue
+        if value not in get_args(literal):
             raise InputError(
-                f"{name} is {value!r}; it must be one of {', '.join(map(str, get_args(hint)))}."
+                f"{name} is {value!r}; it must be one of {', '.join(map(str, get_args(literal)))}."
             )

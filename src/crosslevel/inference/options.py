@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from crosslevel.config.reading import check_literals
-from crosslevel.types import RuntimeName
+from crosslevel.types import AnnotationTool, RuntimeName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +44,23 @@ class Outputs:
         dicom_seg: Also write a DICOM segmentation of each DICOM image, for viewers to lay over it,
             `NAME_seg.dcm`.
         overwrite: Replace files that `predict` did not write, or that were changed since.
+        format: Also write the objects as suggestions that this tool imports, to be corrected there,
+            into a new folder `suggestions-FORMAT`; with scores where the format has them.
     """
 
     overlay: bool = False
     probabilities: bool = False
     dicom_seg: bool = False
     overwrite: bool = False
+    format: AnnotationTool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a tool there is not.
+
+        Raises:
+            InputError: Naming those there are.
+        """
+        check_literals(self)
 
 
 class InferenceKeywords(TypedDict, total=False):

@@ -34,6 +34,7 @@ from crosslevel.inference.outputs import (
 )
 from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter, at_size
+from crosslevel.inference.suggestions import Suggestions, sureness
 from crosslevel.inference.written import WrittenFiles
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
@@ -111,7 +112,10 @@ def predict(
     notes: list[str] = []
     if outputs.dicom_seg:
         check_dicom_seg(files.masks)
-    work = _Work(segmenter, outputs, files, written, notes)
+    suggestions = None
+    if outputs.format:
+        suggestions = Suggestions(outputs.format, Path(out), segmenter.card.classes, files.masks)
+    work = _Work(segmenter, outputs, files, written, notes, suggestions)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
@@ -129,6 +133,8 @@ def predict(
             confidence[image] = sure
             advance(len(files.frames[image]))
         advance(len(problems))
+    if suggestions:
+        suggestions.write()
     for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
     return Prediction(_sorted(confidence), list(dict.fromkeys(problems)))
@@ -164,6 +170,7 @@ class _Drawn:
         frame: Which one of its frames, None for the only one.
         mask: (H, W) class indices.
         confidence: That of the mask.
+        sure: (H, W) probability of its class, 255 = 1, if suggestions are asked for.
         foreground: (H, W) probability, 65 535 = 1, if asked for.
         beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
     """
@@ -172,6 +179,7 @@ class _Drawn:
     frame: int | None
     mask: NDArray[np.uint8]
     confidence: MaskConfidence
+    sure: NDArray[np.uint8] | None
     foreground: NDArray[np.uint16] | None
     beneath: NDArray[np.uint8] | None
 
@@ -185,6 +193,7 @@ class _Work:
     files: OutputFiles
     written: WrittenFiles
     notes: list[str]
+    suggestions: Suggestions | None
 
     def load(self, shot: tuple[Path, int | None]) -> _Loaded:
         path, frame = shot
@@ -207,10 +216,12 @@ class _Work:
                 yield self._draw(image, [at_size(probability, image.size)])
 
     def _draw(self, image: _Loaded, bands: Iterable[Probabilities]) -> _Drawn:
-        masks, foregrounds, confidence = [], [], MaskConfidence()
+        masks, foregrounds, sure, confidence = [], [], [], MaskConfidence()
         for probability in bands:
             masks.append(to_classes(probability, self.segmenter.card.threshold))
             confidence.update(probability, masks[-1])
+            if self.suggestions:
+                sure.append(sureness(probability, masks[-1]))
             if self.outputs.probabilities:
                 foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
                 foregrounds.append((foreground * 65535).round().astype(np.uint16))
@@ -219,6 +230,7 @@ class _Work:
             image.frame,
             np.concatenate(masks),
             confidence,
+            np.concatenate(sure) if sure else None,
             np.concatenate(foregrounds) if foregrounds else None,
             image.whole if self.outputs.overlay else None,
         )
@@ -229,6 +241,8 @@ class _Work:
         target, masks = self.files.masks[image], [frame.mask for frame in frames]
         write_masks(image, target, masks, card.num_channels, card.reading.axis)
         if self.outputs.dicom_seg and (note := write_dicom_seg(image, target, masks, card.classes)):
+            self.notes.append(note)
+        if self.suggestions and (note := self.suggestions.add(image, masks, frames[0].sure)):
             self.notes.append(note)
         for frame in frames:
             self._write_pictures(target, frame)

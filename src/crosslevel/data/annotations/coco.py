@@ -114,7 +114,7 @@ def _entry(shape: Shape, size: tuple[int, int]) -> dict[str, Any]:
 def _segmentation(geometry: Geometry, bits: NDArray[np.bool_]) -> object:
     parts = geometry.parts if isinstance(geometry, Outlines) and not geometry.is_relative else ()
     if parts and all(len(part) == 1 for part in parts):
-        return [part[0].ravel().round(3).tolist() for part in parts]
+        return [part[0].ravel().tolist() for part in parts]
     counts = compress(Runs.of(bits, by_column=True).counts)
     return {"size": list(bits.shape), "counts": counts}
 

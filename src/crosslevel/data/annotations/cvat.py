@@ -21,6 +21,7 @@ from crosslevel.data.annotations.shapes import (
     cropped,
     ellipse,
     ring_of,
+    united,
 )
 from crosslevel.errors import InputError
 
@@ -73,7 +74,8 @@ def write(
         about = {"id": str(number), "name": drawing.name, "width": width, "height": height}
         image = ET.SubElement(root, "image", about)
         for order, shape in enumerate(drawing.shapes):
-            about = {"label": shape.label, "source": "auto", "occluded": "0"}
+            source = "auto" if drawing.is_suggested else "manual"
+            about = {"label": shape.label, "source": source, "occluded": "0"}
             tag, drawn = _entry(shape, drawing.size)
             ET.SubElement(image, tag, about | drawn | {"z_order": str(order)})
     ET.indent(root)
@@ -82,20 +84,22 @@ def write(
 
 def _listed(image: ET.Element, found: Found) -> Listed:
     name = image.get("name", "")
-    shapes: list[tuple[int, Shape]] = []
+    shapes: list[tuple[int, tuple[str | None, Shape]]] = []
     has_others = False
     for number, entry in enumerate(image):
         with reading_entry(f"{found.file} ({name}), shape {number} ({entry.tag})"):
             geometry = _geometry(entry)
             if geometry is not None:
                 shape = Shape(entry.attrib["label"], geometry)
-                shapes.append((int(entry.get("z_order", 0)), shape))
+                group = entry.get("group_id", "0")
+                order = int(entry.get("z_order", 0))
+                shapes.append((order, (None if group == "0" else group, shape)))
             elif entry.tag != "tag":
                 found.others[entry.tag] += 1
                 has_others = True
     size = size_of(image.get("height"), image.get("width"))
     ordered = sorted(shapes, key=lambda pair: pair[0])
-    painted = tuple(shape for _, shape in ordered)
+    painted = united(grouped for _, grouped in ordered)
     return Listed(name, size, painted, has_others=has_others, part=image.get("subset"))
 
 
@@ -120,7 +124,7 @@ def _geometry(entry: ET.Element) -> Geometry | None:
 
 def _entry(shape: Shape, size: tuple[int, int]) -> tuple[str, dict[str, str]]:
     if (ring := shape.single_ring) is not None:
-        return "polygon", {"points": ";".join(f"{x:.2f},{y:.2f}" for x, y in ring.tolist())}
+        return "polygon", {"points": ";".join(f"{x!r},{y!r}" for x, y in ring.tolist())}
     bits, corner = cropped(shape.bits(size))
     runs = Runs.of(bits, corner)
     box = dict(zip(("top", "left", "height", "width"), map(str, runs.box), strict=True))

@@ -17,8 +17,8 @@ from crosslevel.data.annotations.sources import Tree, may_be_annotated, read_all
 from crosslevel.data.annotations.zipped import unpacked
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts import PARTS, Found, describe_passed_over
-from crosslevel.data.layouts.folder import plain
-from crosslevel.data.layouts.recognise import MASK_FOLDERS
+from crosslevel.data.layouts.folder import Folder, plain
+from crosslevel.data.layouts.recognise import IMAGE_FOLDERS, MASK_FOLDERS
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.naming import some
 from crosslevel.errors import DataError
@@ -47,10 +47,16 @@ def find_annotated(source: Path, without_shapes: WithoutShapes) -> Found | None:
     found = [read_file(source)]
     folder = source.parent
     tree = Tree().add(folder)
-    if not tree.images and plain(folder.name) in MASK_FOLDERS:
+    if not tree.images and _has_images(folder.parent):
         folder = folder.parent
         tree = Tree().add(folder)
     return _Search(folder, tree, without_shapes).result(found)
+
+
+def _has_images(folder: Path) -> bool:
+    """Whether images lie in a folder, or in one of the usual name in it."""
+    inside = Folder.scan(folder)
+    return bool(inside.images) or any(plain(name) in IMAGE_FOLDERS for name in inside.folders)
 
 
 def _in_folder(folder: Path, tree: Tree, without_shapes: WithoutShapes) -> Found | None:

@@ -89,12 +89,14 @@ class Drawing:
         image: Where it lies.
         size: Height and width.
         shapes: In the order in which they are painted.
+        is_suggested: By a segmenter, for a person to correct.
     """
 
     name: str
     image: Path
     size: tuple[int, int]
     shapes: tuple[Shape, ...]
+    is_suggested: bool = False
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -43,6 +44,7 @@ FILE, CONFIG_FILE = "tasks.json", "labels.xml"
 LOCAL_FILES = "/data/local-files/?d="
 _NOT_MASKS = ("rectangle", "keypoint", "vector", "bitmask")
 _CHANNELS = 4
+_DECIMALS = 6  # of corners in pixels, which are written in percent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +114,10 @@ def read(path: Path) -> Found:
 def write(
     drawings: Sequence[Drawing], colours: Mapping[str, Colour], out: Path
 ) -> Iterator[tuple[str, str]]:
-    """Yield tasks with predictions to be imported, and the labelling interface they need."""
+    """Yield tasks to be imported, and the labelling interface they need.
+
+    What a segmenter suggests are predictions, what people drew annotations.
+    """
     tasks = []
     for number, drawing in enumerate(drawings):
         results = [
@@ -121,11 +126,11 @@ def write(
             for result in _results(shape, drawing, f"{number}-{place}")
         ]
         scores = [shape.score for shape in drawing.shapes if shape.score is not None]
-        prediction: dict[str, Any] = {"model_version": "crosslevel", "result": results}
-        if scores:
-            prediction["score"] = round(min(scores), 4)
-        task = {"data": {"image": LOCAL_FILES + drawing.name}, "predictions": [prediction]}
-        tasks.append(task)
+        whole: dict[str, Any] = {"result": results}
+        if drawing.is_suggested:
+            whole |= {"model_version": "crosslevel", "score": round(min(scores, default=0), 4)}
+        kind = "predictions" if drawing.is_suggested else "annotations"
+        tasks.append({"data": {"image": LOCAL_FILES + quote(drawing.name)}, kind: [whole]})
     yield FILE, json.dumps(tasks)
     yield CONFIG_FILE, _config(colours)
 
@@ -188,7 +193,7 @@ def _geometry(kind: str, result: Mapping[str, Any]) -> Geometry | None:
         turn = float(value.get("rotation") or 0)
         return Outlines(((ellipse(centre.tolist(), radii.tolist(), turn),),))
     ring = ring_of(number for point in value["points"] for number in point)
-    return None if ring is None else Outlines(((ring * percent,),))
+    return None if ring is None else Outlines((((ring * percent).round(_DECIMALS),),))
 
 
 def _results(shape: Shape, drawing: Drawing, key: str) -> Iterator[dict[str, Any]]:
@@ -202,7 +207,7 @@ def _results(shape: Shape, drawing: Drawing, key: str) -> Iterator[dict[str, Any
         "image_rotation": 0,
     } | ({} if shape.score is None else {"score": round(shape.score, 4)})
     if (ring := shape.single_ring) is not None:
-        shares = (ring * 100 / np.array([width, height])).round(5)
+        shares = ring * 100 / np.array([width, height])
         value = {"points": shares.tolist(), "closed": True, "polygonlabels": [shape.label]}
         yield about | {"type": "polygonlabels", "from_name": "polygon", "value": value}
         return

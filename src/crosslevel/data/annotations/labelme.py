@@ -33,6 +33,7 @@ from crosslevel.data.annotations.shapes import (
     ellipse,
     rectangle,
     ring_of,
+    united,
 )
 from crosslevel.data.annotations.tracing import trace
 from crosslevel.data.formats.readers import stem_of
@@ -48,25 +49,27 @@ def fits(content: Any) -> bool:
 def read(path: Path) -> Found:
     """Read the shapes of one image; a file without shapes says that the image is healthy.
 
+    Polygons of one `group_id` and label are parts of one object.
+
     Raises:
         DataError: Naming the first shape that is not as LabelMe writes it.
     """
     content = load_json(path)
     found = Found(path, "LabelMe")
-    shapes = []
+    shapes: list[tuple[Any, Shape]] = []
     for number, entry in enumerate(content["shapes"]):
         with reading_entry(f"{path}, shape {number}"):
             geometry = _geometry(entry)
             if geometry is None:
                 found.others[str(entry.get("shape_type"))] += 1
             else:
-                shapes.append(Shape(str(entry["label"]), geometry))
+                shapes.append((entry.get("group_id"), Shape(str(entry["label"]), geometry)))
     name = str(content.get("imagePath") or path.with_suffix("").name)
     size = size_of(content.get("imageHeight"), content.get("imageWidth"))
     found.images.append(
-        Listed(name, size, tuple(shapes), is_done=not found.others, has_others=bool(found.others))
+        Listed(name, size, united(shapes), is_done=not found.others, has_others=bool(found.others))
     )
-    found.labels = alphabetical([shape.label for shape in shapes])
+    found.labels = alphabetical([shape.label for _, shape in shapes])
     return found
 
 
@@ -108,7 +111,7 @@ def _entries(shape: Shape, size: tuple[int, int], group: int) -> Iterator[dict[s
     if len(outlines.parts) > 1:
         about["group_id"] = group
     for (ring,) in outlines.parts:
-        yield about | {"shape_type": "polygon", "points": ring.round(3).tolist(), "mask": None}
+        yield about | {"shape_type": "polygon", "points": ring.tolist(), "mask": None}
 
 
 def _mask_entry(shape: Shape, size: tuple[int, int]) -> dict[str, Any]:

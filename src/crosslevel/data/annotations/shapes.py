@@ -6,7 +6,7 @@ from 0 to 1. A pixel is inside an outline if its centre is, to a fifth of a pixe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,7 @@ Ring = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 Colour = tuple[int, int, int]
 _FEWEST_CORNERS = 3
+_DECIMALS = 4  # of corners in pixels that are written as shares
 _FINE = 5  # points along a pixel's side
 
 
@@ -47,10 +48,17 @@ class Outlines:
 
     def paint(self, canvas: NDArray[np.uint8], value: int) -> None:
         """Set the pixels whose centre is in a part and in none of its holes."""
-        height, width = canvas.shape
-        scale = np.array([width, height]) if self.is_relative else np.ones(2)
-        for part in self.parts:
-            _fill(canvas, [ring * scale for ring in part], value)
+        for part in self.in_pixels(canvas.shape).parts:
+            _fill(canvas, part, value)
+
+    def in_pixels(self, size: tuple[int, ...]) -> Outlines:
+        """Return the same in an image of this height and width, with corners in pixels."""
+        if not self.is_relative:
+            return self
+        scale = np.array([size[1], size[0]])
+        return Outlines(
+            tuple(tuple((ring * scale).round(_DECIMALS) for ring in part) for part in self.parts)
+        )
 
     def content(self) -> bytes:
         """Return all corners."""
@@ -146,6 +154,26 @@ class Shape:
         canvas = np.zeros(size, np.uint8)
         self.paint(canvas, 1)
         return canvas.astype(np.bool_)
+
+
+def united(shapes: Iterable[tuple[Hashable, Shape]]) -> tuple[Shape, ...]:
+    """Join outlines of one label and one group: they are the parts of one object.
+
+    Args:
+        shapes: Each with its group, None for none.
+    """
+    joined: dict[Hashable, Shape] = {}
+    for number, (group, shape) in enumerate(shapes):
+        key: Hashable = number
+        if group is not None and isinstance(shape.geometry, Outlines):
+            key = (shape.label, group)
+        first = joined.get(key)
+        if first is not None and isinstance(first.geometry, Outlines):
+            assert isinstance(shape.geometry, Outlines), "only outlines have a group here"
+            parts = first.geometry.parts + shape.geometry.parts
+            shape = Shape(shape.label, Outlines(parts))
+        joined[key] = shape
+    return tuple(joined.values())
 
 
 def paint_bits(canvas: NDArray[np.uint8], bits: Bits, corner: Sequence[int], value: int) -> None:

@@ -15,25 +15,25 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
 Corner = tuple[int, int]
 
 
-def objects_of(bits: Bits) -> Iterator[Bits]:
-    """Yield each connected area, pixels that touch at a corner included, as large as the whole."""
+def objects_of(bits: Bits) -> Iterator[tuple[Bits, tuple[slice, slice]]]:
+    """Yield each connected area, pixels that touch at a corner included, and the box it is in."""
     labelled, _ = label(bits, structure=_EIGHT_NEIGHBOURS)
     for number, box in enumerate(find_objects(labelled), start=1):
-        one = np.zeros(bits.shape, np.bool_)
-        one[box] = labelled[box] == number
-        yield one
+        rows, columns = box
+        yield np.asarray(labelled[box] == number), (rows, columns)
 
 
-def trace(bits: Bits) -> Outlines:
+def trace(bits: Bits, corner: tuple[int, int] = (0, 0)) -> Outlines:
     """Return the outlines, with holes, of one object: a part for each connected area of pixels.
 
     Args:
         bits: (H, W).
+        corner: Row and column of the first of these pixels in its image.
     """
     labelled, _ = label(bits)
     parts = []
     for number, box in enumerate(find_objects(labelled), start=1):
-        offset = np.array([box[1].start, box[0].start])
+        offset = np.array([box[1].start + corner[1], box[0].start + corner[0]])
         rings = [ring + offset for ring in _rings(labelled[box] == number)]
         parts.append(tuple(sorted(rings, key=lambda ring: -abs(area(ring)))))
     return Outlines(tuple(parts))

@@ -86,7 +86,7 @@ def _corners(shape: Shape, size: tuple[int, int]) -> str:
     if not isinstance(outlines, Outlines) or outlines.is_relative:
         outlines = trace(shape.bits(size))
     shares = without_holes(outlines) / np.array([size[1], size[0]])
-    return " ".join(f"{number:.6f}" for number in shares.clip(0, 1).ravel().tolist())
+    return " ".join(f"{number:.8f}" for number in shares.clip(0, 1).ravel().tolist())
 
 
 def _names(path: Path) -> dict[int, str] | None:
