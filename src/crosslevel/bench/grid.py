@@ -40,6 +40,10 @@ class PlannedRun(Cell):
         """Its run folder."""
         return self.parent / self.folder_name
 
+    def absolute(self) -> PlannedRun:
+        """Return the same by a path that other machines understand."""
+        return replace(self, parent=self.parent.resolve())
+
     @property
     def is_finished(self) -> bool:
         """True when it is trained and scored."""

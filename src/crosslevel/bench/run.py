@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell
-from crosslevel.bench.workers import Workers, tells_memory
+from crosslevel.bench.workers import ProcessWorkers, Workers, tells_memory
 from crosslevel.config.files import to_yaml
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.annotations.settling import with_their_classes
@@ -44,6 +44,7 @@ def run_grid(
     base: TrainConfig,
     *,
     jobs: int = 1,
+    workers: Workers | None = None,
     reporter: Reporter | None = None,
 ) -> list[str]:
     """Train and score every cell that is not finished.
@@ -54,6 +55,7 @@ def run_grid(
         out: Folder of the bench.
         base: What all cells share.
         jobs: Cells at a time; each gets an equal part of the cores.
+        workers: Who does them; processes on this machine if left out.
         reporter: Who tells the user; silent if left out.
 
     Returns:
@@ -85,13 +87,15 @@ def run_grid(
     failures = []
     with (
         reporter.task("Benchmark", len(cells), len(cells) - len(open_cells)) as advance,
-        Workers(jobs) as workers,
+        workers or ProcessWorkers(jobs, threads) as at_work,
     ):
-        for cell, problem in workers.run(open_cells, data, threads):
+        for cell, problem in at_work.run(open_cells, data):
             advance(1, str(cell))
             if problem:
                 failures.append(problem)
                 reporter.say(f"failed: {problem}")
+            elif workers is not None:  # which may take days
+                write_results(grid, out)
     return failures
 
 

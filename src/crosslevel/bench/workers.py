@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import cycle, islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, Protocol
 
 import torch
 
@@ -20,7 +20,22 @@ from crosslevel.errors import Interrupted
 from crosslevel.system.parent import COMMAND_LINE
 
 
-class Workers:
+class Workers(Protocol):
+    """Train and score the cells of a bench; used in a `with`."""
+
+    def __enter__(self) -> Workers:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End, whatever is under way: it saves where it is."""
+
+    def run(
+        self, cells: Sequence[PlannedRun], data: Path
+    ) -> Iterator[tuple[PlannedRun, str | None]]:
+        """Yield each cell when it is done, with what went wrong if anything did."""
+
+
+class ProcessWorkers:
     """Processes that train and score cells, at most `jobs` at a time.
 
     They end with this process, however it ends: each saves where it was. Where there are several
@@ -28,9 +43,11 @@ class Workers:
 
     Args:
         jobs: Processes at a time.
+        threads: Of each of them.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, threads: int) -> None:
+        self._threads = threads
         self._pool = ThreadPoolExecutor(jobs)
         self._places: SimpleQueue[dict[str, str]] = SimpleQueue()
         for place in islice(cycle(_gpus()), jobs):
@@ -38,7 +55,7 @@ class Workers:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._is_stopping = False
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> ProcessWorkers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -50,18 +67,18 @@ class Workers:
             raise Interrupted("Stopped; finished runs are kept. Repeat the command to go on.")
 
     def run(
-        self, cells: Sequence[PlannedRun], data: Path, threads: int
+        self, cells: Sequence[PlannedRun], data: Path
     ) -> Iterator[tuple[PlannedRun, str | None]]:
         """Yield each cell when it is done, with what went wrong if anything did."""
-        futures = {self._pool.submit(self._run_cell, cell, data, threads): cell for cell in cells}
+        futures = {self._pool.submit(self._run_cell, cell, data): cell for cell in cells}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
-    def _run_cell(self, cell: PlannedRun, data: Path, threads: int) -> str | None:
+    def _run_cell(self, cell: PlannedRun, data: Path) -> str | None:
         if self._is_stopping:
             return None
         words = ["train", "--data", str(data), "--out", str(cell.folder), "--evaluate"]
-        words += ["--config", str(cell.config_file), "--threads", str(threads)]
+        words += ["--config", str(cell.config_file), "--threads", str(self._threads)]
         with cell.log_file.open("ab") as log:
             start = log.tell()
             exit_code, peak_bytes = self._run_command(words, log)

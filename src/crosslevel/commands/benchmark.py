@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -11,11 +12,15 @@ from crosslevel.commands.train import add_config_arguments, config_files, own_ar
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError, RunError
 
+if TYPE_CHECKING:
+    from crosslevel.bench.workers import Workers
+
 EXAMPLE = """\
 examples:
   crosslevel benchmark --data polyps --out bench --config small --methods supervised clcc
   crosslevel benchmark --data polyps --out every --config small --methods all --draws 2
   crosslevel benchmark --data Kvasir-SEG --out table1 --config kvasir --draws 3 --paper kvasir-seg
+  crosslevel benchmark --data /shared/polyps --out /shared/bench --engine ray --address auto
 
 methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast,
 supervised_ema (whose moving average is evaluated); "all" is every one of them, the most asked for
@@ -42,6 +47,17 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
+    )
+    parser.add_argument(
+        "--engine",
+        type=Literal["processes", "ray"],
+        default="processes",
+        help="who does the runs: processes of this machine, or the machines of a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        type=str | None,
+        help="with --engine ray: of the cluster, or auto; this machine alone if left out",
     )
     parser.add_argument(
         "--paper", type=str | None, help="add the paper's figures for kvasir-seg or isic2018"
@@ -73,6 +89,7 @@ def run(arguments: Namespace) -> int:
         arguments.out,
         config,
         jobs=arguments.jobs,
+        workers=_workers(arguments),
         reporter=reporter,
     )
     if not any(cell.is_finished for cell in grid.cells(arguments.out)):
@@ -83,6 +100,21 @@ def run(arguments: Namespace) -> int:
     print(to_text(write_results(grid, arguments.out, arguments.paper)))  # noqa: T201
     reporter.say(f"Done: {arguments.out / 'report.html'} and table.md")
     return 1 if failures else 0
+
+
+def _workers(arguments: Namespace) -> Workers | None:
+    """Return those of another machine, None for processes of this one.
+
+    Raises:
+        InputError: For an address that nothing would be done with, or what Ray lacks.
+    """
+    if arguments.engine == "processes":
+        if arguments.address:
+            raise InputError("--address is of a Ray cluster: add --engine ray, or leave it out.")
+        return None
+    from crosslevel.bench.cluster import RayWorkers
+
+    return RayWorkers(arguments.jobs, arguments.address)
 
 
 def _refuse_args_of_no_row(

@@ -11,6 +11,7 @@ from crosslevel.errors import InputError
 
 PACKAGE = "crosslevel"
 ADDS = {
+    "cluster": "benches on many machines, by Ray",
     "encoders": "pretrained encoders of timm and segmentation-models-pytorch",
     "export": "models for ONNX Runtime and OpenVINO, which also predict faster here",
     "hub": "models from and to Hugging Face's hub, or another that speaks its protocol",
