@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
@@ -17,7 +17,7 @@ from benchmarks.step import NUM_STEPS, make_batch
 from crosslevel.config.files import preset
 from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.config.settled import SettledConfig
-from crosslevel.methods import METHODS
+from crosslevel.methods import METHODS, find_method
 from crosslevel.methods.build import build_method
 from crosslevel.pretraining import TASKS
 from crosslevel.pretraining.build import build_task
@@ -63,7 +63,7 @@ class MethodStep:
     def __init__(self, name: str, size: int) -> None:
         keep_freed_memory()
         config = replace(preset("small"), size=size, precision="fp32", method=name, args={})
-        if name == "clcc":
+        if "tiles" in {option.name for option in fields(find_method(name).Args)}:
             config = replace(config, args={"tiles": 3})
         settled: SettledConfig = plan(config, Facts(), this_place()).config
         self.batch = make_batch(size, 4, uses_unlabelled=name != "supervised")

@@ -12,6 +12,7 @@ from docs.tables.published import ROOT, protocol, row
 
 KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
 APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
+SIDE_BY_SIDE = f"{KVASIR}/96px-48-masks"
 FIRST = f"{KVASIR}/160px-apart-contrast-first"
 RECIPE = {
     f"{KVASIR}/256px-10-masks": ("Kvasir-SEG", "10"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from crosslevel.report.bench import PAPER
 from docs.tables import api, comparisons, logs, methods, options
 from docs.tables.cells import fill, gain, link, markdown, spread
-from docs.tables.published import Protocol, protocol, protocols
+from docs.tables.published import Protocol, Runs, protocol, protocols
 
 COST = ("the paper: Dice / mIoU / MAE", "minutes", "GB")
 
@@ -72,6 +72,30 @@ def _rows(of: Protocol, digits: int) -> str:
     return markdown([header[i] for i in wanted], [[line[i] for i in wanted] for line in lines])
 
 
+def side_by_side(page: Path) -> str:
+    """Show every method of one protocol: its gain, and what a step of it costs."""
+    of = protocol(comparisons.SIDE_BY_SIDE)
+    costs = of.facts["cpu_seconds_a_step"]
+    order = sorted(of.rows, key=lambda name: -_mean_dice(of.rows[name]))
+    lines = [
+        [
+            f"`{name}`",
+            str(len(of.rows[name])),
+            spread(of.rows[name]),
+            *(gain(of.rows[name], of.reference) if name != of.facts["reference"] else ("", "")),
+            f"{costs[name] / costs[of.facts['reference']]:.1f}",
+        ]
+        for name in order
+    ]
+    header = ["method", "draws", "Dice", "against supervised [95 % interval]", "verdict", "a step"]
+    del page
+    return markdown(header, lines)
+
+
+def _mean_dice(runs: Runs) -> float:
+    return sum(run.summary.mean["dice"] for run in runs) / len(runs)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "readme": comparisons.readme,
     "api": api.calls,
@@ -86,6 +110,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "weights": logs.weights,
     "joint-batch": logs.joint_batch,
     "confidence": logs.confidence,
+    "side-by-side": side_by_side,
     "methods": methods.cards,
     "pretext-tasks": methods.pretext_cards,
     "pretraining-fields": options.pretraining_fields,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell, expand
+from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell, expand, fitting
 from crosslevel.bench.run import run_grid, write_results
 from crosslevel.cli import main
 from crosslevel.config.files import to_yaml
@@ -49,6 +49,14 @@ def test_expand__all_are_all_once_and_what_is_compared_with_comes_first():
     assert rows[0] == "supervised"
     assert expand(["clcc", "clcc"]) == ("clcc", "clcc")  # which is refused later
     assert expand([]) == ()
+
+
+def test_fitting__what_cannot_be_trained_is_left_out_with_the_reason():
+    said: list[str] = []
+    base = replace(BASE, size=48, args={"tiles": 3})  # fixmatch_clcc has 4×4 tiles
+    assert fitting(["supervised", "fixmatch_clcc"], base, said.append) == ("supervised",)
+    assert len(said) == 1
+    assert said[0].startswith("warning: fixmatch_clcc is left out: A size of 48 px cannot be used")
 
 
 def test_configure__a_row_with_weights_starts_from_them(tmp_path):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
 from crosslevel.config.train import TrainConfig
+from crosslevel.errors import InputError
 from crosslevel.methods import method_names
-from crosslevel.methods.build import with_all_args
+from crosslevel.methods.build import build_method, with_all_args
 from crosslevel.runs.finished import memory_file, peak_memory
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Cell
@@ -102,6 +103,24 @@ def expand(rows: Sequence[str]) -> tuple[str, ...]:
     named = [row for row in rows if row != ALL]
     everything = dict.fromkeys([*FIRST, *method_names(), *ABLATIONS])
     return (*(row for row in everything if row not in named), *named)
+
+
+def fitting(rows: Sequence[str], base: TrainConfig, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Return the rows that can be trained as the base says; the others are named with the reason.
+
+    Args:
+        rows: Of a bench.
+        base: What all cells share.
+        say: Told of each row that is left out.
+    """
+    fit = []
+    for row in rows:
+        try:
+            build_method(with_all_args(configure_cell(base, Cell(row, 0, 0))))
+            fit.append(row)
+        except InputError as error:
+            say(f"warning: {row} is left out: {error}")
+    return tuple(fit)
 
 
 def method_of(row: str) -> str:

@@ -24,7 +24,8 @@ examples:
 
 methods may be those of `train`, and clcc_without_consistency, clcc_without_contrast,
 supervised_ema (whose moving average is evaluated); "all" is every one of them, the most asked for
-first. supervised@enc starts from what `crosslevel pretrain --out enc` wrote."""
+first; those that do not fit are named. supervised@enc starts from what `crosslevel pretrain
+--out enc` wrote."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def run(arguments: Namespace) -> int:
     from crosslevel.data.cases import check_source
 
     check_source(arguments.data)
-    from crosslevel.bench.grid import Grid, expand, method_of
+    from crosslevel.bench.grid import ALL, Grid, expand, fitting, method_of
     from crosslevel.bench.run import TABLE_1, run_grid, write_results
     from crosslevel.report.bench import check_paper
     from crosslevel.report.tables import to_text
@@ -79,9 +80,10 @@ def run(arguments: Namespace) -> int:
     check_paper(arguments.paper)
     config = to_config(arguments)
     reporter = Reporter()
-    grid = Grid(
-        expand(arguments.methods) or TABLE_1, range(arguments.draws), range(arguments.seeds)
-    )
+    rows = expand(arguments.methods) or TABLE_1
+    if ALL in arguments.methods:
+        rows = fitting(rows, config, reporter.say)
+    grid = Grid(rows, range(arguments.draws), range(arguments.seeds))
     _refuse_args_of_no_row(arguments, config, map(method_of, grid.rows))
     failures = run_grid(
         grid,
