@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from crosslevel.data.formats.added import added_readers
 from crosslevel.data.formats.dicom import dicom_header, read_dicom
 from crosslevel.data.formats.extra import medical
 from crosslevel.data.formats.nifti import nifti_header, read_nifti
@@ -30,7 +31,8 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(DICOM_SUFFIXES, read_dicom),
     **dict.fromkeys(NIFTI_SUFFIXES, read_nifti),
 }
-"""By the end of a file's name, in lower case."""
+"""By the end of a file's name, in lower case; packages add theirs (see `formats.added`)."""
+READERS.update(added_readers(READERS))
 HEADERS: dict[str, Callable[[Path, int], Header]] = {
     **dict.fromkeys(_TIFF, tiff_header),
     **dict.fromkeys(DICOM_SUFFIXES, dicom_header),
