@@ -31,7 +31,7 @@ BatchNormBatch = Literal["joint", "apart"]
 RuntimeName = Literal["auto", "torch", "onnx", "openvino"]
 Format = Literal["onnx", "openvino", "torchscript"]
 ExportPrecision = Literal["fp32", "int8"]
-Subset = Literal["test", "val", "all"]
+Subset = Literal["test", "val", "all", "out-of-fold"]
 MetricSize = Literal["original", "input"]
 AnnotationTool = Literal["coco", "labelme", "cvat", "label-studio", "yolo"]
 """Those whose files are written."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosslevel.data.draw import make_split
+from crosslevel.data.draw import make_split, units_of, with_folds
+from crosslevel.data.split import Split
 from crosslevel.errors import DataError, InputError
 from crosslevel.types import Case
 from support.cases import SEEDS, everything, grouped_cases, masked, unmasked
@@ -206,3 +208,40 @@ def test_make_split__negative_seed(name: str) -> None:
 def test_make_split__fractions_out_of_range(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(InputError, match="three positive numbers that sum to 1"):
         make_split(masked(10), labelled=1, draw=0, seed=0, fractions=fractions)
+
+
+@given(grouped_cases(), SEEDS, st.integers(2, 4))
+def test_with_folds__each_mask_is_held_out_once_and_groups_whole(
+    cases: list[Case], seed: int, number: int
+) -> None:
+    split = make_split(cases, labelled=1.0, draw=0, seed=seed, fractions=None)
+    assert {*split.train_labelled} == {case.id for case in cases if case.mask}
+    units = units_of(cases, {}, ())
+    if len({units[case_id] for case_id in split.train_labelled}) < number:
+        with pytest.raises(DataError, match=f"into {number} folds"):
+            with_folds(split, number, units)
+        return
+    dealt = with_folds(split, number, units)
+    assert len(dealt.fold_names) == number
+    held_out = [dealt.of_fold(name) for name in dealt.fold_names]
+    assert sorted(i for fold in held_out for i in fold.val) == sorted(split.train_labelled)
+    for fold in held_out:
+        seen = {*fold.train_labelled, *fold.train_unlabelled}
+        assert not {units[case_id] for case_id in fold.val} & {units[case_id] for case_id in seen}
+
+
+def test_with_folds__validation_cases_are_dealt_out_and_test_cases_are_not() -> None:
+    split = make_split(masked(20), labelled=1.0, draw=0, seed=0)
+    dealt = with_folds(split, 4, {})
+    assert dealt.val == ()
+    assert dealt.test == split.test
+    assert {*dealt.train_labelled} == {*split.train_labelled, *split.val} == dealt.folds.keys()
+    assert Split.from_json(dealt.to_json()) == dealt
+    sizes = [len(dealt.of_fold(name).val) for name in dealt.fold_names]
+    assert sizes == [4, 4, 4, 4]
+
+
+def test_split__refuses_a_fold_of_a_case_that_is_not_trained_on() -> None:
+    dealt = with_folds(make_split(masked(10), labelled=1.0, draw=0, seed=0), 2, {})
+    with pytest.raises(DataError, match=r"x: has a fold, but is not among"):
+        replace(dealt, folds=dealt.folds | {"x": "1"})

@@ -47,7 +47,7 @@ def written(folder: Path, **changes: object) -> Path:
         ({"val": "m0001"}, "val is 'm0001'. It must be a list of case ids"),
         ({"test": [1]}, "test is .*It must be a list of case ids"),
         ({"draw": 1.5}, "draw is 1.5. It must be a whole number"),
-        ({"hashes": {"a": 1}}, "hashes is .*It must be hashes by id"),
+        ({"hashes": {"a": 1}}, "hashes is .*It must be texts by id"),
         ({"val": ["x", "y"], "test": ["x"]}, "x listed more than once. Keep one place"),
     ],
 )

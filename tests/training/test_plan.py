@@ -1,6 +1,7 @@
 """What a run chooses by itself, and that it is written down and kept."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from crosslevel.models import segmenter
 from crosslevel.system.devices import Place
 from crosslevel.training.budget import Pace
 from crosslevel.training.ladder import NUM_STEPS
-from crosslevel.training.plan import Facts, common_precision, plan
+from crosslevel.training.plan import Facts, choose_folds, common_precision, plan
 from crosslevel.training.train import train
 from support.tiny import tiny_auto, tiny_config
 
@@ -58,9 +59,52 @@ def test_plan__a_budget_is_spent_at_the_pace_that_was_measured():
     assert plan(replace(RECIPE, check_every=1), facts, HERE).config.epochs == 78
 
 
+def test_plan__folds_and_the_network_of_all_masks_share_the_work():
+    planned = plan(RECIPE, Facts(num_labelled=20, num_folds=3), HERE)
+    assert (planned.config.folds, planned.config.epochs) == (3, 63)  # 315 steps of 1250
+    assert planned.config.fold_epochs == 79  # of 4 steps: as many
+
+
+def test_plan__a_budget_covers_the_folds():
+    facts = Facts(num_labelled=20, num_folds=3, budget=1000, pace=Pace(step=1, check=2))
+    # without 3 folds of 6 checks 964 s are left, 915 with the reserve, for 4 times 5 steps an epoch
+    assert plan(RECIPE, facts, HERE).config.epochs == 45
+    given = plan(replace(RECIPE, fold_epochs=10), facts, HERE).config
+    # 3 folds of 40 steps take 120 s
+    assert (given.fold_epochs, given.epochs) == (10, 160)
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_masks", "has_val", "expected"),
+    [
+        ({}, 20, False, 3),
+        ({}, 5, False, 2),
+        ({}, 100, False, 3),
+        ({}, 101, False, 0),
+        ({}, 20, True, 0),
+        ({"labelled": 0.5}, 20, False, 0),
+        ({"labelled": 1}, 20, False, 0),
+        ({"method": "clcc"}, 20, False, 0),
+        ({"method": "clcc", "folds": 3}, 200, True, 3),
+        ({"folds": 0}, 20, False, 0),
+        ({"method": "clcc", "split": Path("split.json")}, 20, False, 3),
+    ],
+)
+def test_choose_folds__where_masks_are_few_and_nothing_else_is_asked(
+    changes, num_masks, has_val, expected
+):
+    assert choose_folds(TrainConfig(**changes), HERE, num_masks, has_val) == expected
+
+
 @pytest.mark.parametrize(
     ("facts", "line"),
     [
+        (
+            Facts(num_labelled=20, num_unlabelled=9, num_folds=3),
+            "3 folds (20 masks, and none is wasted), fixmatch (some images have no mask), "
+            "efficientnet_lite0, 256 px, 315 steps (the recipe's length), "
+            "fp32 (faster here than bf16)",
+        ),
         (
             Facts(num_labelled=10, num_unlabelled=9),
             "fixmatch (some images have no mask), efficientnet_lite0, 256 px, "
@@ -152,7 +196,7 @@ def test_train__masks_for_all_images_choose_another_method_than_supposed(
     lesions, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 2)
-    run = train(lesions, tmp_path / "run", tiny_auto(labelled=1.0))
+    run = train(lesions, tmp_path / "run", tiny_auto(labelled=1.0, folds=0))
     assert run.config().method == "supervised"
     assert set(pd.read_csv(run.log_file).filter(like="loss/")) == {"loss/supervised"}
 

@@ -128,8 +128,36 @@ def test_train__finished_run_is_left_alone(lesions, tmp_path, monkeypatch):
 
 def test_train__another_configuration_is_refused_with_the_difference(lesions, tmp_path):
     train(lesions, tmp_path / "run", tiny_config("supervised", epochs=1))
-    with pytest.raises(ValueError, match="another configuration:\n  epochs: 1 → 2"):
-        train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2))
+    with pytest.raises(ValueError, match="another configuration:\n  epochs: 1 → 2\n  seed: 0 → 1"):
+        train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2, seed=1))
+
+
+def test_train__a_finished_run_goes_on_with_more_epochs(lesions, tmp_path, monkeypatch, capsys):
+    run = train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2))
+    before = pd.read_csv(run.log_file)
+    killed = RunFolder(shutil.copytree(run.path, tmp_path / "killed"))
+    train(lesions, run.path, tiny_config("supervised", epochs=4), reporter=Reporter())
+    assert "Going on from 2 to 4 epochs" in capsys.readouterr().err
+    log = pd.read_csv(run.log_file)
+    assert log["step"].tolist() == [2, 4, 6, 8]
+    assert log["seconds"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(log[:2], before)
+    assert run.config().epochs == 4
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            train(lesions, killed.path, tiny_config("supervised", epochs=4))
+    assert_equal_runs(run, train(lesions, killed.path, tiny_config("supervised", epochs=4)))
+
+
+def test_train__a_run_under_way_keeps_its_length(lesions, tmp_path, monkeypatch):
+    """Its learning rate would have been another one from the start."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2))
+    with pytest.raises(ValueError, match="another configuration:\n  epochs: 2 → 3"):
+        train(lesions, tmp_path / "run", tiny_config("supervised", epochs=3))
 
 
 def test_train__a_folder_of_other_things_is_refused(lesions, tmp_path):

@@ -25,6 +25,7 @@ examples:
   crosslevel train --data polyps --out runs/quick --budget 5min --evaluate
   crosslevel train --data polyps --out runs/rest --skip_bad
   crosslevel train --data polyps/instances.json --out runs/coco
+  crosslevel train --data more_polyps --out runs/second --from runs/first
   crosslevel train --data polyps --out runs/unet --config small --method supervised
   crosslevel train --data Kvasir-SEG --out runs/paper --config kvasir --draw 1
   torchrun --nproc_per_node 4 -m crosslevel train --data polyps --out runs/large
@@ -68,7 +69,14 @@ def add_config_arguments(parser: ArgumentParser) -> None:
         help="set files aside that cannot be used, and list them in the run folder",
     )
     add_instances(parser)
-    parser.add_class_arguments(TrainConfig, skip={"skip_bad", "instances"})
+    parser.add_argument(
+        "--from",
+        dest="start_from",
+        type=Path | None,
+        help="a run whose weights are the start, for new masks of the same kind; what it was "
+        "tested on stays a test; classes may be added",
+    )
+    parser.add_class_arguments(TrainConfig, skip={"skip_bad", "instances", "start_from"})
 
 
 def to_config(arguments: Namespace) -> TrainConfig:

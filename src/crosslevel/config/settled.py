@@ -15,6 +15,8 @@ class SettledConfig(TrainConfig):
 
     Attributes:
         method: A method's name, or the import path of your own.
+        folds: In how many parts the masks are held out in turn; runs from before have none.
+        fold_epochs: Passes over the labelled images of a fold; of no effect without folds.
         window: What is black and white in images deeper than 8 bits; runs from before it was
             chosen took all that 16 bits can hold.
         epochs: Passes over the labelled images.
@@ -24,6 +26,8 @@ class SettledConfig(TrainConfig):
 
     # `field()` takes away the default "auto"
     method: str = field()
+    folds: int = 0
+    fold_epochs: int = 1
     window: Window = SIXTEEN_BITS
     epochs: int = field()
     check_every: int = field()
@@ -45,7 +49,7 @@ def autos(config: TrainConfig) -> list[str]:
 
     Example:
         >>> autos(TrainConfig(method="clcc", epochs=3))
-        ['window', 'check_every', 'precision']
+        ['folds', 'fold_epochs', 'window', 'check_every', 'precision']
     """
     return [f.name for f in fields(config) if getattr(config, f.name) == "auto"]
 

@@ -39,6 +39,13 @@ class TrainConfig:
         draw: Which random choice of labelled images.
         split: A `split.json` to use instead of drawing one.
         split_seed: Seed of the 60/20/20 split; the same for every draw.
+        folds: In how many parts the masks are held out in turn, to score each by a network that did
+            not learn from it; the shipped one learns from all. 0 keeps a validation and a test
+            part instead. "auto" is 3 where masks are few.
+        fold_epochs: As `epochs`, of the network of each fold.
+        start_from: A run whose weights are the start, for new masks of the same
+            kind; on the command line `--from`. What it was tested on stays a test. Classes may be
+            added.
         skip_bad: Set files aside that cannot be used, and list them in the run folder.
         classes: Mask value or colour of each class, for more than one ({polyp: 1, tool: 2}).
         masks: Name of the folder that holds the masks, where several could.
@@ -88,6 +95,9 @@ class TrainConfig:
     draw: int = 0
     split: Path | None = None
     split_seed: int = 0
+    folds: int | Auto = "auto"
+    fold_epochs: int | Auto = "auto"
+    start_from: Path | None = None
     skip_bad: bool = False
     classes: dict[str, int | tuple[int, int, int]] = field(default_factory=dict)
     masks: str | None = None
@@ -127,7 +137,7 @@ class TrainConfig:
         Raises:
             InputError: Naming the first such field and its range.
         """
-        at_least_one = ("size", "epochs", "batch_labelled", "check_every")
+        at_least_one = ("size", "epochs", "fold_epochs", "batch_labelled", "check_every")
         for name in at_least_one:
             value = getattr(self, name)
             if value != "auto" and value < 1:
@@ -135,11 +145,18 @@ class TrainConfig:
         for name in ("batch_unlabelled", "seed", "draw", "split_seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if self.folds != "auto" and (self.folds < 0 or self.folds == 1):
+            raise InputError(f"folds is {self.folds}; it must be 2 or more, or 0 for none.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"warmup is {self.warmup}; it is a share between 0 and 1.")
         check_reading(self.reading)
         self._check_rates()
         self.mask_classes.check()
+        if self.start_from and (self.split or repr(self.labelled) != "1.0"):
+            raise InputError(
+                "start_from takes all new masks, and the other run's test images stay a test: "
+                "leave split and labelled out."
+            )
         if self.method == "auto" and self.args:
             raise InputError("args belong to a method: name it with --method.")
 

@@ -6,7 +6,8 @@ loader, no state of a random generator to restore.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,7 +89,8 @@ class DataModule:
     Only masks of labelled training images and of validation images are ever opened.
 
     Args:
-        parts: "train_labelled", "train_unlabelled" and "val" cases, as `resolve_split` gives.
+        parts: "train_labelled", "train_unlabelled" and "val" cases, as `resolve_split` gives; of
+            a run with folds there is nothing to validate.
         hashes: Content hash of every image, by the case's id.
         classes: How masks are read.
         size: Side in pixels to which everything is resized.
@@ -119,11 +121,30 @@ class DataModule:
         place = {case.id: index for index, case in enumerate(together)}
         self._images = self._pack_images(together, hashes)
         self._groups = _numbers_of_groups(together)
+        self._labelled_cases, self._unlabelled_cases = list(labelled), list(unlabelled)
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
         self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
         self._masks = self._pack_masks(labelled)
         self._val_images = self._pack_images(self.validation_cases, hashes)
         self._val_masks = self._pack_masks(self.validation_cases)
+
+    def held_out(self, case_ids: Collection[str]) -> DataModule:
+        """Return the same without these training cases; the labelled ones are validated on.
+
+        Images are not read again: those that are held out stay where they are, unused.
+        """
+        is_out = np.array([case.id in case_ids for case in self._labelled_cases], bool)
+        is_used = np.array([case.id not in case_ids for case in self._unlabelled_cases], bool)
+        data = copy(self)
+        data.validation_cases = [c for c in self._labelled_cases if c.id in case_ids]
+        data._val_images = take(self._images, self._labelled[is_out])
+        data._val_masks = take(self._masks, np.flatnonzero(is_out))
+        data._labelled_cases = [c for c in self._labelled_cases if c.id not in case_ids]
+        data._unlabelled_cases = [c for c in self._unlabelled_cases if c.id not in case_ids]
+        data._labelled = self._labelled[~is_out]
+        data._masks = take(self._masks, np.flatnonzero(~is_out))
+        data._unlabelled = self._unlabelled[is_used]
+        return data
 
     @property
     def steps_per_epoch(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def make_split(
     labelled: float | int,
     draw: int,
     seed: int,
-    fractions: tuple[float, float, float] = (0.6, 0.2, 0.2),
+    fractions: tuple[float, float, float] | None = (0.6, 0.2, 0.2),
     hashes: Mapping[str, str] | None = None,
     alike: Sequence[Sequence[str]] = (),
 ) -> Split:
@@ -39,7 +40,8 @@ def make_split(
         labelled: Share (0.2) or number (120) of the masked training cases whose masks are used.
         draw: Which choice of labelled cases, from 0.
         seed: Of the train/val/test split, from 0.
-        fractions: Of train, val and test; they sum to 1.
+        fractions: Of train, val and test; they sum to 1. None to train on all masked cases but
+            those that the folders give to test.
         hashes: By case id, content hash of the image; kept in the split.
         alike: Sets of ids whose images show the same picture.
 
@@ -49,8 +51,8 @@ def make_split(
     """
     _check_arguments(draw, seed, fractions)
     hashes = hashes or {}
-    units = _units(cases, hashes, alike)
-    part_of = _divide(cases, units, fractions, seed)
+    units = units_of(cases, hashes, alike)
+    part_of = _divide(cases, units, fractions, seed) if fractions else _undivided(cases)
     held_out = {units[case_id] for case_id, part in part_of.items() if part != "train"}
     drawn = {units[c.id] for c in cases if c.mask and part_of[c.id] not in ("train", c.part)}
     unmasked = [case for case in cases if not case.mask]
@@ -71,10 +73,12 @@ def make_split(
     )
 
 
-def _check_arguments(draw: int, seed: int, fractions: Sequence[float]) -> None:
+def _check_arguments(draw: int, seed: int, fractions: Sequence[float] | None) -> None:
     for name, value in (("draw", draw), ("seed", seed)):
         if value < 0:
             raise InputError(f"{name} is {value}; use 0 or a larger whole number.")
+    if fractions is None:
+        return
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise InputError(
             f"fractions are {fractions}; use three positive numbers that sum to 1 "
@@ -82,7 +86,33 @@ def _check_arguments(draw: int, seed: int, fractions: Sequence[float]) -> None:
         )
 
 
-def _units(
+def with_folds(
+    split: Split, number: int, units: Mapping[str, str], dealt: Collection[str] | None = None
+) -> Split:
+    """Deal the labelled and the validation cases of a split out to folds.
+
+    Images without a mask that belong to one of them get its fold, too.
+
+    Args:
+        split: Its validation cases become labelled ones.
+        number: Of folds, at least 2.
+        units: By case id, a name shared by all that must stay together (see `units_of`).
+        dealt: Labelled cases that are held out in turn, the others never; all if left out.
+
+    Raises:
+        DataError: There are fewer cases or groups than folds.
+    """
+    labelled = sorted((*split.train_labelled, *split.val))
+    names = {str(place): 1.0 for place in range(1, number + 1)}
+    dealt = labelled if dealt is None else dealt
+    own = {case_id: units.get(case_id, case_id) for case_id in dealt}
+    folds = _draw_parts(dealt, own, names, split.seed)
+    fold_of = {own[case_id]: name for case_id, name in folds.items()}
+    others = {i: fold_of[units[i]] for i in split.train_unlabelled if units.get(i) in fold_of}
+    return replace(split, train_labelled=tuple(labelled), val=(), folds=folds | others)
+
+
+def units_of(
     cases: Iterable[Case], hashes: Mapping[str, str], alike: Sequence[Sequence[str]]
 ) -> dict[str, str]:
     """By case id, a name shared by all that must stay together (same group, content or look)."""
@@ -129,6 +159,11 @@ def _divide(
     return fixed
 
 
+def _undivided(cases: Iterable[Case]) -> dict[str, str]:
+    """Part of each masked case: test where the folders say so, else train."""
+    return {case.id: "test" if case.part == "test" else "train" for case in cases if case.mask}
+
+
 def _draw_parts(
     case_ids: Iterable[str], units: Mapping[str, str], weights: Mapping[str, float], seed: int
 ) -> dict[str, str]:
@@ -141,7 +176,7 @@ def _draw_parts(
         raise DataError(
             [
                 f"{len(together)} masked images or groups cannot be divided into "
-                f"{', '.join(weights)}. Add masks: at least {len(weights)} are needed, one each "
+                f"{_named(weights)}. Add masks: at least {len(weights)} are needed, one each "
                 f"(images of one group, and copies of one image, count once)."
             ]
         )
@@ -152,6 +187,10 @@ def _draw_parts(
         sizes[part] += len(together[index])
         part_of |= dict.fromkeys(together[index], part)
     return part_of
+
+
+def _named(parts: Collection[str]) -> str:
+    return ", ".join(parts) if "train" in parts else f"{len(parts)} folds"
 
 
 def _is_left_out(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
-from crosslevel.data.draw import make_split
+from crosslevel.data.decide import ChooseFolds, Deciding, given_split
 from crosslevel.data.layouts import Found
 from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.data.quality.depths import Depths, depths_of
@@ -46,7 +46,12 @@ class Prepared:
 
 
 def prepare(
-    folder: Path, config: TrainConfig, reporter: Reporter, resumed_split: Path | None = None
+    folder: Path,
+    config: TrainConfig,
+    reporter: Reporter,
+    resumed_split: Path | None = None,
+    choose_folds: ChooseFolds = lambda masks, has_val: 0,
+    before: Split | None = None,
 ) -> Prepared:
     """Index, split and check a folder; of unlabelled cases no mask is opened.
 
@@ -56,6 +61,8 @@ def prepare(
         reporter: Who tells the user.
         resumed_split: The split of the run that goes on; its hashes prove that no file changed
             that it trains on, so the check is not repeated.
+        choose_folds: Decides about folds, once the masks are counted.
+        before: Split of the run whose weights are the start.
 
     Raises:
         DataError: All problems at once.
@@ -71,14 +78,21 @@ def prepare(
         prepared = replace(prepared, num_masks=_num_masked(usable))
         _refuse_changed_masks(prepared)
     else:
-        prepared = _with_mask_hashes(_split_and_check(folder, config, reporter))
-    parts = prepared.parts
-    num_labelled = len(parts["train_labelled"])
-    reporter.say(
-        f"{folder}: {num_labelled} labelled and {len(parts['train_unlabelled'])} unlabelled "
-        f"images to train on, {len(parts['val'])} to validate, {len(parts['test'])} to test"
-    )
+        prepared = _with_mask_hashes(
+            _split_and_check(folder, config, reporter, Deciding(choose_folds, before))
+        )
+    reporter.say(f"{folder}: {_counted(prepared)}")
     return prepared
+
+
+def _counted(prepared: Prepared) -> str:
+    counts = {name: len(cases) for name, cases in prepared.parts.items()}
+    folds = len(prepared.split.fold_names)
+    held_out = f"in {folds} folds" if folds else f"{counts['val']} to validate"
+    return (
+        f"{counts['train_labelled']} labelled and {counts['train_unlabelled']} unlabelled images "
+        f"to train on, {held_out}, {counts['test']} to test"
+    )
 
 
 def _refuse_changed_masks(prepared: Prepared) -> None:
@@ -111,17 +125,15 @@ def _find(folder: Path, config: TrainConfig) -> Found:
     return found
 
 
-def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> Prepared:
+def _split_and_check(
+    folder: Path, config: TrainConfig, reporter: Reporter, deciding: Deciding
+) -> Prepared:
     """Read each image once: that decides the split, and the split which masks to open.
 
     Bad images are part of the draw, so the others are where they will be once those are repaired.
     """
     found = _find(folder, config)
-    given = Split.load(config.split) if config.split else None
-    if given:
-        reporter.say(
-            f"{config.split} decides the split: labelled, draw and split_seed have no effect"
-        )
+    given = given_split(config, reporter)
     cases = _in_split(given, found.cases) if given else found.cases
     with reporter.task("Checking images", len(cases)) as advance:
         findings = examine_images(cases, advance, config.reading)
@@ -130,7 +142,8 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
         reporter.say(f"Values: {depths.text}")
     alike = findings.look_alikes()
     try:
-        prepared = _resolve(given or _draw(cases, config, findings, alike), cases, findings.hashes)
+        split = deciding.split(given, cases, config, findings, alike)
+        prepared = _resolve(split, cases, findings.hashes)
     except InputError as error:
         raise _together(error, folder, [*found.problems, *findings.problems]) from error
     checked = _check(prepared, config, findings, alike, depths)
@@ -138,8 +151,8 @@ def _split_and_check(folder: Path, config: TrainConfig, reporter: Reporter) -> P
         reporter.say(f"warning: {one_line(warning)}")
     if left_out := prepared.split.left_out:
         reporter.say(
-            f"warning: {len(left_out)} images without a mask (the first is {left_out[0]}) share a "
-            "group or a folder with images that are validated or tested on: they are left out."
+            f"warning: {len(left_out)} images (the first is {left_out[0]}) share a group or a "
+            "folder with images that are validated or tested on: they are left out."
         )
     bad_files = [*found.bad_files, *checked.bad_files]
     faults = [*found.faults, *checked.faults]
@@ -171,22 +184,6 @@ def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.id in known]
 
 
-def _draw(
-    cases: Sequence[Case],
-    config: TrainConfig,
-    findings: Findings,
-    alike: Sequence[Sequence[str]],
-) -> Split:
-    return make_split(
-        cases,
-        labelled=config.labelled,
-        draw=config.draw,
-        seed=config.split_seed,
-        hashes=findings.hashes,
-        alike=alike,
-    )
-
-
 def _check(
     prepared: Prepared,
     config: TrainConfig,
@@ -208,10 +205,10 @@ def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> 
     """Fill in hashes, which a split written by hand may lack."""
     split = replace(split, hashes={**hashes, **split.hashes})
     parts = resolve_split(split, cases, hashes)
-    if not parts["val"]:
+    if not parts["val"] and not split.folds:
         raise InputError(
             "The split has no validation images, which choose the best epoch: give some masked "
-            "images the part val, or let the split be drawn."
+            "images the part val, leave --folds out, or let the split be drawn."
         )
     if not parts["train_labelled"]:
         raise InputError("No training image is labelled: add masks, or raise --labelled.")

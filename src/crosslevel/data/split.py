@@ -19,9 +19,9 @@ _MAX_NAMED = 20
 _KINDS: dict[str, type] = {
     **dict.fromkeys((*PARTS, "left_out"), list),
     **dict.fromkeys(("seed", "draw"), int),
-    **dict.fromkeys(("hashes", "mask_hashes"), dict),
+    **dict.fromkeys(("hashes", "mask_hashes", "folds"), dict),
 }
-_OPTIONAL = ("hashes", "mask_hashes", "left_out")
+_OPTIONAL = ("hashes", "mask_hashes", "left_out", "folds")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Split:
         mask_hashes: By case id, SHA-256 of each mask that was opened when a training started.
         left_out: Images without a mask that share a group, or a folder, with val or test: they can
             neither be scored nor be trained on without a leak.
+        folds: By id of a training case, the name of the fold that holds it out: of labelled ones,
+            and of unlabelled ones that belong to one of them. Empty where validation cases choose
+            the checkpoint.
     """
 
     train_labelled: tuple[str, ...]
@@ -50,9 +53,10 @@ class Split:
     hashes: dict[str, str] = field(default_factory=dict)
     mask_hashes: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    folds: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a case in two places.
+        """Refuse a case in two places, and folds that are not of the labelled cases.
 
         Raises:
             DataError: Naming the case.
@@ -63,6 +67,16 @@ class Split:
             raise DataError(
                 [f"split: {some_of(twice)} listed more than once. Keep one place each."]
             )
+        if self.folds and (odd := self._with_wrong_fold()):
+            raise DataError(
+                [
+                    f"split: {some_of(odd)}: has a fold, but is not among the training cases. Draw "
+                    "the split anew."
+                ]
+            )
+
+    def _with_wrong_fold(self) -> list[str]:
+        return sorted(self.folds.keys() - {*self.train_labelled, *self.train_unlabelled})
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """Case ids by the name of their part, in the order of `PARTS`."""
@@ -73,6 +87,23 @@ class Split:
         """Of all cases it was drawn from."""
         return {i for ids in (*self.parts().values(), self.left_out) for i in ids}
 
+    @property
+    def fold_names(self) -> tuple[str, ...]:
+        """Of the folds, in order."""
+        return tuple(sorted(set(self.folds.values()), key=lambda name: (len(name), name)))
+
+    def of_fold(self, name: str) -> Split:
+        """Return the split of one fold: what it holds out is validated on, nothing is tested."""
+        held_out = {i for i, fold in self.folds.items() if fold == name}
+        return dataclasses.replace(
+            self,
+            train_labelled=tuple(i for i in self.train_labelled if i not in held_out),
+            train_unlabelled=tuple(i for i in self.train_unlabelled if i not in held_out),
+            val=tuple(i for i in self.train_labelled if i in held_out),
+            test=(),
+            folds={},
+        )
+
     def without(self, case_ids: Collection[str]) -> Split:
         """Return the split of the other cases."""
         kept: dict[str, Any] = {
@@ -81,7 +112,7 @@ class Split:
         }
         kept |= {
             name: {i: d for i, d in getattr(self, name).items() if i not in case_ids}
-            for name in ("hashes", "mask_hashes")
+            for name in ("hashes", "mask_hashes", "folds")
         }
         return dataclasses.replace(self, **kept)
 
@@ -187,7 +218,7 @@ def _content_problems(content: Mapping[str, Any]) -> list[str]:
             kind is not int and not all(isinstance(entry, str) for entry in entries)
         )
         if is_wrong:
-            expected = {int: "a whole number", list: "a list of case ids", dict: "hashes by id"}
+            expected = {int: "a whole number", list: "a list of case ids", dict: "texts by id"}
             problems.append(f"split: {name} is {value!r:.60}. It must be {expected[kind]}.")
     return problems
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from crosslevel.errors import InputError
@@ -86,12 +87,22 @@ class Counts:
         The mean is over images with foreground, if there are any. It is the nearest to 0.5 of
         those within 0.2 Dice points of the best.
         """
+        dice = self.dice().mean(axis=0)
+        good = np.array(self.thresholds)[dice >= dice.max() - TOLERANCE]
+        return float(good[np.abs(good - 0.5).round(9).argmin()])
+
+    def dice(self) -> NDArray[np.float64]:
+        """Return the Dice, mean of the classes, of each image that is scored.
+
+        Returns:
+            (images, thresholds), or (images, 1) with several classes.
+        """
         counts = torch.cat(self._counts, dim=1)[:, self._scored()]
         predicted, overlap, actual = counts.cpu().numpy()
         total = predicted + actual
-        dice = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0).mean(axis=(0, 2))
-        good = np.array(self.thresholds)[dice >= dice.max() - TOLERANCE]
-        return float(good[np.abs(good - 0.5).round(9).argmin()])
+        of_classes = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0)
+        dice: NDArray[np.float64] = of_classes.mean(axis=2)
+        return dice
 
     def mean_score(self, threshold: float = 0.5) -> CaseScore:
         """Return the mean of the images' scores, each the mean of its classes, without distances.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -14,6 +14,7 @@ from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
 from crosslevel.evaluation.fitting import classes_of, refuse_other_values
+from crosslevel.evaluation.folds import FoldScoring
 from crosslevel.evaluation.means import what_rows_say
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
@@ -22,6 +23,7 @@ from crosslevel.images.writing import write_mask
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import (
+    OUT_OF_FOLD,
     PHYSICAL_SCORES,
     SCORES,
     Environment,
@@ -37,7 +39,8 @@ from crosslevel.system.files import write_text
 from crosslevel.types import Case, Subset
 
 THE_SCORE = "scores-test-original"
-"""What lies in the run folder itself; other scores have a folder of this kind of name in it."""
+"""What lies in the run folder itself, unless nothing but folds was scored; other scores have a
+folder of this kind of name in it."""
 ALL_SCORES = SCORES | PHYSICAL_SCORES
 
 
@@ -68,7 +71,11 @@ class Evaluation:
         healthy = self.summary.healthy
         num_scored = self.summary.num_cases - (healthy.num_images if healthy else 0)
         some = f", scores of the {num_scored} with foreground" if healthy and num_scored else ""
-        lines = [f"{self.summary.subset}, {self.summary.num_cases} images{some}", header, values]
+        title = f"{_subset_text(self.summary.subset)}, {self.summary.num_cases} images{some}"
+        lines = [title, header, values]
+        if interval := self.summary.dice_interval:
+            low, high = interval
+            lines.append(f"95 % interval of Dice over the images: {low:.2f} to {high:.2f}")
         lines += [str(healthy)] if healthy else []
         lines += _of_classes(scored(self.per_image), self.classes)
         if found := self.summary.confidence:
@@ -116,22 +123,20 @@ def evaluate(
     _warn_of_unfinished(folder, config, reporter)
     segmenter = Segmenter.load(folder.path, flips=asked.flips, runtime=asked.runtime)
     data = Path(data) if data else folder.data()
-    chosen = choose(
-        data,
-        Split.load(folder.split_file),
-        asked.subset,
-        skip_bad=config.skip_bad,
-        reading=config.reading,
-        layout=asked.layout(config.layout),
-    )
+    split = Split.load(folder.split_file)
+    asked = _of_folds_if_untested(asked, split)
+    chosen = _choose(data, split, config, asked)
     classes = classes_of(config.mask_classes, asked)
     refuse_other_values(chosen.cases, classes, config.reading)
     if chosen.trained_on and not asked.allow_overlap:
         raise _misleading(chosen.trained_on, data)
     for warning in _warnings(chosen, data, asked.subset):
         reporter.say(f"warning: {warning}")
-    target = RunFolder(Path(out)) if out else _beside(folder, _scores_name(asked))
-    scoring = Scoring(segmenter, classes, asked.metric_size)
+    target = RunFolder(Path(out)) if out else _beside(folder, split, _scores_name(asked))
+    if asked.subset == OUT_OF_FOLD:
+        scoring: Scoring | FoldScoring = FoldScoring(folder, split, classes, asked)
+    else:
+        scoring = Scoring(segmenter, classes, asked.metric_size)
     place = place or this_place()
     with reporter.task(f"Evaluating {asked.subset}", len(chosen.cases)) as advance:
         per_image, notes = _score_and_keep_masks(chosen.cases, scoring, target, place, advance)
@@ -165,6 +170,29 @@ def _write(evaluation: Evaluation, target: RunFolder) -> None:
     write_text(target.per_image_file, evaluation.per_image.to_csv(index=False))
     write_text(target.summary_file, evaluation.summary.to_json())
     target.incomplete_file.unlink(missing_ok=True)
+
+
+def _choose(data: Path, split: Split, config: SettledConfig, asked: EvaluateOptions) -> Chosen:
+    return choose(
+        data,
+        split,
+        asked.subset,
+        skip_bad=config.skip_bad,
+        reading=config.reading,
+        layout=asked.layout(config.layout),
+    )
+
+
+def _subset_text(subset: str) -> str:
+    is_folds = subset == OUT_OF_FOLD
+    return "out-of-fold (each by a network that did not learn from it)" if is_folds else subset
+
+
+def _of_folds_if_untested(asked: EvaluateOptions, split: Split) -> EvaluateOptions:
+    """Return what is asked for, with the folds where a run has them instead of a test part."""
+    if asked.subset == "test" and split.folds and not split.test:
+        return replace(asked, subset="out-of-fold")
+    return asked
 
 
 def _of_classes(per_image: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
@@ -214,8 +242,11 @@ def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
         )
 
 
-def _beside(folder: RunFolder, name: str) -> RunFolder:
-    return folder if name == THE_SCORE else RunFolder(folder.path / name)
+def _beside(folder: RunFolder, split: Split, name: str) -> RunFolder:
+    """Return where scores of this name lie: those of the only part a run has in its own folder."""
+    is_tested = split.test or not split.folds
+    own = THE_SCORE if is_tested else f"scores-{OUT_OF_FOLD}-original"
+    return folder if name == own else RunFolder(folder.path / name)
 
 
 def _scores_name(asked: EvaluateOptions) -> str:
@@ -225,7 +256,11 @@ def _scores_name(asked: EvaluateOptions) -> str:
 
 
 def _score_and_keep_masks(
-    cases: Sequence[Case], scoring: Scoring, target: RunFolder, place: Place, advance: Advance
+    cases: Sequence[Case],
+    scoring: Scoring | FoldScoring,
+    target: RunFolder,
+    place: Place,
+    advance: Advance,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row for each case, of all processes, and what is to be known of some cases.
 

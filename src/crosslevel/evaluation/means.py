@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from crosslevel.runs.compare import paired_difference
 from crosslevel.runs.records import (
     DEFINITIONS,
     IN_PERCENT,
@@ -25,6 +27,7 @@ def what_rows_say(per_image: pd.DataFrame) -> dict[str, Any]:
     """Return the fields of a `Summary` that are computed from the rows, and what distances are."""
     return {
         "mean": mean_scores(per_image),
+        "dice_interval": dice_interval(per_image),
         "healthy": false_alarms(per_image),
         "confidence": by_confidence(per_image),
         "definitions": DEFINITIONS,
@@ -58,6 +61,15 @@ def false_alarms(per_image: pd.DataFrame) -> Healthy | None:
         num_with_alarm=int((alarms > 0).sum()),
         alarms_per_image=round(float(alarms.mean()), 4),
     )
+
+
+def dice_interval(per_image: pd.DataFrame) -> tuple[float, float] | None:
+    """Return the 95 % interval of the mean Dice of `scored` images, ×100; None of fewer than 2."""
+    dice = scored(per_image)[PerImage.DICE].dropna().to_numpy(np.float64)
+    if len(dice) < 2:
+        return None
+    found = paired_difference(dice, np.zeros_like(dice))
+    return round(max(0.0, found.low), 4), round(min(100.0, found.high), 4)
 
 
 def by_confidence(per_image: pd.DataFrame) -> ConfidenceOrder | None:

@@ -15,7 +15,8 @@ class EvaluateOptions:
 
     Attributes:
         subset: "test" or "val" of the run's own split, or "all" images of the data that have a
-            mask. Only files of the subset are opened.
+            mask, or "out-of-fold": the masks that a run's folds held out. These are taken, too,
+            where a run has folds and no test images. Only files of the subset are opened.
         metric_size: Score at each mask's own size, or at the network's "input" size (as the paper's
             tables).
         flips: Average over mirror images of each image; four times the work.

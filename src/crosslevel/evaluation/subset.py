@@ -17,6 +17,7 @@ from crosslevel.data.quality.fingerprints import changed_masks
 from crosslevel.data.reading import case_hash
 from crosslevel.data.split import PARTS, Split, resolve_split
 from crosslevel.errors import DataError, InputError
+from crosslevel.runs.records import OUT_OF_FOLD
 from crosslevel.system.threads import map_files
 from crosslevel.types import Case, Layout, Reading, Subset
 
@@ -54,7 +55,8 @@ def choose(
     Args:
         data: The images to be scored.
         split: Of the run.
-        subset: A part of the split, or all cases of the data that have a mask.
+        subset: A part of the split, or all cases of the data that have a mask; "out-of-fold" are
+            the labelled cases that folds held out.
         skip_bad: Whether "all" does without files that cannot be used.
         reading: How images are read.
         layout: Which folder holds the masks.
@@ -72,13 +74,14 @@ def choose(
         cases = [case for case in cases if case.mask]
         digests = _digests(cases)
     else:
-        part = _only(split, subset)
+        name = "train_labelled" if subset == OUT_OF_FOLD else subset
+        part = _of_folds(split) if subset == OUT_OF_FOLD else _only(split, name)
         cases = [case for case in cases if case.id in part.case_ids]
         digests = _digests(cases)
-        cases = _resolve(part, subset, cases, digests, data, found.bad_files)
+        cases = _resolve(part, name, cases, digests, data, found.bad_files)
     if not cases:
         raise InputError(_nothing(data, subset))
-    trained_on = (*split.train_labelled, *split.train_unlabelled)
+    trained_on = (*split.train_labelled, *split.train_unlabelled) if subset != OUT_OF_FOLD else ()
     return Chosen(
         cases,
         trained_on=_among(digests, split, trained_on),
@@ -88,22 +91,28 @@ def choose(
     )
 
 
+def _of_folds(split: Split) -> Split:
+    """Return the split with nothing but the labelled cases that folds held out."""
+    held_out = tuple(i for i in split.train_labelled if i in split.folds)
+    return replace(_only(split, "train_labelled"), train_labelled=held_out)
+
+
 def _only(split: Split, part: str) -> Split:
     """Return the split with nothing in its other parts."""
     others: dict[str, Any] = {name: () for name in (*PARTS, "left_out") if name != part}
-    return replace(split, **others)
+    return replace(split, **others, folds={})
 
 
 def _resolve(
     part: Split,
-    subset: Subset,
+    name: str,
     cases: Iterable[Case],
     digests: Mapping[str, str],
     data: Path,
     bad_files: Iterable[BadFile],
 ) -> list[Case]:
     try:
-        return resolve_split(part, cases, digests)[subset]
+        return resolve_split(part, cases, digests)[name]
     except DataError as error:
         to_blame = [bad.problem for bad in bad_files]
         hint = f"To score images that are not of this run's split, use --subset all ({data})."
@@ -111,6 +120,8 @@ def _resolve(
 
 
 def _nothing(data: Path, subset: Subset) -> str:
+    if subset == OUT_OF_FOLD:
+        return "The run has no folds: use --subset test or val."
     if subset == "all":
         return f"{data} has no masks: there is nothing to compare predictions with."
     return (

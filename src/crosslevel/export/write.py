@@ -92,6 +92,11 @@ class _Source:
     classes: Classes
     parts: Mapping[str, Sequence[Case]]
 
+    @property
+    def compared(self) -> Sequence[Case]:
+        """What model and export are scored on: validation images, of a run with folds all masks."""
+        return self.parts["val"] or self.parts["train_labelled"]
+
 
 def export(
     run: Path | str,
@@ -137,7 +142,7 @@ def export(
                 threshold=source.card.threshold,
                 reading=source.card.reading,
                 weights=weights_hash(source.folder),
-                num_images=len(source.parts["val"]),
+                num_images=len(source.compared),
                 dice_original=original,
                 dice_exported=dice,
             )
@@ -173,8 +178,9 @@ def _open(run: RunFolder, data: Path | str | None) -> _Source:
         reading=config.reading,
         layout=config.layout,
     )
-    parts = resolve_split(Split.load(run.split_file), cases)
-    if not parts["val"]:
+    split = Split.load(run.split_file)
+    parts = resolve_split(split, cases)
+    if not (parts["val"] or split.folds):
         raise InputError(f"The split of {run.path} has no validation images to compare on.")
     return _Source(run.model_folder, net, card, config.mask_classes, parts)
 
@@ -257,7 +263,7 @@ def _runtime(file: Path, format: Format, device: torch.device) -> Runtime:
 
 def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
     """Return mean Dice ×100 on the validation images, at their own size."""
-    cases = source.parts["val"]
+    cases = source.compared
     images = (read_case(case, source.card.reading) for case in cases)
     found = []
     with reporter.task(f"Scoring with {runtime.name}", len(cases)) as advance:

@@ -5,7 +5,7 @@ Optimiser, schedule, logging, checkpoints and validation live in `crosslevel.tra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from crosslevel.config.model import ModelConfig
 from crosslevel.errors import InputError
 from crosslevel.methods.learner import Clock, Learner
+from crosslevel.methods.parts.average import MovingAverage
 from crosslevel.models.segmenter import SegmentationNet, build_segmentation_net
 from crosslevel.types import BatchNormBatch
 
@@ -114,6 +115,19 @@ class Method(Learner):
             "returns two tensors instead of one: write `labelled, unlabelled = "
             "self.forward_both(batch.images, batch.unlabelled)` and slice no more."
         )
+
+    def start_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of a trained network for the one that learns, and for its averages.
+
+        Other networks of the method start as they are.
+
+        Args:
+            weights: The state of a network like `inference_model`, on any device.
+        """
+        self.net.load_state_dict(weights)
+        for part in self.modules():
+            if isinstance(part, MovingAverage):
+                part.module.load_state_dict(weights)
 
     @property
     def inference_model(self) -> SegmentationNet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -76,8 +76,30 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
     }
     with atomic_file(folder / "model.safetensors") as file:
         file.write(save(weights))
+    _write_card(folder, card)
+
+
+def _write_card(folder: Path, card: ModelCard) -> None:
     values = asdict(card) | {"model": card.model.to_dict()}
     write_text(folder / "model.json", json.dumps(values, indent=2) + "\n")
+
+
+def copy_model(folder: Path, target: Path) -> None:
+    """Copy a model that can be read, the weights first.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    save_model(target, *load_model(folder))
+
+
+def set_threshold(folder: Path, threshold: float) -> None:
+    """Write another threshold into the card of a model, atomically.
+
+    Raises:
+        InputError: If there is no card, or the threshold is not from 0 to 1.
+    """
+    _write_card(folder, replace(load_card(folder), threshold=threshold))
 
 
 def load_card(folder: Path) -> ModelCard:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crosslevel.errors import InputError
 from crosslevel.runs.compare import ONE_RUN, against, by_row, pairs, references, why_not_compared
-from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.finished import FinishedRun, scored_images
 from crosslevel.runs.records import SCORES
 
 SHOWN = tuple(SCORES)[:3]
@@ -81,7 +81,8 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     processors = [run.environment.processor for run in runs]
     rows = by_row(runs)
     scores = (
-        "Dice, mIoU, MAE: mean over test images, ×100, then mean ± standard deviation over runs."
+        f"Dice, mIoU, MAE: mean over {scored_images(runs)}, ×100, then mean ± standard deviation "
+        "over runs."
     )
     if len(rows) > 1:
         scores += (
@@ -93,7 +94,7 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
         scores,
         f"{_each(c.size for c in configs)} px, {_each(c.epochs for c in configs)} epochs, "
         f"labelled {_each(c.labelled for c in configs)}, "
-        f"{_each(s.num_cases for s in summaries)} test images, scored at their "
+        f"{_each(s.num_cases for s in summaries)} {scored_images(runs)}, scored at their "
         f"{_each(s.metric_size for s in summaries)} size; {_each(filter(None, processors))}.",
     ]
     notes += _warnings(rows)

@@ -17,6 +17,7 @@ from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
 from crosslevel.runs.collect import Collection
 from crosslevel.runs.compare import VERDICTS, Difference, against, references
+from crosslevel.runs.finished import scored_images
 
 NO_SIZES = "The runs recorded no sizes of lesions: repeat `crosslevel evaluate RUN` to get them."
 NO_CONFIDENCE = (
@@ -84,7 +85,7 @@ def verdict(collection: Collection) -> str:
     rows = collection.rows
     num_images = len(collection.runs[0].per_image)
     counts = f"{_counted(len(collection.runs), 'run')} in {_counted(len(rows), 'row')}, "
-    counts += f"{_counted(num_images, 'test image')}."
+    counts += f"{_counted(num_images, scored_images(collection.runs).removesuffix('s'))}."
     reference = references(rows)[0]
     gains = {name: against(runs, rows[reference]) for name, runs in rows.items()}
     known = {name: gain for name, gain in gains.items() if gain is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +11,7 @@ from matplotlib.axes import Axes
 from crosslevel.report.drawing import TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
-from crosslevel.runs.finished import FinishedRun, mean_over_runs
+from crosslevel.runs.finished import FinishedRun, mean_over_runs, scored_images
 from crosslevel.runs.records import PerImage
 
 NUM_SIZES = 4
@@ -39,8 +41,8 @@ def dice_distribution(rows: Rows) -> Chart:
     return draw(
         paint,
         max(3.1, 0.8 + 0.38 * len(rows)),
-        "Dice of every test image, averaged over the runs of a row; the median as a line, "
-        "the middle half as a bar; rows in order of their mean.",
+        f"Dice of all {scored_images(chain(*rows.values()))}, averaged over the runs of a row; the "
+        "median as a line, the middle half as a bar; rows in order of their mean.",
         f"Median Dice: {', '.join(medians)}.",
     )
 
@@ -77,7 +79,8 @@ def dice_by_size(rows: Rows) -> Chart | None:
     return draw(
         paint,
         3.1,
-        "Median Dice of the test images in groups of equal number, from small to large lesions.",
+        f"Median Dice of the {scored_images(sized)} in groups of equal number, from small to large "
+        "lesions.",
         f"Median Dice from the smallest to the largest lesions: {', '.join(ends)}.",
     )
 

@@ -10,7 +10,7 @@ from crosslevel.errors import InputError
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
 from crosslevel.report.page import Section
-from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.finished import FinishedRun, scored_images
 from crosslevel.types import Case
 
 NUM_DISPUTED = 2
@@ -36,9 +36,12 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
     chosen = typical_cases(shown, HARD_QUANTILES)
     disputed = [name for name in most_disputed(shown, len(chosen) + NUM_DISPUTED)
                 if name not in chosen][:NUM_DISPUTED]  # fmt: skip
-    text = [f"{_rule(disputed)} {_which_runs(shown)} {OUTLINES}", *remedies]
+    text = [f"{_rule(shown, disputed)} {_which_runs(shown)} {OUTLINES}", *remedies]
     hard = compared_cases(shown, [cases[name] for name in (*chosen, *disputed)])
-    ends = f"The {NUM_EXTREMES} worst and the {NUM_EXTREMES} best test images of each row by Dice."
+    ends = (
+        f"The {NUM_EXTREMES} worst and the {NUM_EXTREMES} best {scored_images(shown)} of each row "
+        "by Dice."
+    )
     return [
         Section("Hard cases", text, gallery=hard),
         Section("Worst and best", (f"{ends} {OUTLINES}",), gallery=extreme_cases(shown, cases)),
@@ -93,10 +96,10 @@ def _has_masks(run: FinishedRun) -> bool:
     return all((run.predictions / f"{name}.png").is_file() for name in run.per_image.index)
 
 
-def _rule(disputed: Sequence[str]) -> str:
+def _rule(runs: Sequence[FinishedRun], disputed: Sequence[str]) -> str:
     quantiles = ", ".join(f"{100 * q:.0f}" for q in HARD_QUANTILES[:-1])
     rule = (
-        f"Chosen by a rule, not by hand: the test images at the {quantiles} and "
+        f"Chosen by a rule, not by hand: the {scored_images(runs)} at the {quantiles} and "
         f"{100 * HARD_QUANTILES[-1]:.0f} % quantile of the Dice averaged over the rows"
     )
     if disputed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,15 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder
-from crosslevel.runs.records import Cell, Environment, Log, PerImage, Summary, scored
+from crosslevel.runs.records import (
+    OUT_OF_FOLD,
+    Cell,
+    Environment,
+    Log,
+    PerImage,
+    Summary,
+    scored,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,12 @@ def peak_memory(run: Path) -> int:
     """Return the highest peak over all restarts, 0 if none was recorded."""
     file = memory_file(run)
     return int(file.read_text()) if file.is_file() else 0
+
+
+def scored_images(runs: Iterable[FinishedRun]) -> str:
+    """Return what a page calls the images these runs were scored on."""
+    subsets = {run.summary.subset for run in runs}
+    return "out-of-fold images" if subsets == {OUT_OF_FOLD} else "test images"
 
 
 def mean_over_runs(runs: Sequence[FinishedRun], column: str) -> pd.Series[float]:

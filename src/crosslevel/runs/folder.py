@@ -3,7 +3,7 @@
 `config.yaml` (complete) · `split.json` · `set_aside.txt` · `environment.json` · `log.csv` ·
 `tensorboard/` ·
 `checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` ·
-`summary.json` · `predictions/`.
+`summary.json` · `predictions/` · `folds/{1,2,…}/` (runs without checkpoints).
 """
 
 from __future__ import annotations
@@ -79,9 +79,23 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def start_folder(self) -> Path:
+        """A copy of the model that the run started from, if it started from one."""
+        return self.path / "start"
+
+    @property
     def per_image_file(self) -> Path:
         """Scores of each evaluated case."""
         return self.path / "per_image.csv"
+
+    def fold(self, name: str) -> RunFolder:
+        """Return the run of one fold: what it held out was validated on, and chose nothing."""
+        return RunFolder(self.path / "folds" / name)
+
+    @property
+    def out_of_fold_file(self) -> Path:
+        """What the folds found: the score of masks by networks that did not learn from them."""
+        return self.path / "folds" / "out_of_fold.json"
 
     @property
     def incomplete_file(self) -> Path:
@@ -177,13 +191,15 @@ def open_run(path: Path, config: TrainConfig) -> RunFolder:
 
     Raises:
         InputError: If `path` is a file or a folder of other things, or holds a run with another
-            configuration; the message shows the difference.
+            configuration; the message shows the difference. More epochs are none, once the run is
+            trained to its end.
     """
     run = RunFolder(path)
     if run.config_file.is_file():
         started = run.config()
-        changed = differences(started, _with_split_of(run, started, as_started(config, started)))
-        if changed:
+        wanted = _with_split_of(run, started, as_started(config, started))
+        changed = differences(started, wanted)
+        if changed and not _is_lengthened(run, started, wanted):
             raise InputError(
                 f"{path} holds a run with another configuration:\n  "
                 + "\n  ".join(changed)
@@ -219,6 +235,12 @@ def _with_split_of(run: RunFolder, started: SettledConfig, asked: SettledConfig)
     return asked
 
 
+def _is_lengthened(run: RunFolder, started: SettledConfig, wanted: SettledConfig) -> bool:
+    """Return whether nothing but more epochs is asked of a run that is trained to its end."""
+    is_longer = wanted.epochs > started.epochs and run.num_epochs_done >= started.epochs
+    return is_longer and not differences(replace(started, epochs=wanted.epochs), wanted)
+
+
 @contextmanager
 def lock(run: RunFolder) -> Iterator[None]:
     """Within it no other process may train in this folder; ends with the process that holds it.
@@ -247,7 +269,8 @@ def lock(run: RunFolder) -> Iterator[None]:
 
 def _holds_other_things(run: RunFolder) -> bool:
     """Return True unless the folder is empty, or a run that was killed while it started."""
-    first = {run.split_file.name, run.set_aside_file.name, run.environment_file.name}
+    files = (run.split_file, run.set_aside_file, run.environment_file, run.start_folder)
+    first = {path.name for path in files}
     return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
 
 

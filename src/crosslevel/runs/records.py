@@ -10,16 +10,18 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from crosslevel.runs.decoding import as_object, as_record
 from crosslevel.system.environment import Surroundings, describe_environment
 
 if TYPE_CHECKING:
     import pandas as pd
 
-T = TypeVar("T")
+OUT_OF_FOLD = "out-of-fold"
+"""The subset of masks that were each scored by a network that did not learn from it."""
 
 
 class PerImage:
@@ -157,7 +159,7 @@ class Environment(Surroundings):
         Raises:
             ValueError: If it is not JSON, or not an object.
         """
-        return _known(cls, _object(json.loads(text)))
+        return as_record(cls, as_object(json.loads(text)))
 
     def to_json(self) -> str:
         """Return the content of the file."""
@@ -188,7 +190,7 @@ class ConfidenceOrder:
     def recorded_in(cls, content: Mapping[str, Any]) -> ConfidenceOrder | None:
         """Read it; None if an early version wrote it, which had other figures."""
         names = {f.name for f in dataclasses.fields(cls)}
-        return _known(cls, content) if names <= content.keys() else None
+        return as_record(cls, content) if names <= content.keys() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +222,7 @@ class Summary:
     What is None was not recorded: earlier versions did not count it.
 
     Attributes:
-        subset: Part of the split, or "all".
+        subset: Part of the split, or "all", or "out-of-fold".
         num_cases: Images that were scored.
         num_trained_on: Those of them that were trained on.
         num_validated_on: Those of them that chose the best epoch.
@@ -228,6 +230,7 @@ class Summary:
         num_epochs_done: Epochs the run had been trained for.
         mean: Mean of each score over the images with foreground (over all, if none has any), those
             of `IN_PERCENT` ×100.
+        dice_interval: 95 % interval of the mean Dice over the images, ×100; None of one image.
         healthy: Of the images without foreground; None if there is none.
         definitions: What the distances are, by the score's name.
         confidence: None where nothing can be told, or of fewer than ten images.
@@ -248,6 +251,7 @@ class Summary:
     num_masks_changed: int | None = None
     num_epochs_done: int | None = None
     mean: dict[str, float]
+    dice_interval: tuple[float, float] | None = None
     healthy: Healthy | None = None
     definitions: dict[str, str] = field(default_factory=dict)
     confidence: ConfidenceOrder | None = None
@@ -267,17 +271,19 @@ class Summary:
         Raises:
             ValueError: If it is not JSON, or something is missing.
         """
-        content = _object(json.loads(text))
-        environment = _object(content.get("environment", {}))
+        content = as_object(json.loads(text))
+        environment = as_object(content.get("environment", {}))
         confidence = content.get("confidence")
-        found = ConfidenceOrder.recorded_in(_object(confidence)) if confidence else None
+        found = ConfidenceOrder.recorded_in(as_object(confidence)) if confidence else None
         healthy = content.get("healthy")
+        interval = content.get("dice_interval")
         known = content | {
+            "dice_interval": interval and tuple(interval),
             "confidence": found,
-            "healthy": _known(Healthy, _object(healthy)) if healthy else None,
-            "environment": _known(Environment, environment),
+            "healthy": as_record(Healthy, as_object(healthy)) if healthy else None,
+            "environment": as_record(Environment, environment),
         }
-        return _known(cls, known)
+        return as_record(cls, known)
 
     def to_json(self) -> str:
         """Return the content of the file."""
@@ -330,20 +336,3 @@ def plain_row_name(row: str) -> str:
     """
     method, at, weights = row.partition("@")
     return method.rpartition(":")[2] + at + PurePath(weights).name
-
-
-def _object(content: object) -> dict[str, Any]:
-    """Refuse anything but an object of JSON."""
-    if not isinstance(content, dict):
-        raise ValueError(f"expected an object, found {type(content).__name__}")
-    return content
-
-
-def _known(cls: type[T], content: Mapping[str, Any]) -> T:
-    """Make a record of those keys it has; keys of other versions are passed over."""
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-    needed = [f.name for f in fields if f.default is MISSING and f.default_factory is MISSING]
-    missing = [name for name in needed if name not in content]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} missing")
-    return cls(**{f.name: content[f.name] for f in fields if f.name in content})

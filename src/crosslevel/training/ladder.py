@@ -6,11 +6,19 @@ validation images of one data set, and which were not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 NUM_STEPS = 1250
 NUM_CHECKS = 15
+NUM_FOLDS = 3
+MOST_IN_FOLDS = 100
+"""Masks up to which all of them are dealt out to folds; more are divided once."""
+FOLD_SHARE = 1.0
+"""Steps of a fold, as a share of those of the network that learns from all masks."""
+FOLD_CHECKS = 5
+"""Checks of a fold on what it holds out."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,28 @@ def method_for(num_unlabelled: int) -> Choice:
     return WITH_UNLABELLED if num_unlabelled else WITHOUT
 
 
-def recipe_epochs(steps_per_epoch: int) -> int:
-    """Return the epochs in which about `NUM_STEPS` steps are done, whatever the number of masks."""
-    return -(-NUM_STEPS // steps_per_epoch)
+def num_folds(num_masks: int) -> int:
+    """Return in how many folds so many masks are held out, 0 if they are divided once instead.
+
+    Args:
+        num_masks: That no one has given to a test part; those of one group count once.
+
+    Example:
+        >>> [num_folds(masks) for masks in (1, 2, 6, 10, 100, 101)]
+        [0, 2, 3, 3, 3, 0]
+    """
+    if not 2 <= num_masks <= MOST_IN_FOLDS:
+        return 0
+    return min(NUM_FOLDS, max(2, num_masks // 2))
+
+
+def recipe_epochs(steps_per_epoch: float) -> int:
+    """Return the epochs in which about `NUM_STEPS` steps are done, whatever the number of masks.
+
+    Args:
+        steps_per_epoch: Those of the folds included, if there are any.
+    """
+    return math.ceil(NUM_STEPS / steps_per_epoch)
 
 
 def check_interval(epochs: int) -> int:

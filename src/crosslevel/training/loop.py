@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from crosslevel.config.settled import SettledConfig
@@ -34,6 +35,19 @@ SAVE_EVERY = 60.0
 """Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps."""
 
 
+@dataclass(frozen=True)
+class Shipping:
+    """Which weights become the model, where it is not those that are best on validation images.
+
+    Attributes:
+        threshold: The newest weights do, at each check, with this threshold.
+        label: What the progress is called; the method's name if empty.
+    """
+
+    threshold: float
+    label: str = ""
+
+
 class Loop:
     """The loop of whatever learns: steps, logs, checkpoints.
 
@@ -45,6 +59,9 @@ class Loop:
         reporter: Who tells the user.
         place: Of this process; alone on the method's device if left out.
     """
+
+    shipping: Shipping | None = None
+    """Of a `Trainer` alone."""
 
     def __init__(
         self,
@@ -73,7 +90,8 @@ class Loop:
         """
         self._resume()
         self._steps = self._choose_steps()
-        label = f"{self.config.method} ({self.config.precision})"
+        label = (self.shipping and self.shipping.label) or self.config.method
+        label += f" ({self.config.precision})"
         with (
             RunWriter(self.run, self.optimisation, self.progress) as self._writer,
             requested_stop() as is_stop_requested,
@@ -158,7 +176,9 @@ class Loop:
             row |= {Log.VAL_DICE: score.dice, Log.VAL_IOU: score.iou, Log.VAL_MAE: score.mae}
         progress.seconds += time.monotonic() - start
         progress.rows.append({**row, **means, Log.SECONDS: round(progress.seconds, 1)})
-        if score is not None and score.dice > progress.best_dice:
+        if self.shipping and is_due:
+            self._export(self.shipping.threshold)  # folds are of one process
+        elif score is not None and score.dice > progress.best_dice:
             progress.best_dice = score.dice
             if self.place.is_first:
                 self._export(threshold)
@@ -201,16 +221,35 @@ class Loop:
 class Trainer(Loop):
     """The loop of a method: the best network on the validation images is written.
 
-    Args as of `Loop`.
+    Args as of `Loop`, and:
+        shipping: Of a run with folds; left out where validation images choose the weights.
     """
 
     method: Method
 
+    def __init__(
+        self,
+        method: Method,
+        data: DataModule,
+        config: SettledConfig,
+        run: RunFolder,
+        reporter: Reporter,
+        place: Place | None = None,
+        *,
+        shipping: Shipping | None = None,
+    ) -> None:
+        super().__init__(method, data, config, run, reporter, place)
+        self.shipping = shipping
+
     def _outcome(self) -> str:
+        if self.shipping:
+            return super()._outcome()
         return f"Best validation Dice {100 * self.progress.best_dice:.2f}"
 
     def _validate(self) -> tuple[CaseScore | None, float]:
-        """Return mean scores of the validation images, and the threshold they are at."""
+        """Return mean scores of the validation images, if any, and the threshold they are at."""
+        if not self.data.num_validation_batches:
+            return None, 0.5
         return validate(
             self.method.inference_model,
             self.data.validation_batches(place=self.place),

@@ -5,20 +5,28 @@ Nothing below it knows "auto": it hands down a `SettledConfig`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import steps_per_epoch
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.methods.build import with_all_args
 from crosslevel.system.console import duration
 from crosslevel.system.devices import Place
 from crosslevel.training.budget import Pace, epochs_within
-from crosslevel.training.ladder import check_interval, method_for, recipe_epochs
-from crosslevel.types import Case, SettledPrecision, Window
+from crosslevel.training.ladder import (
+    FOLD_CHECKS,
+    FOLD_SHARE,
+    check_interval,
+    method_for,
+    num_folds,
+    recipe_epochs,
+)
+from crosslevel.types import SettledPrecision, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,7 @@ class Facts:
     Attributes:
         num_labelled: Labelled training images, at least 1.
         num_unlabelled: Unlabelled training images.
+        num_folds: In how many folds the labelled images are held out in turn.
         window: What is black and white in images deeper than 8 bits, by what they hold.
         budget: Seconds the run may take; None if nothing was said.
         pace: How fast it goes, once that was measured; only a budget needs it.
@@ -35,16 +44,18 @@ class Facts:
 
     num_labelled: int = 1
     num_unlabelled: int = 1
+    num_folds: int = 0
     window: Window = ()
     budget: float | None = None
     pace: Pace | None = None
 
     @classmethod
-    def of(cls, parts: Mapping[str, Sequence[Case]], window: Window, budget: float | None) -> Facts:
+    def of(cls, split: Split, window: Window, budget: float | None) -> Facts:
         """Count the cases of the training parts."""
         return cls(
-            num_labelled=len(parts["train_labelled"]),
-            num_unlabelled=len(parts["train_unlabelled"]),
+            num_labelled=len(split.train_labelled),
+            num_unlabelled=len(split.train_unlabelled),
+            num_folds=len(split.fold_names),
             window=window,
             budget=budget,
         )
@@ -73,6 +84,8 @@ class Plan:
             "epochs": f"{self.num_steps} steps",
             "precision": config.precision,
         }
+        if config.folds:
+            parts = {"folds": f"{config.folds} folds"} | parts
         return ", ".join(
             f"{text} ({self.reasons[name]})" if name in self.reasons else text
             for name, text in parts.items()
@@ -106,8 +119,14 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
         choice = method_for(facts.num_unlabelled)
         values |= {"method": choice.method, "args": choice.args}
         reasons["method"] = choice.reason
+    if asked.folds == "auto":
+        values["folds"] = facts.num_folds
+    if facts.num_folds:
+        reasons["folds"] = f"{facts.num_labelled} masks, and none is wasted"
     if asked.epochs == "auto":
         values["epochs"], reasons["epochs"] = _length(asked, facts, steps)
+    if asked.fold_epochs == "auto":
+        values["fold_epochs"] = _fold_epochs(asked, facts, values["epochs"] * steps)
     if asked.window == "auto":
         values["window"] = facts.window
     if asked.check_every == "auto":
@@ -123,10 +142,59 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
 def _length(asked: TrainConfig, facts: Facts, steps: int) -> tuple[int, str]:
     """Epochs, and why so many."""
     if facts.budget is None or facts.pace is None:
-        return recipe_epochs(steps), "the recipe's length"
+        return recipe_epochs(steps * _cost(facts)), "the recipe's length"
     check_every = None if asked.check_every == "auto" else asked.check_every
-    epochs = epochs_within(facts.budget, facts.pace, steps, check_every)
+    seconds, pace = facts.budget, facts.pace
+    if facts.num_folds:
+        seconds, pace = _without_folds(asked, facts, seconds, pace)
+    epochs = epochs_within(seconds, pace, steps, check_every)
     return epochs, f"what fits in {duration(facts.budget)}"
+
+
+def _without_folds(
+    asked: TrainConfig, facts: Facts, seconds: float, pace: Pace
+) -> tuple[float, Pace]:
+    """Return what folds leave of a budget, and the pace with what they take of each step."""
+    left = seconds - facts.num_folds * (FOLD_CHECKS + 1) * pace.check
+    if asked.fold_epochs == "auto":
+        return left, Pace(pace.step * _cost(facts), 0.0)
+    steps = asked.fold_epochs * _fold_steps(asked, facts)
+    return left - facts.num_folds * steps * pace.step, Pace(pace.step, 0.0)
+
+
+def _cost(facts: Facts) -> float:
+    """Return the steps of the whole run for each step on all masks."""
+    return 1 + facts.num_folds * FOLD_SHARE
+
+
+def _fold_epochs(asked: TrainConfig, facts: Facts, num_steps: int) -> int:
+    return max(1, round(FOLD_SHARE * num_steps / _fold_steps(asked, facts)))
+
+
+def _fold_steps(asked: TrainConfig, facts: Facts) -> int:
+    """Return the steps of an epoch of a fold of middle size."""
+    held_out = facts.num_labelled // max(1, facts.num_folds)
+    return steps_per_epoch(max(1, facts.num_labelled - held_out), asked.batch_labelled)
+
+
+def choose_folds(asked: TrainConfig, place: Place, num_masks: int, has_val: bool) -> int:
+    """Return in how many folds masks are held out in turn; 0 where they are divided once.
+
+    The recipe does so with few masks, unless some of them only are to be used. Whoever names a
+    method asks for it, or gives a split, or a run to start from, without validation images.
+
+    Args:
+        asked: As asked for.
+        place: Several processes train no folds.
+        num_masks: That no one has given to a test part; those of one group count once.
+        has_val: A validation part is given.
+    """
+    if asked.folds != "auto":
+        return asked.folds
+    is_recipe = asked.method == "auto" and isinstance(asked.labelled, float) and asked.labelled == 1
+    if place.world > 1 or has_val or not (asked.split or asked.start_from or is_recipe):
+        return 0
+    return num_folds(num_masks)
 
 
 def refuse_contradiction(asked: TrainConfig, budget: float | None) -> None:
@@ -142,12 +210,18 @@ def refuse_contradiction(asked: TrainConfig, budget: float | None) -> None:
         )
 
 
-def refuse_several_processes(budget: float | None, place: Place) -> None:
+def refuse_several_processes(asked: TrainConfig, budget: float | None, place: Place) -> None:
     """Refuse what one process alone can do.
 
     Raises:
-        InputError: For a budget, since a trial of one process does not tell the pace of several.
+        InputError: For a budget, since a trial of one process does not tell the pace of several;
+            and for folds.
     """
+    if place.world > 1 and asked.folds not in ("auto", 0):
+        raise InputError(
+            f"Folds are trained by one process, and these are {place.world}: leave --folds out, "
+            "or train in one process."
+        )
     if budget is not None and place.world > 1:
         raise InputError(
             f"A budget is measured by one process, and these are {place.world}: leave --budget out "

@@ -6,25 +6,30 @@ killed and repeated ends with the weights of one that was not (same machine, fp3
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from crosslevel.config.files import to_yaml
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.annotations.settling import with_their_classes
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.quality.bad_files import to_text
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
-from crosslevel.models.folder import refuse_unloadable
+from crosslevel.models.folder import copy_model, load_card, refuse_unloadable
 from crosslevel.models.footprint import refuse_too_large
+from crosslevel.models.growing import weights_for
 from crosslevel.models.pretrained import weights_hash
 from crosslevel.runs.folder import RunFolder, lock, open_run, write_start
 from crosslevel.runs.records import Environment
@@ -35,12 +40,14 @@ from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
 from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.budget import measure_pace
+from crosslevel.training.folds import Folds
 from crosslevel.training.idle import idle_options
 from crosslevel.training.leaks import check_pretraining
-from crosslevel.training.loop import Trainer
+from crosslevel.training.loop import Shipping, Trainer
 from crosslevel.training.plan import (
     Facts,
     Plan,
+    choose_folds,
     plan,
     refuse_contradiction,
     refuse_several_processes,
@@ -84,7 +91,7 @@ def train(
     asked = with_all_args(config or TrainConfig())
     place = place or this_place()
     refuse_contradiction(asked, budget)
-    refuse_several_processes(budget, place)
+    refuse_several_processes(asked, budget, place)
     asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
@@ -92,14 +99,14 @@ def train(
     with _alone(run, place):
         is_resumed = run.config_file.is_file()
         if is_resumed:
-            asked = as_started(asked, run.config())
+            asked = _lengthened(as_started(asked, run.config()), run, place, reporter)
         start = _Start(asked, run, place, reporter, is_resumed=is_resumed)
-        method, planned, data_module = start.get_ready(Path(data), budget, needs_test=needs_test)
+        ready = start.get_ready(Path(data), budget, needs_test=needs_test)
         if place.is_first:
             wait_for_all(place)  # the others go on from what it has written
         return_freed_memory()
-        reporter.say(f"Training {planned}")
-        Trainer(method, data_module, planned.config, run, reporter, place).fit()
+        reporter.say(f"Training {ready.planned}")
+        ready.fit(run, place, reporter)
         wait_for_all(place)
     return run
 
@@ -113,6 +120,53 @@ def _alone(run: RunFolder, place: Place) -> Iterator[None]:
     else:
         wait_for_all(place)
         yield
+
+
+def _lengthened(
+    asked: SettledConfig, run: RunFolder, place: Place, reporter: Reporter
+) -> SettledConfig:
+    """Write down that a run that was trained to its end is to go on, if so."""
+    before = run.config().epochs
+    if asked.epochs > before and place.is_first:
+        reporter.say(
+            f"Going on from {before} to {asked.epochs} epochs: the learning rate rises again to "
+            "what it is there in a run of that length."
+        )
+        write_text(run.config_file, to_yaml(asked))
+    return asked
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What is trained, as planned and written down.
+
+    Attributes:
+        method: On its device.
+        planned: How, and why so.
+        data: Where batches come from.
+        split: Which case is where.
+        environment: What it is trained in.
+        start: Weights that it starts from; None for those of its seed.
+    """
+
+    method: Method
+    planned: Plan
+    data: DataModule
+    split: Split
+    environment: Environment
+    start: Mapping[str, Tensor] | None
+
+    def fit(self, run: RunFolder, place: Place, reporter: Reporter) -> None:
+        """Train the folds of the run, if it has some, and the network that is shipped."""
+        config, found = self.planned.config, None
+        if self.split.folds:
+            folds = Folds(run, config, self.data, self.split, self.start, place, reporter)
+            found = folds.train(self.environment)
+            self.method.start_from(folds.mean_weights())
+        shipping = Shipping(found.threshold) if found else None
+        Trainer(self.method, self.data, config, run, reporter, place, shipping=shipping).fit()
+        if found:
+            reporter.say(str(found))
 
 
 @dataclass(frozen=True)
@@ -133,9 +187,7 @@ class _Start:
     reporter: Reporter
     is_resumed: bool
 
-    def get_ready(
-        self, folder: Path, budget: float | None, *, needs_test: bool
-    ) -> tuple[Method, Plan, DataModule]:
+    def get_ready(self, folder: Path, budget: float | None, *, needs_test: bool) -> _Ready:
         """Return what is trained, as planned and written down, and where its batches come from.
 
         Names and hashes of the images, which may be very many, are forgotten here.
@@ -144,28 +196,36 @@ class _Start:
         method = build_method(supposed)  # refuses what cannot be trained before the long work
         self._refuse_unusable(method, supposed)
         prepared = prepare(
-            folder, self.asked, self.reporter, self.run.split_file if self.is_resumed else None
+            folder,
+            self.asked,
+            self.reporter,
+            self.run.split_file if self.is_resumed else None,
+            partial(choose_folds, self.asked, self.place),
+            self._split_before(),
         )
-        if needs_test and not prepared.parts["test"]:
+        split = prepared.split
+        if needs_test and not (split.test or split.folds):
             raise InputError(
                 f"The split of {folder} has no test images to score the run on: give some masked "
                 "images the part test, or train without --evaluate and score the run with "
                 "`crosslevel evaluate RUN --subset val`."
             )
-        check_pretraining(supposed.model, prepared.split, self.reporter)
-        facts = Facts.of(prepared.parts, prepared.window, budget)
+        check_pretraining(supposed.model, split, self.reporter)
+        facts = Facts.of(split, prepared.window, budget)
         planned = plan(self.asked, facts, self.place)
         if planned.config.method != supposed.method:
             method = build_method(planned.config)
         method = to_device(method, self.place.device)
         data = _data_module(prepared, planned.config)
         if budget is not None and not self.is_resumed:
-            pace = measure_pace(method, planned.config, data)
+            out = split.of_fold(split.fold_names[0]).val if split.folds else ()
+            pace = measure_pace(method, planned.config, data.held_out(out) if out else data)
             planned = plan(self.asked, replace(facts, pace=pace), self.place)
         for line in idle_options(planned.config, method, facts.num_unlabelled):
             self.reporter.say(f"warning: {line}")
-        self._write_down(folder, prepared, planned.config)
-        return method, planned, data
+        environment = self._write_down(folder, prepared, planned.config)
+        start = self._start(planned.config, method)
+        return _Ready(method, planned, data, split, environment, start)
 
     def _refuse_unusable(self, method: Method, config: SettledConfig) -> None:
         """Refuse what fails for sure, if only at its end."""
@@ -175,9 +235,30 @@ class _Start:
             if self.place.device.type == "cpu":
                 refuse_too_large(config.model, channels, config.size)
 
-    def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> None:
-        if not self.place.is_first:
-            return
+    def _split_before(self) -> Split | None:
+        """Return the split of the run that this one starts from.
+
+        Raises:
+            InputError: If there is no such run, or it has no model.
+        """
+        if not self.asked.start_from or self.is_resumed:
+            return None
+        begun = RunFolder(self.asked.start_from)
+        begun.config()
+        load_card(begun.model_folder)
+        return Split.load(begun.split_file)
+
+    def _start(self, config: SettledConfig, method: Method) -> dict[str, Tensor] | None:
+        """Let the method start from the weights of another run, of which a copy is kept."""
+        if not config.start_from:
+            return None
+        classes = config.mask_classes.names
+        fresh = method.inference_model.state_dict()
+        weights = weights_for(self.run.start_folder, config.model, classes, fresh)
+        method.start_from(weights)
+        return weights
+
+    def _write_down(self, folder: Path, prepared: Prepared, config: SettledConfig) -> Environment:
         pretrained = config.model.pretraining
         environment = Environment.here(
             data=str(folder.resolve()),
@@ -189,10 +270,13 @@ class _Start:
         )
         if self.is_resumed:
             self._report_resumed(environment)
-            return
+            return environment
+        if config.start_from:
+            copy_model(RunFolder(config.start_from).model_folder, self.run.start_folder)
         if config.skip_bad:
             write_text(self.run.set_aside_file, to_text(prepared.set_aside))
         write_start(self.run, config, prepared.split.to_json(), environment)
+        return environment
 
     def _report_resumed(self, now: Environment) -> None:
         for line in about_resuming(self.asked.method, self.run.environment(), now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from crosslevel.types import SettledPrecision
 ValidationBatches = Iterable[tuple[Tensor, NDArray[np.uint8] | Tensor]]
 
 
-@torch.no_grad()
 def validate(
     net: nn.Module,
     batches: ValidationBatches,
@@ -40,15 +39,27 @@ def validate(
     Returns:
         The mean score, without distances, and the threshold it is at.
     """
+    counts = count(net, batches, precision, THRESHOLDS if calibrate else (0.5,))
+    if place is not None:
+        counts = counts.of_all(place)
+    threshold = counts.best_threshold() if calibrate else 0.5
+    return counts.mean_score(threshold), threshold
+
+
+@torch.no_grad()
+def count(
+    net: nn.Module,
+    batches: ValidationBatches,
+    precision: SettledPrecision,
+    thresholds: Sequence[float],
+) -> Counts:
+    """Count what a network, in evaluation mode from now on, gets right at each threshold."""
     net.eval()
     device = next(net.parameters()).device
-    counts = Counts(THRESHOLDS if calibrate else (0.5,))
+    counts = Counts(thresholds)
     for images, masks in batches:
         with autocast(precision, device):
             logits = net(images.to(device))
         truths = masks if isinstance(masks, Tensor) else torch.from_numpy(masks.copy())
         counts.update(to_probabilities(logits), truths.to(device))
-    if place is not None:
-        counts = counts.of_all(place)
-    threshold = counts.best_threshold() if calibrate else 0.5
-    return counts.mean_score(threshold), threshold
+    return counts

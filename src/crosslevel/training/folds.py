@@ -1,0 +1,177 @@
+"""Folds: each mask is held out once, scored by a network that did not learn from it.
+
+The folds are short runs in `folds/` of the run folder. They give its score and its threshold. The
+network that is shipped starts at the mean of their weights and learns from all masks, so that no
+step is wasted either (measured: the page *Which method?*).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crosslevel.config.settled import SettledConfig
+from crosslevel.data.datamodule import DataModule
+from crosslevel.data.split import Split
+from crosslevel.evaluation.counts import THRESHOLDS
+from crosslevel.methods.build import build_method
+from crosslevel.models.folder import load_model, set_threshold
+from crosslevel.runs.compare import paired_difference
+from crosslevel.runs.folder import RunFolder, write_start
+from crosslevel.runs.out_of_fold import OutOfFold
+from crosslevel.runs.records import Environment
+from crosslevel.system.console import Reporter
+from crosslevel.system.devices import Place
+from crosslevel.system.files import write_text
+from crosslevel.training.ladder import FOLD_CHECKS
+from crosslevel.training.loop import Shipping, Trainer
+from crosslevel.training.step import to_device
+from crosslevel.training.validation import count
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds of a run.
+
+    Attributes:
+        run: Its folder.
+        config: Of the run; that of a fold differs in its length alone.
+        data: All masks, and nothing to validate.
+        split: Says which fold holds out which.
+        start: Weights that each fold starts from; None for those of its seed.
+        place: Where it computes.
+        reporter: Who tells the user.
+    """
+
+    run: RunFolder
+    config: SettledConfig
+    data: DataModule
+    split: Split
+    start: Mapping[str, Tensor] | None
+    place: Place
+    reporter: Reporter
+
+    def train(self, environment: Environment) -> OutOfFold:
+        """Train every fold, from where each was stopped, and score what they held out.
+
+        Args:
+            environment: Of the run, written down for each fold, too.
+
+        Raises:
+            RunError: If a loss is not finite.
+            Interrupted: After SIGINT, when the checkpoint of the fold under way is written.
+        """
+        if self.run.out_of_fold_file.is_file():
+            return OutOfFold.from_json(self.run.out_of_fold_file.read_text())
+        names = self.split.fold_names
+        config = fold_config(self.config)
+        for name in names:
+            fold = self.run.fold(name)
+            if not fold.config_file.is_file():
+                write_start(fold, config, self.split.of_fold(name).to_json(), environment)
+            if not _is_trained(fold, config):
+                self._train(name, config)
+            shutil.rmtree(fold.last_checkpoint.parent, ignore_errors=True)
+        found = self._score([self._dice(name, config) for name in names])
+        write_text(self.run.out_of_fold_file, found.to_json())
+        return found
+
+    def mean_weights(self) -> dict[str, Tensor]:
+        """Return the mean of the folds' weights, from which the network of all masks starts."""
+        folders = [self.run.fold(name).model_folder for name in self.split.fold_names]
+        states = [load_model(folder)[0].state_dict() for folder in folders]
+        return {
+            name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(first)
+            for name, first in states[0].items()
+        }
+
+    def _train(self, name: str, config: SettledConfig) -> None:
+        method = to_device(build_method(config), self.place.device)
+        if self.start:
+            method.start_from(self.start)
+        label = f"Fold {name} of {len(self.split.fold_names)}, {config.method}"
+        data = self._data(name)
+        shipping = Shipping(threshold=0.5, label=label)
+        run = self.run.fold(name)
+        Trainer(method, data, config, run, self.reporter, self.place, shipping=shipping).fit()
+
+    def _data(self, name: str) -> DataModule:
+        return self.data.held_out({i for i, fold in self.split.folds.items() if fold == name})
+
+    def _dice(self, name: str, config: SettledConfig) -> NDArray[np.float64]:
+        """Return Dice (images, thresholds) of what a fold held out."""
+        net, _ = load_model(self.run.fold(name).model_folder)
+        batches = self._data(name).validation_batches()
+        thresholds = THRESHOLDS if _is_calibrated(config) else (0.5,)
+        return count(net.to(self.place.device), batches, config.precision, thresholds).dice()
+
+    def _score(self, dice: Sequence[NDArray[np.float64]]) -> OutOfFold:
+        """Score each fold at the threshold that suits all others, and write it into its card.
+
+        Args:
+            dice: (images, thresholds) of each fold.
+        """
+        thresholds = THRESHOLDS if _is_calibrated(self.config) else (0.5,)
+        scores: list[float] = []
+        for place, name in enumerate(self.split.fold_names):
+            others = np.concatenate([found for i, found in enumerate(dice) if i != place])
+            threshold = cautious_threshold(others, thresholds)
+            set_threshold(self.run.fold(name).model_folder, threshold)
+            scores += dice[place][:, thresholds.index(threshold)].tolist()
+        return out_of_fold(scores, cautious_threshold(np.concatenate(dice), thresholds), len(dice))
+
+
+def fold_config(config: SettledConfig) -> SettledConfig:
+    """Return the configuration of the folds of a run."""
+    epochs = config.fold_epochs
+    check_every = max(1, epochs // FOLD_CHECKS)
+    return replace(config, epochs=epochs, check_every=check_every, folds=0, fold_epochs=1)
+
+
+def cautious_threshold(dice: NDArray[np.float64], thresholds: Sequence[float]) -> float:
+    """Return the threshold nearest to 0.5 that is not distinguishable from the best.
+
+    Few masks tell little about a threshold, and the shipped network was trained for longer than
+    those that are scored here: the best of them may be far from its own.
+
+    Args:
+        dice: (images, thresholds) in [0, 1].
+        thresholds: From which probability on a pixel is foreground.
+
+    Example:
+        >>> dice = np.array([[0.6, 0.5], [0.5, 0.6], [0.62, 0.5]])
+        >>> cautious_threshold(dice, [0.1, 0.5]), cautious_threshold(dice[[0, 2, 2]], [0.1, 0.5])
+        (0.5, 0.1)
+    """
+    best = dice[:, dice.mean(axis=0).argmax()]
+    gains = [paired_difference(best, dice[:, place]) for place in range(len(thresholds))]
+    near = [t for t, gain in zip(thresholds, gains, strict=True) if gain.low <= 0]
+    return min(near, key=lambda t: round(abs(t - 0.5), 9))
+
+
+def out_of_fold(dice: Iterable[float], threshold: float, num_folds: int) -> OutOfFold:
+    """Return the mean of Dice in [0, 1], one of each mask, with its interval over the images."""
+    scores = np.array(list(dice))
+    mean = paired_difference(scores, np.zeros_like(scores))
+    return OutOfFold(
+        num_folds=num_folds,
+        num_masks=len(scores),
+        dice=round(mean.mean, 4),
+        interval=(round(max(0.0, mean.low), 4), round(min(100.0, mean.high), 4)),
+        threshold=threshold,
+    )
+
+
+def _is_trained(fold: RunFolder, config: SettledConfig) -> bool:
+    """Return whether nothing is left to do; the log's last row is written after the model."""
+    return fold.log_file.is_file() and fold.num_epochs_done >= config.epochs
+
+
+def _is_calibrated(config: SettledConfig) -> bool:
+    return config.calibrate and config.mask_classes.num_channels == 1
