@@ -181,13 +181,13 @@ def test_learning__refuses_a_model_of_other_classes(tmp_path):
 
 def test_second_server__is_told_where_the_first_one_is(tmp_path):
     work = WorkFolder(write_images(tmp_path, 1))
-    with (
-        work.locked("http://127.0.0.1:8642"),
-        pytest.raises(InputError, match=r"annotated already, at http://127.0.0.1:8642"),
-        work.locked("http://127.0.0.1:1"),
-    ):
-        pass
-    with work.locked("http://127.0.0.1:1"):
+    with work.locked() as tell_others:
+        with pytest.raises(InputError, match="annotated already, by a server that is just st"):
+            work.locked().__enter__()
+        tell_others("http://127.0.0.1:8642")
+        with pytest.raises(InputError, match=r"annotated already, at http://127.0.0.1:8642"):
+            work.locked().__enter__()
+    with work.locked():
         pass
 
 

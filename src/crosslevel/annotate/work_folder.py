@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,11 +103,11 @@ class WorkFolder:
         return file.read_text().strip()
 
     @contextmanager
-    def locked(self, address: str) -> Iterator[None]:
+    def locked(self) -> Iterator[Callable[[str], None]]:
         """Within it no other server may work on the folder; ends with the process that holds it.
 
-        Args:
-            address: Of the page, for who comes second.
+        Yields:
+            A function to say at which address the page is, for who comes second.
 
         Raises:
             InputError: If another one does already; the message says at which address.
@@ -120,13 +120,15 @@ class WorkFolder:
             raise InputError(self._taken()) from error
         try:
             remove_leftovers(self.path)
-            write_text(self.path / "server.json", json.dumps({"address": address}) + "\n")
-            yield
+            yield lambda address: write_text(
+                self.path / "server.json", json.dumps({"address": address}) + "\n"
+            )
         finally:
+            (self.path / "server.json").unlink(missing_ok=True)
             held.release()
 
     def _taken(self) -> str:
-        where = "elsewhere"
+        where = "by a server that is just starting"
         with suppress(OSError, ValueError, KeyError):
             content = json.loads((self.path / "server.json").read_text())
             where = f"at {content['address']}"

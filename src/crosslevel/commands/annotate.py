@@ -48,7 +48,7 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
     from crosslevel.annotate.learning import Learning
     from crosslevel.annotate.session import Session, Setting
     from crosslevel.serving.annotating import annotate_app
-    from crosslevel.serving.options import ServerOptions, address
+    from crosslevel.serving.options import ServerOptions
     from crosslevel.serving.server import run_server
     from crosslevel.system.console import Reporter
 
@@ -74,9 +74,10 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
     reporter.say(f"{arguments.data}: {len(session.items)} images, {done} with a mask")
 
     def announce(where: str) -> None:
+        tell_others(where)
         reporter.say(f"Open {where}/#token={server.token}   (Ctrl-C ends; all is saved)")
 
-    with session.work.locked(address(server.host, server.port)):
+    with session.work.locked() as tell_others:
         run_server(app, server.host, server.port, announce=announce, logs_requests=False)
 
 
