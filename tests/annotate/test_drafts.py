@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.annotate.drafts import Draft
@@ -71,6 +71,7 @@ def test_load__of_any_torn_log_loses_one_stroke_at_most(tmp_path):
         assert again(found).mask[0].tolist() == [1] * num_whole + [0] * (4 - num_whole) + [2]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.one_of(st.integers(0, 19), st.just("undo"), st.just("redo")), max_size=25))
 def test_history__is_that_of_a_list_of_masks(tmp_path_factory, actions):
     draft = new(tmp_path_factory.mktemp("history"))

@@ -2,7 +2,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,6 +14,7 @@ RECTS = arrays(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(RECTS, st.integers(0, 3), st.integers(0, 3))
 def test_patch__is_the_same_after_json(values, left, top):
     size = (top + values.shape[0], left + values.shape[1])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.annotate.rankings import RANKINGS, Candidates
@@ -39,6 +39,7 @@ def test_both__without_known_images_begins_with_doubt():
     assert names("both", on_a_line([0, 3, 9], [], [0.2, 0.9, 0.5]), 1) == [1]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 12), st.integers(1, 15), st.integers(0, 3), st.sampled_from([*RANKINGS]))
 def test_rankings__name_each_image_once(num_images, num, num_known, name):
     rng = np.random.default_rng(num_images)
