@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from crosslevel.data.formats import kept
+from crosslevel.data.formats.readers import READERS
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.serving.options import ServerOptions, ServiceOptions
 from crosslevel.serving.places import QUEUE
@@ -127,6 +128,13 @@ def test_content__that_would_grow_or_is_damaged_is_refused(
     answer = sent(running, make(tmp_path))
     assert (answer.status, message in answer.json()["detail"]) == (status, True), answer.body
     assert str(tmp_path.parent) not in answer.body.decode()
+
+
+def test_content__of_a_kind_that_a_package_added_is_refused(running, monkeypatch):
+    monkeypatch.setitem(READERS, ".xyz", lambda *_: 1 / 0)
+    answer = sent(running, b"anything", "a.xyz")
+    assert answer.status == 422
+    assert answer.json()["detail"].startswith("a.xyz: is of a kind whose size is only known")
 
 
 PATHS = ("../../../etc/passwd", "/etc/passwd", "..\\..\\x", "%2e%2e%2fetc%2fpasswd", "\0", "~/x")

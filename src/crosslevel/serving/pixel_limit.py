@@ -11,7 +11,13 @@ from PIL import Image
 
 from crosslevel.data.formats.extra import decoding, medical
 from crosslevel.data.formats.opening import reading
-from crosslevel.data.formats.readers import DICOM_SUFFIXES, NIFTI_SUFFIXES, suffix_of
+from crosslevel.data.formats.plain import read_plain
+from crosslevel.data.formats.readers import (
+    DICOM_SUFFIXES,
+    NIFTI_SUFFIXES,
+    READERS,
+    suffix_of,
+)
 from crosslevel.data.formats.tiff import is_read_by_tifffile
 from crosslevel.errors import DataError, InputError
 
@@ -43,6 +49,9 @@ def check_pixels(path: Path, most: int) -> None:
             found = _of_dicom(path)
         elif suffix in NIFTI_SUFFIXES:
             found = _of_nifti(path)
+        elif READERS.get(suffix, read_plain) is not read_plain:
+            line = f"{path}: is of a kind whose size is only known when it is decoded. Save as PNG."
+            raise DataError([line])
         else:
             found = _of_picture(path, most)
     if found > most:
