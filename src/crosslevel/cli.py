@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command → module (`EXAMPLE`, `configure(parser)`, `run(arguments)`), and what it does."""
 
-IN_SEVERAL_PROCESSES = ("train", "evaluate")
+IN_SEVERAL_PROCESSES = ("train", "evaluate", "predict")
 """Commands that `torchrun` may start."""
 TOO_LARGE = (
     "The GPU has too little memory: lower --size, --batch_labelled or --batch_unlabelled, or use "

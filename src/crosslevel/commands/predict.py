@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -33,23 +34,32 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
     from crosslevel.errors import one_line
+    from crosslevel.inference.manifest import Shard
     from crosslevel.inference.predict import CONFIDENCE_FILE, predict
     from crosslevel.system.console import Reporter
+    from crosslevel.system.distributed import gathered, joined_place
 
-    reporter = Reporter()
-    result = predict(
-        arguments.run,
-        arguments.images,
-        arguments.out,
-        outputs=Outputs(**chosen(arguments, Outputs)),
-        reporter=reporter,
-        **chosen(arguments, InferenceOptions),
-    )
-    for problem in result.problems:
+    outputs = Outputs(**chosen(arguments, Outputs))
+    with joined_place() as place:
+        reporter = Reporter(quiet=not place.is_first)
+        if place.world > 1:
+            outputs = replace(outputs, shard=f"{place.rank + 1}/{place.world}")
+        result = predict(
+            arguments.run,
+            arguments.images,
+            arguments.out,
+            outputs=outputs,
+            reporter=reporter,
+            **chosen(arguments, InferenceOptions),
+        )
+        problems = [line for lines in gathered(place, result.problems) for line in lines]
+        num_written = sum(gathered(place, result.num_written))
+    for problem in problems:
         reporter.say(f"skipped: {problem}")
     if result.num_written > NUM_NAMED:
-        reporter.say(f"Lowest confidence (all in {arguments.out / CONFIDENCE_FILE}):")
+        table = Shard.parse(outputs.shard or "1/1").name(CONFIDENCE_FILE)
+        reporter.say(f"Lowest confidence (all in {arguments.out / table}):")
         for image, confidence in islice(result.confidence.items(), NUM_NAMED):
             reporter.say(f"  {confidence:.2f}  {one_line(str(image))}")
-    reporter.say(f"Done: {result.num_written} masks in {arguments.out}")
-    return 1 if result.problems else 0
+    reporter.say(f"Done: {num_written} masks in {arguments.out}")
+    return 1 if problems else 0

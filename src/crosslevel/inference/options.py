@@ -44,6 +44,10 @@ class Outputs:
         dicom_seg: Also write a DICOM segmentation of each DICOM image, for viewers to lay over it,
             `NAME_seg.dcm`.
         overwrite: Replace files that `predict` did not write, or that were changed since.
+        resume: List what is done in `manifest.csv`; repeated, go on after it. Masks that a person
+            changed since are kept.
+        shard: A part of the images, like 2/4, for processes that share them; each lists what it did
+            in files of its own.
         format: Also write the objects as suggestions that this tool imports, to be corrected there,
             into a new folder `suggestions-FORMAT`; with scores where the format has them.
     """
@@ -52,6 +56,8 @@ class Outputs:
     probabilities: bool = False
     dicom_seg: bool = False
     overwrite: bool = False
+    resume: bool = False
+    shard: str | None = None
     format: AnnotationTool | None = None
 
     def __post_init__(self) -> None:

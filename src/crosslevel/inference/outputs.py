@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,12 @@ class OutputFiles:
     masks: dict[Path, Path]
     frames: dict[Path, list[int | None]]
     warnings: list[str]
+
+    def only(self, images: Iterable[Path]) -> OutputFiles:
+        """Return the same for some of the images."""
+        chosen = list(images)
+        masks = {image: self.masks[image] for image in chosen}
+        return OutputFiles(masks, {image: self.frames[image] for image in chosen}, self.warnings)
 
     def of(self, image: Path, outputs: Outputs) -> dict[Path, str]:
         """Return every file that is written for an image, and what it is."""

@@ -24,6 +24,7 @@ from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
+from crosslevel.inference.manifest import Manifest, Shard
 from crosslevel.inference.mask_files import check_dicom_seg, write_dicom_seg, write_masks
 from crosslevel.inference.options import InferenceKeywords, Outputs
 from crosslevel.inference.outputs import (
@@ -102,16 +103,23 @@ def predict(
     segmenter = Segmenter.load(run, **options)
     named = [images] if isinstance(images, str | Path) else images
     files = name_output_files(named, Path(out), segmenter.card.reading, outputs)
+    shard = Shard.parse(outputs.shard) if outputs.shard else Shard()
+    files = files.only(shard.share(list(files.masks)))
+    manifest = Manifest.of(Path(out), shard, run, options, outputs)
+    confidence = manifest.done(files.masks) if manifest else {}
+    if confidence:
+        reporter.say(f"{len(confidence)} of {len(files.masks)} masks are done already")
+    all_files, files = files, files.only(image for image in files.masks if image not in confidence)
     written = WrittenFiles(Path(out))
     if not outputs.overwrite:
         own = [file for image in files.masks for file in files.of(image, outputs)]
-        written.refuse_others([*own, Path(out) / CONFIDENCE_FILE])
+        written.refuse_others([*own, Path(out) / shard.name(CONFIDENCE_FILE)])
     for warning in files.warnings:
         reporter.say(f"warning: {warning}")
     reporter.say(f"Computing with {segmenter.runtime.name}")
     notes: list[str] = []
     if outputs.dicom_seg:
-        check_dicom_seg(files.masks)
+        check_dicom_seg(all_files.masks)
     suggestions = None
     if outputs.format:
         suggestions = Suggestions(outputs.format, Path(out), segmenter.card.classes, files.masks)
@@ -119,9 +127,10 @@ def predict(
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
-    confidence: dict[Path, float] = {}
     with (
-        _listed_by_confidence(Path(out), confidence, files.masks, written),
+        _listed_by_confidence(
+            Path(out) / shard.name(CONFIDENCE_FILE), confidence, all_files.masks, written
+        ),
         ThreadPoolExecutor(most) as readers,
         ThreadPoolExecutor(most) as writers,
         reporter.task("Predicting", len(shots)) as advance,
@@ -131,6 +140,8 @@ def predict(
         for done in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
             image, sure = done.result()
             confidence[image] = sure
+            if manifest:
+                manifest.add(image, files.masks[image], sure)
             advance(len(files.frames[image]))
         advance(len(problems))
     if suggestions:
@@ -292,10 +303,9 @@ def _whole_files(
 
 @contextmanager
 def _listed_by_confidence(
-    out: Path, confidence: dict[Path, float], masks: dict[Path, Path], written: WrittenFiles
+    file: Path, confidence: dict[Path, float], masks: dict[Path, Path], written: WrittenFiles
 ) -> Iterator[None]:
-    """Lists, however the block ends, the masks written in it; images by their absolute paths."""
-    file = out / CONFIDENCE_FILE
+    """Lists, however the block ends, the masks that are done; images by their absolute paths."""
     file.unlink(missing_ok=True)
     try:
         yield
@@ -305,7 +315,9 @@ def _listed_by_confidence(
             table = csv.writer(text)
             table.writerow(["image", "mask", "confidence"])
             for image, value in _sorted(confidence).items():
-                table.writerow([image.absolute(), masks[image].relative_to(out), f"{value:.4f}"])
+                table.writerow(
+                    [image.absolute(), masks[image].relative_to(file.parent), f"{value:.4f}"]
+                )
             write_text(file, text.getvalue().encode(errors="backslashreplace").decode())
             written.add(file)
 

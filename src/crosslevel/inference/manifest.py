@@ -1,0 +1,155 @@
+"""What a `predict` has done, written as it goes: what is done is not computed again.
+
+`manifest.csv` lies beside the masks, a line for each image as soon as its mask is on disk. With
+`--shard 2/4` it is `manifest-2-of-4.csv`: no two processes write one file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from crosslevel.errors import InputError
+from crosslevel.inference.options import Outputs
+from crosslevel.inference.segmenter import model_folder
+
+COLUMNS = ("image", "mask", "confidence", "made_by", "bytes", "changed_ns")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Every `count`-th image, from the `number`-th on (from 1); all of them by default."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read "2/4".
+
+        Raises:
+            InputError: If it is not a part of a whole.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise InputError(f"shard is {text!r}; write it like 2/4, from 1/4 to 4/4.")
+        return cls(int(found[1]), int(found[2]))
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """Return this part of the items."""
+        return items[self.number - 1 :: self.count]
+
+    def name(self, file: str) -> str:
+        """Return the name of a file of this shard's own.
+
+        Example:
+            >>> Shard(2, 4).name("manifest.csv"), Shard().name("manifest.csv")
+            ('manifest-2-of-4.csv', 'manifest.csv')
+        """
+        stem, dot, ending = file.rpartition(".")
+        own = "" if self.count == 1 else f"-{self.number}-of-{self.count}"
+        return f"{stem}{own}{dot}{ending}"
+
+
+class Manifest:
+    """The list of what is done in a folder.
+
+    Args:
+        folder: Of the masks.
+        shard: Which of the processes that share the images.
+        made_by: What a mask depends on besides its image: model, options.
+    """
+
+    def __init__(self, folder: Path, shard: Shard, made_by: str) -> None:
+        self._folder, self._made_by = folder, made_by
+        self._file = folder / shard.name("manifest.csv")
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        shard: Shard,
+        run: Path | str,
+        options: Mapping[str, object],
+        outputs: Outputs,
+    ) -> Manifest | None:
+        """Return the manifest of a call, None if none is asked for.
+
+        Raises:
+            InputError: If the call contradicts itself.
+        """
+        if not outputs.resume:
+            return None
+        if outputs.overwrite or outputs.format:
+            raise InputError(
+                "--resume leaves out what is done, so it does not go with --overwrite or --format: "
+                "leave it or them out."
+            )
+        files = sorted(path for path in model_folder(run).iterdir() if path.is_file())
+        kinds = (outputs.overlay, outputs.probabilities, outputs.dicom_seg)
+        return cls(folder, shard, fingerprint(*files, sorted(options.items()), kinds))
+
+    def done(self, masks: dict[Path, Path]) -> dict[Path, float]:
+        """Return the images whose masks need not be computed again, with their confidence.
+
+        An image that changed since does, and one whose mask is gone. A mask that a person changed
+        since is that person's, and done.
+
+        Args:
+            masks: Each image, with its mask.
+        """
+        listed = {
+            row["image"]: (row["confidence"], row["bytes"], row["changed_ns"])
+            for row in self._rows()
+            if row["made_by"] == self._made_by
+        }
+        done = {}
+        for image, mask in masks.items():
+            confidence, *state = listed.get(str(image.absolute()), ("", ""))
+            if state == _state(image) and mask.is_file():
+                done[image] = float(confidence)
+        return done
+
+    def add(self, image: Path, mask: Path, confidence: float) -> None:
+        """List an image whose mask is on disk."""
+        is_new = not self._file.is_file()
+        place = mask.relative_to(self._folder).as_posix()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            table = csv.writer(file)
+            if is_new:
+                table.writerow(COLUMNS)
+            sure = f"{confidence:.6f}"
+            table.writerow([image.absolute(), place, sure, self._made_by, *_state(image)])
+
+    def _rows(self) -> Iterator[dict[str, str]]:
+        """Yield the whole rows; half a row of a killed process says nothing."""
+        if not self._file.is_file():
+            return
+        with self._file.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if None not in row.values() and None not in row:
+                    yield row
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a short hash of what masks depend on; files are hashed by their content."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.read_bytes() if isinstance(part, Path) else repr(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def _state(image: Path) -> list[str]:
+    try:
+        state = image.stat()
+    except OSError:
+        return ["", ""]
+    return [str(state.st_size), str(state.st_mtime_ns)]

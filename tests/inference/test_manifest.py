@@ -1,0 +1,107 @@
+"""A prediction that is repeated goes on; processes share images; a person's masks are kept."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosslevel.cli import main
+from crosslevel.errors import InputError
+from crosslevel.inference.manifest import Shard
+from crosslevel.inference.options import Outputs
+from crosslevel.inference.predict import predict
+from crosslevel.inference.segmenter import Segmenter
+from crosslevel.training.train import train
+from support.tiny import tiny_config
+
+RESUME = Outputs(resume=True)
+
+
+@pytest.fixture(scope="module")
+def run(lesions, tmp_path_factory):
+    config = tiny_config("supervised", epochs=1)
+    return train(lesions, tmp_path_factory.mktemp("runs") / "run", config)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(10):
+        pixels = np.random.default_rng(index).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return folder
+
+
+def computed(monkeypatch):
+    """Count the images that a network sees."""
+    seen: list[int] = []
+    original = Segmenter.forward
+
+    def forward(self, batch):
+        seen.append(len(batch))
+        return original(self, batch)
+
+    monkeypatch.setattr(Segmenter, "forward", forward)
+    return seen
+
+
+def test_resume__computes_what_is_missing_or_changed_alone(run, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    whole = predict(run.path, [images], out, outputs=RESUME)
+    table = (out / "confidence.csv").read_bytes()
+    (out / "3.png").unlink()
+    os.utime(images / "4.png", ns=(1, 1))
+    lines = (out / "manifest.csv").read_text().splitlines(keepends=True)
+    (out / "manifest.csv").write_text("".join(lines)[:-9])  # killed while it wrote the last
+    seen = computed(monkeypatch)
+    again = predict(run.path, [images], out, outputs=RESUME)
+    assert sum(seen) == 3
+    assert again.confidence == pytest.approx(whole.confidence, abs=1e-6)
+    assert (out / "confidence.csv").read_bytes() == table
+    seen.clear()
+    predict(run.path, [images], out, outputs=RESUME)
+    assert seen == []
+
+
+def test_resume__keeps_a_mask_that_a_person_changed(run, images, tmp_path):
+    out = tmp_path / "out"
+    predict(run.path, [images], out, outputs=RESUME)
+    (out / "5.png").write_bytes(b"corrected")
+    predict(run.path, [images], out, outputs=RESUME)
+    assert (out / "5.png").read_bytes() == b"corrected"
+
+
+def test_resume__of_other_options_is_computed_anew(run, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    predict(run.path, [images], out, outputs=RESUME)
+    seen = computed(monkeypatch)
+    predict(run.path, [images], out, outputs=RESUME, flips=True)
+    assert sum(seen) == 10
+
+
+def test_shards__are_the_whole_together(run, images, tmp_path):
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    shares = [
+        predict(run.path, [images], out, outputs=Outputs(resume=True, shard=f"{number}/3"))
+        for number in (1, 2, 3)
+    ]
+    assert [share.num_written for share in shares] == [4, 3, 3]
+    predict(run.path, [images], whole)
+    for index in range(10):
+        assert (out / f"{index}.png").read_bytes() == (whole / f"{index}.png").read_bytes()
+    names = {path.name for path in out.glob("*.csv")}
+    assert names == {f"{k}-{n}-of-3.csv" for k in ("confidence", "manifest") for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_shard__that_is_not_a_part_is_refused(text):
+    with pytest.raises(InputError, match="write it like 2/4"):
+        Shard.parse(text)
+
+
+def test_command__resume_and_overwrite_contradict(run, images, tmp_path, capsys):
+    words = ["predict", str(run.path), str(images), "--out", str(tmp_path / "out")]
+    assert main([*words, "--resume", "--overwrite"]) == 2
+    assert "does not go with --overwrite" in capsys.readouterr().err
