@@ -119,10 +119,16 @@ def tool_of(path: Path) -> Tool | None:
     Raises:
         DataError: It cannot be parsed.
     """
-    parse = _PARSERS.get(path.suffix.lower())
-    if parse is None:
+    if path.suffix.lower() not in _PARSERS:
         return None
-    content = parse(path)
+    with reading(path):
+        stat = path.stat()
+    return _tool_once(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=_KEPT)
+def _tool_once(path: Path, mtime_ns: int, size: int) -> Tool | None:
+    content = _PARSERS[path.suffix.lower()](path)
     names = _NAMES[path.suffix.lower()]
     return next((TOOLS[name] for name in names if TOOLS[name].fits(content)), None)
 

@@ -245,10 +245,10 @@ def images_alone(folder: Folder) -> Found | None:
     stems = {stem_of(name): name for name in folder.images}
     masks: list[str] = []
     strays: list[str] = []
+    names = frozenset(folder.images)
     for name in folder.images:
-        others = stems if stems[stem_of(name)] != name else _without(stems, name)
-        if is_like_a_mask(name) or stem_of(name) in folder.images:
-            (masks if owner_of(name, others) else strays).append(name)
+        if is_like_a_mask(name) or stem_of(name) in names:
+            (masks if _has_owner(name, stems) else strays).append(name)
     if not masks and (named_after := sorted(after_others(folder.images))):
         return Found(faults=[_ask_about_named_after(folder, named_after)])
     images = sorted(set(folder.images) - set(masks))
@@ -271,8 +271,14 @@ def _ask_about_named_after(folder: Folder, names: list[str]) -> str:
     )
 
 
-def _without(stems: dict[str, str], name: str) -> dict[str, str]:
-    return {stem: other for stem, other in stems.items() if other != name}
+def _has_owner(name: str, stems: dict[str, str]) -> bool:
+    """Whether a mask belongs to an image other than itself; the stems are left as they were."""
+    stem = stem_of(name)
+    own = stems.pop(stem) if stems[stem] == name else None
+    is_owned = owner_of(name, stems) is not None
+    if own is not None:
+        stems[stem] = own
+    return is_owned
 
 
 def wrapped(folder: Folder) -> Found | None:
