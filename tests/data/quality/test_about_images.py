@@ -73,3 +73,16 @@ def test_about_small__all_of_them_are_previews(tmp_path: Path) -> None:
     (line,) = check_cases(cases).warnings
     assert "the images are about 32 px, and a training enlarges them to 256 px" in line
     assert check_cases(cases, size=64).warnings == []
+
+
+def test_like_masks__among_images_are_doubted(tmp_path: Path) -> None:
+    cases = sized(tmp_path, [64] * 3)
+    rows, columns = np.mgrid[:64, :64]
+    drawn = ((rows - 30) ** 2 + (columns - 30) ** 2 < 200).astype(np.uint8) * np.uint8(255)
+    for name in ("mask.png", "blurred.jpg"):
+        Image.fromarray(drawn).save(tmp_path / name)
+        cases.append(Case(name, tmp_path / name))
+    lines = check_cases(cases).warnings
+    (line,) = [line for line in lines if "black and white alone" in line]
+    assert "mask.png" in line
+    assert "blurred.jpg: 2 images are black and white alone, as masks are" in line

@@ -57,6 +57,19 @@ def about_small(cases: Sequence[Case], found: Findings, size: int) -> list[str]:
     ]
 
 
+def about_like_masks(cases: Sequence[Case], found: Findings) -> list[str]:
+    """Return a doubt about images that are black and white alone, as masks among images are."""
+    images = found.images
+    alike = [c.image for c in cases if c.id in images and images[c.id].is_like_a_mask]
+    if not alike:
+        return []
+    verb = "image is" if len(alike) == 1 else "images are"
+    return [
+        f"{some(alike)}: {len(alike)} {verb} black and white alone, as masks are. Put masks into a "
+        f"folder masks/ beside images/."
+    ]
+
+
 def about_turned(cases: Sequence[Case], found: Findings) -> list[str]:
     """Return a hint if masks may have been drawn on images as they are stored, not upright."""
     doubtful = []

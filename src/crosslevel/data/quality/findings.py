@@ -24,6 +24,8 @@ from crosslevel.types import IGNORED, Case, Classes, Reading
 _BY_ITSELF = Reading()
 LARGE = 0.2
 """Share of a mask that its foreground covers, if it may be a field of view."""
+_NEAR_END = 15  # grey values that JPEG makes of black or white
+_FEWEST_OF_EACH, _NEARLY_ALL = 0.01, 0.99  # shares of the pixels
 DEFAULT_SIZE = 256
 """Of a `TrainConfig`, in pixels."""
 
@@ -38,6 +40,7 @@ class ImageFinding:
         thumbnail: To compare it with others.
         levels: Its values, if it is deeper than 8 bits.
         orientation: How its pixels lie in the file, by EXIF's number; 1 is upright.
+        is_like_a_mask: It is black and white alone.
     """
 
     digest: str
@@ -45,6 +48,7 @@ class ImageFinding:
     thumbnail: NDArray[np.uint8]
     levels: Levels | None = None
     orientation: int = 1
+    is_like_a_mask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +182,20 @@ def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]
     except DataError as error:
         return [BadFile(case.image, problem, case.id) for problem in error.problems]
     return ImageFinding(
-        digest, (image.shape[0], image.shape[1]), thumbnail(image), levels, picture.orientation
+        digest=digest,
+        size=(image.shape[0], image.shape[1]),
+        thumbnail=thumbnail(image),
+        levels=levels,
+        orientation=picture.orientation,
+        is_like_a_mask=_is_like_a_mask(image),
     )
+
+
+def _is_like_a_mask(image: NDArray[np.uint8]) -> bool:
+    """Tell from every fourth pixel whether an image (H, W, 3) is black and white alone."""
+    some = image[::4, ::4, 1]
+    black, white = (some <= _NEAR_END).mean(), (some >= 255 - _NEAR_END).mean()
+    return bool(min(black, white) >= _FEWEST_OF_EACH and black + white >= _NEARLY_ALL)
 
 
 def _examine_mask(

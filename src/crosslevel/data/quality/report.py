@@ -10,7 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crosslevel.data.quality.about_images import about_copies, about_small, about_turned, too_small
+from crosslevel.data.quality.about_images import (
+    about_copies,
+    about_like_masks,
+    about_small,
+    about_turned,
+    too_small,
+)
 from crosslevel.data.quality.about_masks import about_masks, describe_reading, unclear_masks
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.depths import Depths, depths_of
@@ -207,6 +213,7 @@ def report(
             *_about_parts(cases),
             *depths.warnings,
             *about_small(cases, found, size),
+            *about_like_masks(cases, found),
             *about_turned(cases, found),
             *about_copies(cases, found, alike),
             *overlap.warnings,
