@@ -1,5 +1,6 @@
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -191,3 +192,17 @@ def test_prepare__a_resumed_run_notices_missing_files(data, resumed, parts):
     missing, unmasked = caught.value.problems
     assert f"{parts['train_unlabelled'][0].id}: not in the data" in missing
     assert f"{parts['val'][0].id}: without a mask" in unmasked
+
+
+def test_prepare__warns_of_a_class_that_no_labelled_mask_shows(lesions, tmp_path, capsys):
+    data = shutil.copytree(lesions, tmp_path / "data")
+    config = tiny_config("supervised", classes={"lesion": 255, "tool": 128})
+    split = prepare(data, config, Reporter(quiet=True)).split
+    shown = data / "masks" / f"{split.val[0]}.png"
+    pixels = np.array(Image.open(shown))
+    pixels[:4, :4] = 128
+    Image.fromarray(pixels).save(shown)
+    prepare(data, config, Reporter())
+    said = capsys.readouterr().err
+    assert "none of the 4 labelled masks shows tool: it cannot be learned" in said
+    assert "shows lesion" not in said

@@ -10,6 +10,7 @@ from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.decide import ChooseFolds, Deciding, given_split
 from crosslevel.data.layouts import Found
+from crosslevel.data.quality.about_masks import about_labelled
 from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.data.quality.depths import Depths, depths_of
 from crosslevel.data.quality.findings import Findings, examine_images, examine_masks
@@ -198,7 +199,10 @@ def _check(
     masked = [case.id for name in MASKED_PARTS for case in parts[name]]
     classes = config.mask_classes
     findings = examine_masks(findings, cases, classes, masked, config.axis, config.size)
-    return report(cases, classes, findings, side_of, alike, depths, config.size)
+    checked = report(cases, classes, findings, side_of, alike, depths, config.size)
+    learned = [case.id for case in parts["train_labelled"] if case.id in findings.masks]
+    missing = about_labelled([findings.masks[case_id] for case_id in learned], classes)
+    return replace(checked, warnings=[*checked.warnings, *missing])
 
 
 def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> Prepared:

@@ -81,6 +81,16 @@ def about_masks(masks: Sequence[MaskFinding], classes: Classes) -> tuple[list[st
     return faults, [*warnings, *_about_classes(masks, classes)]
 
 
+def about_labelled(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
+    """Return a warning of each class that none of the masks to be learned from shows."""
+    return [
+        f"none of the {len(masks)} labelled masks shows {name}: it cannot be learned. Use more "
+        "masks (--labelled), or another choice of them (--draw)."
+        for place, name in enumerate(classes.names, start=1)
+        if masks and not any(mask.shares[place] > 0 for mask in masks)
+    ]
+
+
 def describe_reading(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
     """Return lines on how the values of the masks were understood."""
     if not masks:
