@@ -1,5 +1,6 @@
 """The page as a person uses it, in a real browser: what is shown is what lies on disk."""
 
+import re
 import zlib
 from types import SimpleNamespace
 
@@ -317,7 +318,7 @@ def test_retrain__renews_suggestions_and_order(place, page):
     wait(page, "crosslevel.state.job.state === 'running'")
     assert page.locator("#learn-progress").is_visible()
     wait(page, "crosslevel.state.job.state === 'done'", 90)
-    assert "validation images" in page.inner_text("#learn-note")
+    assert re.search(r"Dice of \d+ (validation|masks)", page.inner_text("#learn-note"))
     wait(page, f"crosslevel.state.model !== '{model}'")
     wait(page, f"crosslevel.state.numLooks === {NUM}")
     settle(page)
@@ -330,6 +331,11 @@ def test_retrain__renews_suggestions_and_order(place, page):
 
 
 def test_retrain__that_fails_leaves_the_page_working(place, page):
+    last = place.session.work.runs / "round-001"
+    assert place.learning.start_words() == [
+        *("--from", str(last), "--model.name", "unet", "--model.widths", "[4, 8]"),
+        *("--model.decoder", "batchnorm", "--model.initial", "torch"),
+    ]
     learning_options = ("--config", "nowhere.yaml")
     retraining = place.learning._retraining
     good, retraining._options = retraining._options, learning_options

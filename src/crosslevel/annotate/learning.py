@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,9 +64,24 @@ class Learning:
             raise InputError(
                 f"There are {num_masks} masks; learning needs at least {FEWEST_MASKS}. Accept more."
             )
-        if not self._retraining.start(num_masks, None):
+        if not self._retraining.start(num_masks, self.start_words()):
             raise InputError("A training is under way. Wait for it, or stop it.")
         self._trained_with = num_masks
+
+    def start_words(self) -> list[str]:
+        """Return the options with which `train` starts from the run in use; none without one.
+
+        A model folder by itself does not say what it was tested on, so it is not started from.
+        """
+        if self._run is None or not RunFolder(self._run).config_file.is_file():
+            return []
+        from crosslevel.models.folder import load_card  # it imports torch
+
+        words = ["--from", str(self._run)]
+        for name, value in load_card(RunFolder(self._run).model_folder).model.to_dict().items():
+            if name != "weights" and value is not None:
+                words += [f"--model.{name}", value if isinstance(value, str) else json.dumps(value)]
+        return words
 
     def retrain_if_due(self) -> None:
         """Begin a training if there are enough new masks for it."""
@@ -83,6 +99,7 @@ class Learning:
         self.session.close()
 
     def _learned(self, run: RunFolder) -> None:
+        self._run = run.path
         self._load(run.path)
 
     def _load(self, run: Path) -> None:

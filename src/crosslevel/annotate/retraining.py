@@ -30,7 +30,8 @@ class Round:
 
     Attributes:
         run: The run folder, relative to the data.
-        dice: Best validation Dice, ×100; None if none was measured.
+        dice: Its score, ×100: out of fold where there were folds, else of the best validation;
+            None if none was measured.
         num_scored: Images it was measured on.
         num_masks: Masks there were.
         ended: ISO 8601.
@@ -54,7 +55,7 @@ class Job:
         note: What is to be said about it.
         before: Dice of the round before, where there was one.
         after: Dice of this one.
-        num_scored: Images that Dice was measured on.
+        scored_on: The images that Dice was measured on, in words.
     """
 
     state: str = "idle"
@@ -63,7 +64,7 @@ class Job:
     note: str = ""
     before: float | None = None
     after: float | None = None
-    num_scored: int = 0
+    scored_on: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the page reads it."""
@@ -106,12 +107,12 @@ class Retraining:
                 return run
         return None
 
-    def start(self, num_masks: int, start_from: Path | None) -> bool:
+    def start(self, num_masks: int, start_words: Sequence[str]) -> bool:
         """Begin a training, unless one is under way.
 
         Args:
             num_masks: Masks there are, to be written down.
-            start_from: A run whose weights it starts with.
+            start_words: Options that say what it starts from.
 
         Returns:
             Whether one was begun.
@@ -124,7 +125,7 @@ class Retraining:
             run.path.mkdir(parents=True)
             log = run.path.with_suffix(".log")
             words = ["train", "--data", str(self._work.data), "--out", str(run.path)]
-            words += [*self._options, *(["--from", str(start_from)] if start_from else [])]
+            words += [*self._options, *start_words]
             with log.open("wb") as out:
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", COMMAND_LINE, *words],
@@ -174,7 +175,7 @@ class Retraining:
             self.job = replace(self.job, state="failed", note=note)
             return
         before = self.rounds[-1].dice if self.rounds else None
-        dice, num_scored = progress.score()
+        dice, num_scored, scored_on = progress.score()
         ended = datetime.now().astimezone().isoformat(timespec="seconds")
         below = run.path.relative_to(self._work.data).as_posix()
         rounds = [*self.rounds, Round(below, dice, num_scored, num_masks, ended)]
@@ -187,7 +188,7 @@ class Retraining:
             progress=1.0,
             before=before,
             after=dice,
-            num_scored=num_scored,
+            scored_on=f"{num_scored} {scored_on}",
             note=f"Round {self.job.number} is done",
         )
 

@@ -420,7 +420,7 @@ const KEYS = [
 
 function moved(job) {
   if (job.after === null) return job.note;
-  const of = ` (Dice of ${job.num_scored} validation images)`;
+  const of = ` (Dice of ${job.scored_on})`;
   if (job.before === null) return `Score ${job.after.toFixed(1)}${of}`;
   return `Score ${job.before.toFixed(1)} → ${job.after.toFixed(1)}${of}`;
 }
