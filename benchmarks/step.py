@@ -28,6 +28,7 @@ _FURTHER = ("entropy_minimisation", "pseudo_label", "ict")
 SETTINGS: dict[str, tuple[str, float]] = {
     "clcc-stage-1": ("clcc", 0.0),
     "clcc-stage-2": ("clcc", 0.5),
+    "clcc-both": ("clcc-both", 0.5),
     **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING, *_FURTHER)},
 }
 """Method, and the share of the training that is done."""
@@ -46,9 +47,15 @@ def measure(name: str, effort: Effort) -> list[Row]:
 
 
 def config_of(method: str, size: int) -> SettledConfig:
-    """Return the paper's preset, with another method or size."""
+    """Return the paper's preset, with another method or size.
+
+    "clcc-both" weighs both losses of CLCC at once, as the second stage of its default does.
+    """
     config = replace(preset("kvasir"), size=size, epochs=NUM_STEPS, precision="fp32")
-    if method != config.method:
+    if method == "clcc-both":
+        args = {**config.args, "stages": [{"epochs": 1, "alpha": 0.1, "beta": 3.0}]}
+        config = replace(config, args=args)
+    elif method != config.method:
         config = replace(config, method=method, args={})
     settled = plan(config, Facts(), this_place()).config
     if "threshold" in settled.args:

@@ -69,8 +69,8 @@ class PlainCLCC(PlainMethod):
     def losses(
         self, images: Tensor, masks: Tensor, unlabelled: Tensor, progress: float
     ) -> dict[str, Tensor]:
-        """Eq. 3, with α = 1, β = 0 in the first third and the other way round after it."""
-        alpha, beta = (1.0, 0.0) if progress < 1 / 3 else (0.0, 1.0)
+        """Eq. 3."""
+        alpha, beta = self.weigh(progress)
         together = torch.cat([images, unlabelled])
         whole = self.net.f(together)
         local = self.net.f(cut(together, self.tiles))
@@ -80,6 +80,18 @@ class PlainCLCC(PlainMethod):
             "contrast": alpha * contrastive_loss(self.p(whole), self.p(local)),
             "consistency": beta * consistency_loss(logits, local_logits, self.tiles),
         }
+
+    def weigh(self, progress: float) -> tuple[float, float]:
+        """Return α = 1, β = 0 in the first third, and the other way round after it."""
+        return (1.0, 0.0) if progress < 1 / 3 else (0.0, 1.0)
+
+
+class PlainCLCCBoth(PlainCLCC):
+    """With the weights of our default's second stage."""
+
+    def weigh(self, progress: float) -> tuple[float, float]:
+        """Return α and β."""
+        return 0.1, 3.0
 
 
 class PlainMeanTeacher(PlainMethod):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.plain.further import PlainEntropyMinimisation, PlainICT, PlainPseudoLabel
 from benchmarks.plain.methods import (
     PlainCLCC,
+    PlainCLCCBoth,
     PlainMeanTeacher,
     PlainMethod,
     PlainUAMT,
@@ -19,6 +20,7 @@ from benchmarks.plain.pseudo_labels import (
 
 PLAIN_METHODS: dict[str, type[PlainMethod]] = {
     "clcc": PlainCLCC,
+    "clcc-both": PlainCLCCBoth,
     "supervised": PlainMethod,
     "mean_teacher": PlainMeanTeacher,
     "uamt": PlainUAMT,
