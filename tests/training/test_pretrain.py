@@ -102,6 +102,7 @@ def test_train__starts_from_the_encoder_and_says_so(lesions, encoder, tmp_path):
     config = tiny_config("supervised", epochs=1, model=with_weights(encoder))
     run = train(lesions, tmp_path / "run", config)
     assert run.environment().pretrained_weights
+    assert str(encoder) not in (run.model_folder / "model.json").read_text()
     assert main(["evaluate", str(run.path)]) == 0
 
 

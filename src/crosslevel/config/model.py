@@ -243,6 +243,10 @@ class ModelConfig:
         """Return the same network with random weights."""
         return replace(self, weights=None) if "weights" in options_of(self.name) else self
 
+    def without_places(self) -> ModelConfig:
+        """Return the same without the place of a pretraining, which is of this machine alone."""
+        return self if self.pretraining is None else self.untrained()
+
     def to_dict(self) -> dict[str, Any]:
         """Return the name and every option of the backbone, as plain values."""
         return {"name": self.name, **asdict(self.args)}

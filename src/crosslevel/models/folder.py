@@ -80,7 +80,7 @@ def save_model(folder: Path, net: SegmentationNet, card: ModelCard) -> None:
 
 
 def _write_card(folder: Path, card: ModelCard) -> None:
-    values = asdict(card) | {"model": card.model.to_dict()}
+    values = asdict(card) | {"model": card.model.without_places().to_dict()}
     write_text(folder / "model.json", json.dumps(values, indent=2) + "\n")
 
 

@@ -51,7 +51,7 @@ def save_pretrained(folder: Path, backbone: Backbone, card: PretrainedCard) -> N
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_file(folder / WEIGHTS) as file:
         file.write(save(weights))
-    values = asdict(card) | {"model": card.model.to_dict()}
+    values = asdict(card) | {"model": card.model.without_places().to_dict()}
     write_text(folder / CARD, json.dumps(values, indent=1) + "\n")
 
 
