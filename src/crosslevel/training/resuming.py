@@ -31,6 +31,6 @@ def about_resuming(method: str, begun: Environment, now: Environment) -> Iterato
         if more > 0:
             yield (
                 f"{more} new masks: the data has {now.num_masks} now, and {begun.num_masks} when "
-                "this run was started. It goes on with those it has. To learn from all, train anew "
-                "with another --out."
+                "this run was started. It goes on with those it has. To learn from all, train with "
+                "another --out; --from RUN starts from what this run has learnt."
             )
