@@ -307,6 +307,7 @@ class App {
         button.setAttribute("role", "radio");
         button.innerHTML = `<i style="background: rgb(${colour})"></i><span></span><kbd>${index + 1}</kbd>`;
         button.querySelector("span").textContent = name;
+        button.title = name;
         button.onclick = () => this.dispatch({ type: "value", value: index + 1 });
         return button;
       }));
