@@ -15,7 +15,10 @@ from support.tiny import tiny_auto
 
 @pytest.mark.parametrize("tool", ["coco", "cvat zip", "label-studio"])
 def test_train__on_what_a_tool_exports(
-    tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tool: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     monkeypatch.setattr(annotated, "NAMES", ("a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1"))
     data = annotated.TOOLS[tool](tmp_path)
@@ -27,4 +30,6 @@ def test_train__on_what_a_tool_exports(
     assert load_card(run.model_folder).classes == ["polyp", "tool"]
     per_image = evaluate(run.path).per_image
     assert {"dice_polyp", "dice_tool"} <= set(per_image.columns)
+    others = annotated.via(tmp_path_factory.mktemp("others"))
+    assert len(evaluate(run.path, others, subset="all", allow_overlap=True).per_image) == 6
     train(data, tmp_path / "run", config)  # goes on: the classes are found to be the same

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.types import WithoutShapes
+from crosslevel.types import FOREGROUND, WithoutShapes
 
 if TYPE_CHECKING:
     from crosslevel.types import Classes, Layout
@@ -26,6 +26,12 @@ def add_mask_arguments(parser: ArgumentParser) -> None:
         help="mask value or colour of pixels that enter neither the loss nor a score",
     )
     add_instances(parser)
+    parser.add_argument(
+        "--foreground",
+        type=str,
+        default=FOREGROUND,
+        help="name of what is drawn in masks of one class; of annotations, the label to be taken",
+    )
     parser.add_argument(
         "--masks", type=str | None, help="name of the folder of masks, where several could be it"
     )
@@ -59,7 +65,9 @@ def to_classes(arguments: Namespace) -> Classes:
     """
     from crosslevel.types import Classes
 
-    classes = Classes(arguments.classes, arguments.ignore, arguments.instances)
+    classes = Classes(
+        arguments.classes, arguments.ignore, arguments.instances, arguments.foreground
+    )
     classes.check()
     return classes
 

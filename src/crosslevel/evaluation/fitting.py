@@ -91,7 +91,8 @@ def _refuse_other_labels(cases: Iterable[Case], classes: Classes) -> None:
     if labels and wanted and not {*map(plain_label, labels)} & {*map(plain_label, wanted)}:
         line = (
             f"{masks[0].file}: no shape has a label of the run ({', '.join(sorted(wanted))}); "
-            f"found are {', '.join(sorted(labels))}. Rename the labels, or give --instances if "
-            "shapes of any label are what the run finds."
+            f"found are {', '.join(sorted(labels))}. Rename the labels"
         )
-        raise DataError([line])
+        if len(classes.names) == 1:
+            line += ", or give --instances if shapes of any label are what the run finds"
+        raise DataError([f"{line}."])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crosslevel.cli import main
 from crosslevel.data.annotations.pictures import Pictures
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.reading import read_case_mask
@@ -149,3 +150,30 @@ def test_pictures__a_name_means(tmp_path: Path, name: str, expected: str | None)
     there = [tmp_path / path for path in ("one/a.png", "two/a.png", "two/b.jpg", "two/b c.jpg")]
     found = Pictures(there).find(name, tmp_path / "x.json")
     assert found == (tmp_path / expected if expected else None)
+
+
+def test_check__says_how_shapes_are_understood(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = annotated.yolo(tmp_path)
+    assert main(["data", "check", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "as shapes with YOLO: polyp → 1, tool → 2, other labels → background" in said
+    assert main(["data", "check", str(file), "--foreground", "tool"]) == 0
+    said = capsys.readouterr().out
+    assert "Share of tool" in said
+    assert "label polyp: its shapes count as background" in said
+    assert main(["data", "check", str(file), "--classes.lesion", "1"]) == 2
+    assert "no label 'lesion' among the annotations; there are polyp, tool" in (
+        capsys.readouterr().err
+    )
+
+
+def test_find__a_run_inside_the_data_is_not_data(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    run = tmp_path / "run"
+    annotated.images(run / "predictions")
+    for name in ("config.yaml", "split.json"):
+        (run / name).touch()
+    assert len(find_cases(tmp_path).cases) == 3
+    assert find_cases(tmp_path).problems == []

@@ -96,6 +96,9 @@ def describe_reading(masks: Sequence[MaskFinding], classes: Classes) -> list[str
     if not masks:
         return []
     ignored = [] if classes.ignore is None else [f"{classes.ignore} → counts nowhere"]
+    if classes.values and masks[0].drawn:  # only shapes have words for it then
+        numbered = ", ".join(f"{name} → {i}" for i, name in enumerate(classes.values, start=1))
+        return [f"{masks[0].drawn}: {numbered}, other labels → background"]
     if classes.values:
         named = [f"{value} → {name}" for name, value in classes.values.items()]
         return [", ".join([*named, *ignored, "all else → background"])]
