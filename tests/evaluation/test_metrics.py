@@ -1,4 +1,6 @@
+import getpass
 import math
+import os
 from dataclasses import asdict, astuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.ndimage import binary_erosion
 
 from crosslevel.evaluation.metrics import NO_SCORE, CaseScore, score_case
 from crosslevel.logits import to_classes
+from crosslevel.system import environment
 from crosslevel.types import IGNORED
 
 MASKS = arrays(np.uint8, (7, 9), elements=st.integers(0, 1))
@@ -189,3 +192,18 @@ def test_ignored_pixels__a_prediction_there_is_at_no_distance():
     predicted = np.where(truth > 0, 1.0, 0.0)[None]
     [score] = score_case(predicted, truth)
     assert (score.dice, score.hd95_px, score.mae) == (1, 0, 0)
+
+
+def test_surface_distances__for_a_user_id_without_a_name(monkeypatch):
+    """As in a container: MONAI asks for the user's name when it is imported."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(number):
+        raise KeyError(number)
+
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setitem(os.environ, "LOGNAME", "")  # put back when the test ends
+    environment.name_the_user()
+    assert getpass.getuser() == str(os.getuid())
