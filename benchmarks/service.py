@@ -1,9 +1,10 @@
 """`python -m benchmarks.service`: the service under load, against `predict` on files.
 
-It starts `crosslevel serve` with two threads, calls it from a process of its own over connections
+It starts `crosslevel serve`, calls it from a process of its own over connections
 that stay open, and reports images a second, times of answers and the server's memory. The same
 images go through `crosslevel predict` with the same runtime. Caller and server share the machine,
-so processor seconds an image are reported beside the clock.
+so processor seconds an image are reported beside the clock; where other work goes on, they mean
+something with `--threads 1` alone, since threads that wait for each other spin.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +35,6 @@ from crosslevel.export.write import export
 from crosslevel.training.train import train
 
 CALLERS = 8
-THREADS = "2"
 MOST_GROWTH_MIB = 48
 """Between the first tenth of the requests and the last; allocators take a while to settle."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -63,10 +64,10 @@ class Load:
     late_mib: float
 
 
-def call(run: Path, images: Sequence[Path], num_requests: int, runtime: str) -> Load:
-    """Start a server, call it and stop it."""
+def call(run: Path, images: Sequence[Path], num_requests: int, how: Sequence[str]) -> Load:
+    """Start a server, call it and stop it; `how` is what `predict` takes, too."""
     bodies = [_body(path) for path in images]
-    with _server(run, runtime) as (process, port):
+    with _server(run, how) as (process, port):
         _calls(port, bodies, CALLERS * 2)  # everything is loaded
         early = max(CALLERS, num_requests // 10)
         cpu, begun = _cpu_s(process.pid), time.perf_counter()
@@ -86,7 +87,7 @@ def call(run: Path, images: Sequence[Path], num_requests: int, runtime: str) -> 
         )
 
 
-def predict_files(run: Path, images: Path, out: Path, runtime: str) -> tuple[float, float]:
+def predict_files(run: Path, images: Path, out: Path, how: Sequence[str]) -> tuple[float, float]:
     """Return images a second and processor milliseconds an image of the command on a folder.
 
     What starting it takes is left out: the time for one image is subtracted.
@@ -96,14 +97,15 @@ def predict_files(run: Path, images: Path, out: Path, runtime: str) -> tuple[flo
     took, cpu = (
         np.subtract(whole, start)
         for whole, start in zip(
-            _timed(run, images, out, runtime), _timed(run, one, out, runtime), strict=True
+            _timed(run, images, out, how), _timed(run, one, out, how), strict=True
         )
     )
     return float((num_images - 1) / took), float(1000 * cpu / (num_images - 1))
 
 
-def _timed(run: Path, images: Path, out: Path, runtime: str) -> tuple[float, float]:
-    words = ["predict", str(run), str(images), "--out", str(out), "--runtime", runtime]
+def _timed(run: Path, images: Path, out: Path, how: Sequence[str]) -> tuple[float, float]:
+    shutil.rmtree(out, ignore_errors=True)
+    words = ["predict", str(run), str(images), "--out", str(out), *how]
     begun, before = time.perf_counter(), os.times()
     subprocess.run(_command(words), check=True, capture_output=True)
     after = os.times()
@@ -112,12 +114,12 @@ def _timed(run: Path, images: Path, out: Path, runtime: str) -> tuple[float, flo
 
 
 def _command(words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "crosslevel", *words, "--threads", THREADS]
+    return [sys.executable, "-m", "crosslevel", *words]
 
 
 @contextmanager
-def _server(run: Path, runtime: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    words = _command(["serve", str(run), "--port", "0", "--runtime", runtime])
+def _server(run: Path, how: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    words = _command(["serve", str(run), "--port", "0", *how])
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(words, stderr=log, text=True)
         try:
@@ -185,6 +187,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure and print; 1 if the memory grew."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description=__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="calls of the service")
+    parser.add_argument("--threads", default="2", help="of the server and of predict")
     parser.add_argument("--soak", action="store_true", help="a tiny network, and only the service")
     asked = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="crosslevel-bench-") as name:
@@ -192,12 +195,13 @@ def main(words: Sequence[str] | None = None) -> int:
         data = write_synthetic(folder / "data", 24 if asked.soak else 100, size=560, masks=0)
         images = sorted((data / "images").iterdir())
         if asked.soak:
-            loads = {"torch": call(make_run(folder / "run", 32), images, asked.requests, "torch")}
+            loads = {"torch": call(make_run(folder / "run", 32), images, asked.requests, ())}
         else:
             run, loads = _trained(folder), {}
             for runtime in ("torch", "openvino"):
-                per_s, cpu_ms = predict_files(run, data / "images", folder / "out", runtime)
-                loads[runtime] = load = call(run, images, asked.requests, runtime)
+                how = ("--runtime", runtime, "--threads", asked.threads)
+                per_s, cpu_ms = predict_files(run, data / "images", folder / "out", how)
+                loads[runtime] = load = call(run, images, asked.requests, how)
                 sys.stdout.write(
                     f"{runtime}: predict {per_s:.1f} images/s, {cpu_ms:.1f} ms of processor each; "
                     f"service / predict {load.per_s / per_s:.2f} by the clock, "

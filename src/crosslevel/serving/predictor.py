@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -109,13 +108,3 @@ def _drawn(
         masks.append(to_classes(probability, segmenter.card.threshold))
         confidence.update(probability, masks[-1])
     return Predicted(np.concatenate(masks), confidence.compute(), spacing_mm, note)
-
-
-@contextmanager
-def predicting(segmenter: Segmenter, max_pixels: int) -> Iterator[Predictor]:
-    """Yield a predictor that is put away after the block."""
-    predictor = Predictor(segmenter, max_pixels)
-    try:
-        yield predictor
-    finally:
-        predictor.close()
