@@ -253,3 +253,10 @@ def test_data_help__lists_its_commands(word, capsys):
     said = capsys.readouterr().out
     assert "data check" in said
     assert "predict" not in said
+
+
+def test_main__a_command_for_one_process_is_refused_in_several(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["data", "generate", str(tmp_path / "new")]) == 2
+    assert "`crosslevel data generate` works in one process" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
