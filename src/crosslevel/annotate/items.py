@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from crosslevel.data.layouts.recognise import MASK_FOLDERS
 from crosslevel.data.quality.bad_files import without_bad
 from crosslevel.data.quality.naming import limited
 from crosslevel.errors import DataError, InputError
-from crosslevel.types import Case, Layout, Reading
+from crosslevel.types import Case, Layout, Reading, ShapeMask
 
 
 @dataclass
@@ -47,6 +47,7 @@ def find_items(folder: Path, reading: Reading, layout: Layout) -> tuple[list[Ite
     found = find_cases(folder, reading, layout)
     if found.faults:
         raise DataError(found.faults)
+    _refuse_shapes(folder, found.cases)
     usable = without_bad(found.cases, found.bad_files)
     single = [case for case in usable if case.frame is None]
     targets = mask_targets(folder, single, layout.masks)
@@ -55,6 +56,17 @@ def find_items(folder: Path, reading: Reading, layout: Layout) -> tuple[list[Ite
     if not items:
         raise InputError("\n".join([f"{folder}: no image can be annotated.", *limited(lines)]))
     return items, limited(lines)
+
+
+def _refuse_shapes(folder: Path, cases: Iterable[Case]) -> None:
+    """Refuse masks that are shapes in a file: PNG files written here would hide all of them."""
+    shapes = next((case.mask for case in cases if isinstance(case.mask, ShapeMask)), None)
+    if shapes is not None:
+        raise InputError(
+            f"{folder}: its masks are annotations ({shapes.file.name}), and here masks are PNG "
+            f"files. Make them with `crosslevel data convert {folder} --to masks --out NEW`, put "
+            "NEW/masks beside the images, and move the annotations away."
+        )
 
 
 def _remove_empty(folder: Path, name: str) -> None:
