@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("crosslevel.commands.serve", "answer other programs over HTTP: images in, masks out"),
     "rank": ("crosslevel.commands.rank", "which images to annotate next"),
     "annotate": ("crosslevel.commands.annotate", "a page on which you correct and it learns"),
+    "adapt": ("crosslevel.commands.adapt", "fit the segmenter to another clinic's images"),
     "export": ("crosslevel.commands.export", "write the segmenter for other runtimes"),
     "hub push": ("crosslevel.commands.hub_push", "share the segmenter on a model hub"),
 }

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
+from scipy.special import expit, logit
 
 from crosslevel.cli import main
 from crosslevel.data import reading
@@ -58,15 +59,68 @@ def test_predict__overlay_and_probabilities(run, lesions, tmp_path):
     stem = image.stem
     assert names == {f"{stem}.png", f"{stem}_overlay.jpg", f"{stem}_probability.png"}
     written = np.asarray(Image.open(tmp_path / f"{stem}_probability.png")) / 65535
-    np.testing.assert_allclose(written, Segmenter.load(run.path).probabilities(image)[0], atol=1e-4)
+    segmenter = Segmenter.load(run.path)
+    assert segmenter.calibration is not None
+    [said] = segmenter.probabilities(image)
+    line = segmenter.calibration.pixels
+    np.testing.assert_allclose(written, expit(line.slope * logit(said) + line.shift), atol=1e-4)
+    assert line.slope != 1
 
 
-def test_predict__lists_the_lowest_confidence_first(run, lesions, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def without_calibration(run, tmp_path_factory):
+    """A model folder of an earlier version."""
+    ignore = shutil.ignore_patterns("calibration.json")
+    folder = tmp_path_factory.mktemp("old") / "model"
+    return shutil.copytree(run.model_folder, folder, ignore=ignore)
+
+
+def test_predict__lists_the_lowest_expected_dice_first(run, lesions, tmp_path, capsys):
+    result = predict(run.path, lesions / "images", tmp_path)
+    rows = pd.read_csv(tmp_path / "confidence.csv")
+    assert rows["expected_dice"].is_monotonic_increasing
+    assert list(rows["image"]) == [str(image) for image in result.expected_dice]
+    assert rows["expected_dice"].to_list() == pytest.approx(
+        list(result.expected_dice.values()), abs=1e-4
+    )
+    assert main(["predict", str(run.path), str(lesions / "images"), "--out", str(tmp_path)]) == 0
+    first = next(iter(result.expected_dice.items()))
+    shown = capsys.readouterr().err
+    assert f"Lowest expected Dice (all in {tmp_path / 'confidence.csv'}):" in shown
+    assert f"  {first[1]:.2f}  {first[0]}\n" in shown
+
+
+def test_predict__threshold(run, lesions, tmp_path, capsys):
+    image = next((lesions / "images").iterdir())
+    [probability] = Segmenter.load(run.path).probabilities(image)
+    result = predict(run.path, image, tmp_path, threshold=float(np.median(probability)))
+    mask = np.asarray(Image.open(tmp_path / f"{image.stem}.png")) > 0
+    assert np.array_equal(mask, probability >= float(np.median(probability)))
+    assert result.expected_dice == {}
+    arguments = ["predict", str(run.path), str(image), "--out", str(tmp_path)]
+    assert main([*arguments, "--threshold", "1.5"]) == 2
+    assert "threshold is 1.5; it must be from 0 to 1" in capsys.readouterr().err
+
+
+def test_predict__class_probabilities_sum_to_one(run, lesions, tmp_path):
+    image = next((lesions / "images").iterdir())
+    outputs = Outputs(probabilities=True, class_probabilities=True)
+    predict(run.path, image, tmp_path, outputs=outputs)
+    with Image.open(tmp_path / f"{image.stem}_probabilities.tif") as file:
+        pages = [np.asarray(page).astype(int) for page in ImageSequence.Iterator(file)]
+    assert np.abs(pages[0] + pages[1] - 65535).max() <= 1
+    foreground = np.asarray(Image.open(tmp_path / f"{image.stem}_probability.png")).astype(int)
+    assert np.array_equal(foreground, 65535 - pages[0])
+
+
+def test_predict__lists_the_lowest_confidence_first(without_calibration, lesions, tmp_path, capsys):
+    run = without_calibration
     outputs = Outputs(probabilities=True)
-    result = predict(run.path, lesions / "images", tmp_path, outputs=outputs)
+    result = predict(run, lesions / "images", tmp_path, outputs=outputs)
     rows = pd.read_csv(tmp_path / "confidence.csv")
     assert len(rows) == 24
     assert rows["confidence"].is_monotonic_increasing
+    assert rows["expected_dice"].isna().all()
     assert list(rows["image"]) == [str(image) for image in result.confidence]
     for name, confidence in zip(rows["mask"], rows["confidence"], strict=True):
         mask = np.asarray(Image.open(tmp_path / name)) > 0
@@ -76,9 +130,11 @@ def test_predict__lists_the_lowest_confidence_first(run, lesions, tmp_path, caps
         if not mask.any():
             expected = 1 - probability.max()
         assert confidence == pytest.approx(expected, abs=2e-4)
-    main(["predict", str(run.path), str(lesions / "images"), "--out", str(tmp_path / "cli")])
+    main(["predict", str(run), str(lesions / "images"), "--out", str(tmp_path / "cli")])
     first = next(iter(result.confidence.items()))
-    assert f"confidence.csv):\n  {first[1]:.2f}  {first[0]}\n" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"confidence.csv):\n  {first[1]:.2f}  {first[0]}\n" in shown
+    assert "No expected Dice" in shown
 
 
 def test_predict__keeps_no_list_of_other_masks(run, tmp_path, monkeypatch):
@@ -185,12 +241,16 @@ def test_predict__names_what_it_does_not_read(run, tmp_path, capsys):
     assert "and 2 more are not used" in said
 
 
-def test_predict__a_window_of_the_image_s_size_equals_the_whole_image(run, lesions, tmp_path):
+def test_predict__a_window_of_the_image_s_size_equals_the_whole_image(
+    without_calibration, lesions, tmp_path
+):
     outputs = Outputs(probabilities=True)
     found = []
     for slides in (False, True):
         out = tmp_path / str(slides)
-        predict(run.path, lesions / "images", out, outputs=outputs, sliding_window=slides)
+        predict(
+            without_calibration, lesions / "images", out, outputs=outputs, sliding_window=slides
+        )
         probabilities = sorted(out.glob("*_probability.png"))
         found.append(np.stack([np.asarray(Image.open(p)) / 65535 for p in probabilities]))
     assert len(found[0]) == 24

@@ -29,6 +29,7 @@ RUN_FILES = {
     "config.yaml",
     "environment.json",
     "log.csv",
+    "model/calibration.json",
     "model/model.json",
     "model/model.safetensors",
     "split.json",

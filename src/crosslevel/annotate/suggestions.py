@@ -34,7 +34,7 @@ class Suggestions:
         self, work: WorkFolder, model_folder: Path, name: str, say: Callable[[str], None]
     ) -> None:
         from crosslevel.annotate.looking import Looker  # it imports torch
-        from crosslevel.inference.exported import weights_hash
+        from crosslevel.models.folder import weights_hash
 
         self.name = f"{name}:{weights_hash(model_folder)[:8]}"
         self._work, self._say = work, say

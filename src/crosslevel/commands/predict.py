@@ -34,8 +34,9 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
     from crosslevel.errors import one_line
+    from crosslevel.inference.listing import CONFIDENCE_FILE
     from crosslevel.inference.manifest import Shard
-    from crosslevel.inference.predict import CONFIDENCE_FILE, predict
+    from crosslevel.inference.predict import predict
     from crosslevel.system.console import Reporter
     from crosslevel.system.distributed import gathered, joined_place
 
@@ -56,10 +57,18 @@ def run(arguments: Namespace) -> int:
         num_written = sum(gathered(place, result.num_written))
     for problem in problems:
         reporter.say(f"skipped: {problem}")
+    if not result.expected_dice:
+        reporter.say(
+            "No expected Dice: it is told where a training measured it, of whole images at the "
+            "model's own threshold."
+        )
     if result.num_written > NUM_NAMED:
         table = Shard.parse(outputs.shard or "1/1").name(CONFIDENCE_FILE)
-        reporter.say(f"Lowest confidence (all in {arguments.out / table}):")
-        for image, confidence in islice(result.confidence.items(), NUM_NAMED):
-            reporter.say(f"  {confidence:.2f}  {one_line(str(image))}")
+        what, values = "expected Dice", result.expected_dice
+        if not values:
+            what, values = "confidence", result.confidence
+        reporter.say(f"Lowest {what} (all in {arguments.out / table}):")
+        for image, value in islice(values.items(), NUM_NAMED):
+            reporter.say(f"  {value:.2f}  {one_line(str(image))}")
     reporter.say(f"Done: {num_written} masks in {arguments.out}")
     return 1 if problems else 0

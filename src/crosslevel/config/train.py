@@ -72,6 +72,8 @@ class TrainConfig:
         batchnorm: Whether training normalises labelled and unlabelled images in one batch of
             BatchNorm ("joint"), or each in their own ("apart"), so that the supervised loss learns
             as if alone. Tiles share a batch; running statistics follow both.
+        balanced: Draw labelled images by class, so that one that few of them show is seen as often
+            as the others; images without foreground are a class of their own.
         warp: Also turn, scale and move training images by any amount, besides the flips and
             quarter turns of the paper.
         supervised_loss: "dice_ce", ½ (Dice + CE) as in the paper, or "dice_ce_sum", not halved.
@@ -115,6 +117,7 @@ class TrainConfig:
     batch_labelled: int = 4
     batch_unlabelled: int = 4
     batchnorm: BatchNormBatch = "joint"
+    balanced: bool = False
     warp: bool = True
     supervised_loss: Literal["dice_ce", "dice_ce_sum"] = "dice_ce"
     learning_rate: float = 1e-3

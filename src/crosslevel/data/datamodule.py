@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosslevel.data.augment import draw_affine, draw_turns, turn, warp
+from crosslevel.data.balance import Places, draw_balanced, places_by_class
 from crosslevel.data.cache import packed, take
 from crosslevel.data.formats.readers import frame_hash
 from crosslevel.data.reading import read_case_mask, read_hashed_case
@@ -38,6 +39,7 @@ class Sampling:
         seed: Of everything random.
         warp: Images are turned, scaled and moved by any amount.
         turns: They are given one of their eight orientations at random.
+        balanced: Labelled images are drawn by class (see `crosslevel.data.balance`).
     """
 
     batch_labelled: int
@@ -45,6 +47,7 @@ class Sampling:
     seed: int
     warp: bool = False
     turns: bool = True
+    balanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class DataModule:
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
         self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
         self._masks = self._pack_masks(labelled)
+        self._sorted_masks: NDArray[np.uint8] | None = None
+        self._by_class: list[Places] = []
         self._val_images = self._pack_images(self.validation_cases, hashes)
         self._val_masks = self._pack_masks(self.validation_cases)
 
@@ -186,7 +191,7 @@ class DataModule:
     def choices(self, step: int) -> Choices:
         """Draw which images a step (from 0) sees, and how they are turned and warped."""
         sampling = self.sampling
-        labelled = self._draw(LABELLED, len(self._labelled), sampling.batch_labelled, step)
+        labelled = self._draw_labelled(step)
         unlabelled = self._draw(UNLABELLED, len(self._unlabelled), sampling.batch_unlabelled, step)
         generator = torch.Generator().manual_seed(_seed(sampling.seed, AUGMENTATION, step))
         turns, affine = [], []
@@ -219,6 +224,15 @@ class DataModule:
         for start in starts if place is None else place.share(starts):
             part = slice(start, start + batch_size)
             yield normalise(torch.from_numpy(self._val_images[part].copy())), self._val_masks[part]
+
+    def _draw_labelled(self, step: int) -> NDArray[np.int64]:
+        sampling = self.sampling
+        if not sampling.balanced:
+            return self._draw(LABELLED, len(self._labelled), sampling.batch_labelled, step)
+        if self._sorted_masks is not self._masks:
+            self._sorted_masks, self._by_class = self._masks, places_by_class(self._masks)
+        seed = (sampling.seed, LABELLED, step)
+        return draw_balanced(self._by_class, sampling.batch_labelled, seed)
 
     def _draw(self, stream: int, num_items: int, count: int, step: int) -> NDArray[np.int64]:
         """Items of an endless stream of shuffled passes, at the places this step takes."""

@@ -83,6 +83,8 @@ class Evaluation:
                 f"The {found.num_lowest} masks of lowest confidence: Dice "
                 f"{found.dice_lowest:.2f}, all others: {found.dice_others:.2f}"
             )
+        if self.summary.expected_dice:
+            lines.append(str(self.summary.expected_dice))
         return "\n".join(lines)
 
 
@@ -150,6 +152,7 @@ def evaluate(
         num_masks_changed=len(chosen.changed_masks),
         num_epochs_done=folder.num_epochs_done,
         **what_rows_say(per_image),
+        expected_dice=scoring.trust() if place.world == 1 else None,
         metric_size=asked.metric_size,
         threshold=segmenter.card.threshold,
         flips=asked.flips,

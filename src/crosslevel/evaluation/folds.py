@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosslevel.data.split import Split
+from crosslevel.evaluation.calibrate import HeldOut, expected_without_own
 from crosslevel.evaluation.options import EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
+from crosslevel.evaluation.trust import measure
 from crosslevel.inference.segmenter import Segmenter
+from crosslevel.runs.expected_dice import ExpectedDice
 from crosslevel.runs.folder import RunFolder
 from crosslevel.types import Case, Classes
 
@@ -31,6 +34,7 @@ class FoldScoring:
     ) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.held_out: list[HeldOut] = []
         self.num_channels = classes.num_channels
         self._run, self._fold_of, self._classes, self._asked = run, split.folds, classes, asked
 
@@ -47,5 +51,11 @@ class FoldScoring:
             )
             scoring = Scoring(segmenter, self._classes, self._asked.metric_size)
             yield from scoring.score_all(held_out)
+            self.held_out += scoring.held_out
             self.problems += scoring.problems
             self.notes += scoring.notes
+
+    def trust(self) -> ExpectedDice | None:
+        """Return how true the expected Dice is, each image's by a fit on the others."""
+        dice = np.array([one.dice for one in self.held_out])
+        return measure(expected_without_own(self.held_out), dice)

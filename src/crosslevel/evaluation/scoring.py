@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from crosslevel.data.quality.findings import size_mismatch
 from crosslevel.data.reading import read_as_trained, read_case_mask
 from crosslevel.errors import DataError
+from crosslevel.evaluation.calibrate import HeldOut, observe
 from crosslevel.evaluation.metrics import CaseScore, count_areas, score_case
 from crosslevel.evaluation.physical import physical_scores
+from crosslevel.evaluation.trust import measure_all
 from crosslevel.images.preprocess import resize_mask
 from crosslevel.inference.confidence import mask_confidence
 from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.logits import to_classes
+from crosslevel.runs.expected_dice import ExpectedDice
 from crosslevel.runs.records import PerImage, class_dice
 from crosslevel.types import IGNORED, Case, Classes, MetricSize
 
@@ -39,6 +42,7 @@ class Scoring:
     def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.held_out: list[HeldOut] = []
         self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
         self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
 
@@ -60,12 +64,18 @@ class Scoring:
             mask = to_classes(probability, self._segmenter.card.threshold)
             confidence = {PerImage.CONFIDENCE: mask_confidence(probability, mask)}
             row = self._score(case, probability, truth) | confidence
+            row |= self._expect(probability, truth)
             if row[PerImage.FOREGROUND_SHARE] == 0:
                 row[PerImage.FALSE_ALARMS] = count_areas(mask, truth)
             if case.spacing_mm and is_original:
                 num_classes = len(self._segmenter.card.classes)
                 row |= physical_scores(mask, truth, num_classes, case.spacing_mm)
             yield case, mask, row
+
+    def trust(self) -> ExpectedDice | None:
+        """Return how true the expected Dice of all that was scored is, where it can be told."""
+        judge = self._segmenter.judge
+        return measure_all(self.held_out, judge) if judge and self.held_out else None
 
     def _images(self, cases: Iterable[Case]) -> Iterator[NDArray[np.uint8]]:
         """Readable images; their cases and masks wait for the prediction."""
@@ -84,6 +94,18 @@ class Scoring:
                 self.notes.append(f"{case.image}: {note}.")
             self._read.append((case, truth))
             yield image
+
+    def _expect(self, probability: Probabilities, truth: NDArray[np.uint8]) -> dict[str, Any]:
+        """Return the expected Dice, where it can be told, and keep what says how true it is."""
+        seen = observe(probability, truth, self._segmenter.card.threshold)
+        if seen is None:
+            return {}
+        self.held_out.append(seen)
+        judge = self._segmenter.judge
+        if judge is None:
+            return {}
+        expected = judge.expected_dice(seen.certainty, is_empty=seen.is_empty)
+        return {PerImage.EXPECTED_DICE: expected}
 
     def _score(
         self, case: Case, probability: Probabilities, truth: NDArray[np.uint8]

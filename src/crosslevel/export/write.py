@@ -30,7 +30,6 @@ from crosslevel.inference.exported import (
     export_file,
     exported_folder,
     record_file,
-    weights_hash,
 )
 from crosslevel.inference.runtimes import (
     EXPORTED,
@@ -41,7 +40,7 @@ from crosslevel.inference.runtimes import (
     require_packages,
 )
 from crosslevel.inference.segmenter import Segmenter
-from crosslevel.models.folder import ModelCard, load_model
+from crosslevel.models.folder import ModelCard, load_model, weights_hash
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter

@@ -6,13 +6,13 @@ the weights only while they are the ones it was made from, and its Dice is their
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
+from crosslevel.models.folder import weights_hash
 from crosslevel.system.files import write_text
 from crosslevel.types import BEFORE_WINDOWS, ExportPrecision, Format, Reading
 
@@ -74,11 +74,6 @@ def exported_folder(model_folder: Path) -> Path:
 def export_file(folder: Path, format: Format, precision: ExportPrecision) -> Path:
     """Return the name of an export in a folder."""
     return folder / f"model-{precision}{SUFFIXES[format]}"
-
-
-def weights_hash(model_folder: Path) -> str:
-    """SHA-256 of the weights."""
-    return hashlib.sha256((model_folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def faithful_exports(model_folder: Path) -> list[tuple[Format, Path]]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from crosslevel.errors import InputError
+from crosslevel.inference.listing import Said
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.segmenter import model_folder
 
-COLUMNS = ("image", "mask", "confidence", "made_by", "bytes", "changed_ns")
+COLUMNS = ("image", "mask", "confidence", "expected_dice", "made_by", "bytes", "changed_ns")
 
 T = TypeVar("T")
 
@@ -93,11 +94,14 @@ class Manifest:
                 "leave it or them out."
             )
         files = sorted(path for path in model_folder(run).iterdir() if path.is_file())
-        kinds = (outputs.overlay, outputs.probabilities, outputs.dicom_seg)
+        kinds = (
+            *(outputs.overlay, outputs.probabilities),
+            *(outputs.class_probabilities, outputs.dicom_seg),
+        )
         return cls(folder, shard, fingerprint(*files, sorted(options.items()), kinds))
 
-    def done(self, masks: dict[Path, Path]) -> dict[Path, float]:
-        """Return the images whose masks need not be computed again, with their confidence.
+    def done(self, masks: dict[Path, Path]) -> dict[Path, Said]:
+        """Return the images whose masks need not be computed again, with what is said of them.
 
         An image that changed since does, and one whose mask is gone. A mask that a person changed
         since is that person's, and done.
@@ -106,18 +110,18 @@ class Manifest:
             masks: Each image, with its mask.
         """
         listed = {
-            row["image"]: (row["confidence"], row["bytes"], row["changed_ns"])
+            row["image"]: (row["confidence"], row["expected_dice"], row["bytes"], row["changed_ns"])
             for row in self._rows()
             if row["made_by"] == self._made_by
         }
         done = {}
         for image, mask in masks.items():
-            confidence, *state = listed.get(str(image.absolute()), ("", ""))
+            confidence, expected, *state = listed.get(str(image.absolute()), ("", "", ""))
             if state == _state(image) and mask.is_file():
-                done[image] = float(confidence)
+                done[image] = Said(float(expected) if expected else None, float(confidence))
         return done
 
-    def add(self, image: Path, mask: Path, confidence: float) -> None:
+    def add(self, image: Path, mask: Path, said: Said) -> None:
         """List an image whose mask is on disk."""
         is_new = not self._file.is_file()
         place = mask.relative_to(self._folder).as_posix()
@@ -126,8 +130,9 @@ class Manifest:
             table = csv.writer(file)
             if is_new:
                 table.writerow(COLUMNS)
-            sure = f"{confidence:.6f}"
-            table.writerow([image.absolute(), place, sure, self._made_by, *_state(image)])
+            expected = "" if said.expected is None else f"{said.expected:.6f}"
+            numbers = (f"{said.confidence:.6f}", expected)
+            table.writerow([image.absolute(), place, *numbers, self._made_by, *_state(image)])
 
     def _rows(self) -> Iterator[dict[str, str]]:
         """Yield the whole rows; half a row of a killed process says nothing."""

@@ -59,10 +59,11 @@ def write_masks(
         write_mask(target, masks[0], num_channels)
     else:
         factor = np.uint8(255 if num_channels == 1 else 1)
-        _write_pages(target, [Image.fromarray(mask * factor) for mask in masks])
+        write_pages(target, [Image.fromarray(mask * factor) for mask in masks])
 
 
-def _write_pages(target: Path, pages: Sequence[Image.Image]) -> None:
+def write_pages(target: Path, pages: Sequence[Image.Image]) -> None:
+    """Write pictures as the pages of a TIFF, atomically."""
     content = io.BytesIO()
     options: dict[str, Any] = {"append_images": pages[1:], "compression": "tiff_deflate"}
     pages[0].save(content, "TIFF", save_all=True, **options)

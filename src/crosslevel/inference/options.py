@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from crosslevel.config.reading import check_literals
+from crosslevel.errors import InputError
 from crosslevel.types import AnnotationTool, RuntimeName
 
 
@@ -18,19 +19,24 @@ class InferenceOptions:
         sliding_window: Look at each image at its own scale, window by window, instead of resizing
             it; for segmenters that were trained on crops.
         runtime: What computes; "auto" is the fastest that is installed and was exported.
+        threshold: Of a single class: foreground from this probability on, from 0 to 1; that of the
+            model if left out. Lower finds more, and more that is not there.
     """
 
     flips: bool = False
     sliding_window: bool = False
     runtime: RuntimeName = "auto"
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a runtime there is not.
+        """Refuse a runtime there is not, and a threshold that is not a probability.
 
         Raises:
             InputError: Naming those there are.
         """
         check_literals(self)
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise InputError(f"threshold is {self.threshold}; it must be from 0 to 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,10 @@ class Outputs:
     Attributes:
         overlay: Also draw outlines on the images, `NAME_overlay.jpg`.
         probabilities: Also write the probability of foreground (of any class, if there are
-            several), `NAME_probability.png`: 16-bit grey, 65 535 is 1.
+            several), `NAME_probability.png`: 16-bit grey, 65 535 is 1. It is calibrated if the
+            model is.
+        class_probabilities: Also write the probability of each class, `NAME_probabilities.tif`: a
+            page for the background and one for each class, as above.
         dicom_seg: Also write a DICOM segmentation of each DICOM image, for viewers to lay over it,
             `NAME_seg.dcm`.
         overwrite: Replace files that `predict` did not write, or that were changed since.
@@ -54,6 +63,7 @@ class Outputs:
 
     overlay: bool = False
     probabilities: bool = False
+    class_probabilities: bool = False
     dicom_seg: bool = False
     overwrite: bool = False
     resume: bool = False
@@ -75,3 +85,4 @@ class InferenceKeywords(TypedDict, total=False):
     flips: bool
     sliding_window: bool
     runtime: RuntimeName
+    threshold: float | None

@@ -53,6 +53,8 @@ class OutputFiles:
                 files[overlay_file(mask, frame)] = "overlay"
             if outputs.probabilities:
                 files[probability_file(mask, frame)] = "probabilities"
+            if outputs.class_probabilities:
+                files[class_probabilities_file(mask, frame)] = "probabilities of each class"
         if outputs.dicom_seg and suffix_of(image.name) in DICOM_SUFFIXES:
             files[dicom_seg_file(mask)] = "DICOM segmentation"
         return files
@@ -66,6 +68,11 @@ def overlay_file(mask: Path, frame: int | None) -> Path:
 def probability_file(mask: Path, frame: int | None) -> Path:
     """Return where the probabilities behind a mask are."""
     return mask.with_name(f"{_stem(mask, frame)}_probability.png")
+
+
+def class_probabilities_file(mask: Path, frame: int | None) -> Path:
+    """Return where the probabilities of each class are."""
+    return mask.with_name(f"{_stem(mask, frame)}_probabilities.tif")
 
 
 def _stem(mask: Path, frame: int | None) -> str:

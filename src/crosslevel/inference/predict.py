@@ -5,12 +5,9 @@ Threads read ahead and write behind while the network computes; what is in memor
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar, Unpack
@@ -24,11 +21,18 @@ from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
+from crosslevel.inference.listing import CONFIDENCE_FILE, Said, in_order, listed
 from crosslevel.inference.manifest import Manifest, Shard
-from crosslevel.inference.mask_files import check_dicom_seg, write_dicom_seg, write_masks
+from crosslevel.inference.mask_files import (
+    check_dicom_seg,
+    write_dicom_seg,
+    write_masks,
+    write_pages,
+)
 from crosslevel.inference.options import InferenceKeywords, Outputs
 from crosslevel.inference.outputs import (
     OutputFiles,
+    class_probabilities_file,
     name_output_files,
     overlay_file,
     probability_file,
@@ -39,10 +43,8 @@ from crosslevel.inference.suggestions import Suggestions, sureness
 from crosslevel.inference.written import WrittenFiles
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
-from crosslevel.system.files import atomic_file, write_text
+from crosslevel.system.files import atomic_file
 from crosslevel.system.threads import ahead
-
-CONFIDENCE_FILE = "confidence.csv"
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,13 +55,16 @@ class Prediction:
     """What a call of `predict` did.
 
     Attributes:
-        confidence: That of the mask of each image, in [0, 1], the lowest first (see
-            `MaskConfidence`).
+        confidence: That of the mask of each image, in [0, 1] (see `MaskConfidence`); the images a
+            person should look at first come first.
         problems: One line for each image that could not be read.
+        expected_dice: That of the mask of each image, in [0, 1], in the same order; empty where the
+            model has no calibration for such masks.
     """
 
     confidence: dict[Path, float]
     problems: list[str]
+    expected_dice: dict[Path, float] = field(default_factory=dict)
 
     @property
     def num_written(self) -> int:
@@ -81,8 +86,9 @@ def predict(
     Of a NIfTI volume the mask is `<name>.nii.gz` in the same place in space, of other files with
     several frames `<name>.tif` with a page for each. A folder's sub-folders are kept. Binary masks
     are 0 and 255 (1 in NIfTI), others class indices.
-    `confidence.csv` beside them lists all of this call, the lowest confidence first. Of the files
-    there are, only those are replaced that `predict` wrote and nobody changed since.
+    `confidence.csv` beside them lists all of this call, the lowest expected Dice first; without a
+    calibration of the model, the lowest confidence. Of the files there are, only those are replaced
+    that `predict` wrote and nobody changed since.
 
     Args:
         run: A run folder, or a model folder.
@@ -90,7 +96,8 @@ def predict(
         out: Folder to write into.
         outputs: What else to write.
         reporter: Who tells the user; silent if left out.
-        options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`.
+        options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`,
+            `threshold`.
 
     Returns:
         The confidence of each mask, and which images could not be read.
@@ -106,10 +113,10 @@ def predict(
     shard = Shard.parse(outputs.shard) if outputs.shard else Shard()
     files = files.only(shard.share(list(files.masks)))
     manifest = Manifest.of(Path(out), shard, run, options, outputs)
-    confidence = manifest.done(files.masks) if manifest else {}
-    if confidence:
-        reporter.say(f"{len(confidence)} of {len(files.masks)} masks are done already")
-    all_files, files = files, files.only(image for image in files.masks if image not in confidence)
+    said = manifest.done(files.masks) if manifest else {}
+    if said:
+        reporter.say(f"{len(said)} of {len(files.masks)} masks are done already")
+    all_files, files = files, files.only(image for image in files.masks if image not in said)
     written = WrittenFiles(Path(out))
     if not outputs.overwrite:
         own = [file for image in files.masks for file in files.of(image, outputs)]
@@ -128,9 +135,7 @@ def predict(
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[str] = []
     with (
-        _listed_by_confidence(
-            Path(out) / shard.name(CONFIDENCE_FILE), confidence, all_files.masks, written
-        ),
+        listed(Path(out) / shard.name(CONFIDENCE_FILE), said, all_files.masks, written),
         ThreadPoolExecutor(most) as readers,
         ThreadPoolExecutor(most) as writers,
         reporter.task("Predicting", len(shots)) as advance,
@@ -138,17 +143,20 @@ def predict(
         loading = ahead(readers, work.load, shots, most)
         drawn = work.draw_all(_readable(loading, problems, notes))
         for done in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
-            image, sure = done.result()
-            confidence[image] = sure
+            image, said[image] = done.result()
             if manifest:
-                manifest.add(image, files.masks[image], sure)
+                manifest.add(image, files.masks[image], said[image])
             advance(len(files.frames[image]))
         advance(len(problems))
     if suggestions:
         suggestions.write()
     for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
-    return Prediction(_sorted(confidence), list(dict.fromkeys(problems)))
+    return Prediction(
+        {image: one.confidence for image, one in in_order(said)},
+        list(dict.fromkeys(problems)),
+        {image: one.expected for image, one in in_order(said) if one.expected is not None},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +190,7 @@ class _Drawn:
         mask: (H, W) class indices.
         confidence: That of the mask.
         sure: (H, W) probability of its class, 255 = 1, if suggestions are asked for.
-        foreground: (H, W) probability, 65 535 = 1, if asked for.
+        of_classes: (classes, H, W) probabilities, background first, 65 535 = 1, if asked for.
         beneath: (H, W, 3), the image the outlines are drawn on, if asked for.
     """
 
@@ -191,7 +199,7 @@ class _Drawn:
     mask: NDArray[np.uint8]
     confidence: MaskConfidence
     sure: NDArray[np.uint8] | None
-    foreground: NDArray[np.uint16] | None
+    of_classes: NDArray[np.uint16] | None
     beneath: NDArray[np.uint8] | None
 
 
@@ -227,27 +235,33 @@ class _Work:
                 yield self._draw(image, [at_size(probability, image.size)])
 
     def _draw(self, image: _Loaded, bands: Iterable[Probabilities]) -> _Drawn:
-        masks, foregrounds, sure, confidence = [], [], [], MaskConfidence()
+        masks, of_classes, sure = [], [], []
+        confidence = MaskConfidence(self.segmenter.card.threshold)
         for probability in bands:
             masks.append(to_classes(probability, self.segmenter.card.threshold))
             confidence.update(probability, masks[-1])
             if self.suggestions:
                 sure.append(sureness(probability, masks[-1]))
-            if self.outputs.probabilities:
-                foreground = probability[0] if len(probability) == 1 else 1 - probability[0]
-                foregrounds.append((foreground * 65535).round().astype(np.uint16))
+            if self.outputs.probabilities or self.outputs.class_probabilities:
+                of_classes.append(self._of_classes(probability))
         return _Drawn(
             image.path,
             image.frame,
             np.concatenate(masks),
             confidence,
             np.concatenate(sure) if sure else None,
-            np.concatenate(foregrounds) if foregrounds else None,
+            np.concatenate(of_classes, axis=1) if of_classes else None,
             image.whole if self.outputs.overlay else None,
         )
 
-    def write(self, frames: Sequence[_Drawn]) -> tuple[Path, float]:
-        """Return the image and the confidence of its masks, once all is on disk."""
+    def _of_classes(self, probability: Probabilities) -> NDArray[np.uint16]:
+        """Map (C, rows, W) probabilities to those of each class that are written."""
+        true = self.segmenter.calibrated(probability)
+        every = np.concatenate([1 - true, true]) if len(true) == 1 else true
+        return (every * 65535).round().astype(np.uint16)
+
+    def write(self, frames: Sequence[_Drawn]) -> tuple[Path, Said]:
+        """Return the image and what is said of its masks, once all is on disk."""
         image, card = frames[0].image, self.segmenter.card
         target, masks = self.files.masks[image], [frame.mask for frame in frames]
         write_masks(image, target, masks, card.num_channels, card.reading.axis)
@@ -260,7 +274,14 @@ class _Work:
         for file in self.files.of(image, self.outputs):
             if file.is_file():  # some images have no DICOM segmentation
                 self.written.add(file)
-        return image, MaskConfidence.of_all([frame.confidence for frame in frames]).compute()
+        return image, self._say([frame.confidence for frame in frames])
+
+    def _say(self, frames: Sequence[MaskConfidence]) -> Said:
+        confidence, judge = MaskConfidence.of_all(frames), self.segmenter.judge
+        if judge is None:
+            return Said(None, confidence.compute())
+        expected = judge.expected_dice(confidence.certainty(), is_empty=confidence.is_empty)
+        return Said(expected, confidence.compute())
 
     def _write_pictures(self, target: Path, drawn: _Drawn) -> None:
         if drawn.beneath is not None:
@@ -268,9 +289,14 @@ class _Work:
 
             picture = Image.fromarray(draw_outlines(drawn.beneath, drawn.mask))
             _save(overlay_file(target, drawn.frame), picture, "JPEG")
-        if drawn.foreground is not None:
-            grey = Image.fromarray(drawn.foreground)
+        if drawn.of_classes is None:
+            return
+        if self.outputs.probabilities:
+            grey = Image.fromarray(65535 - drawn.of_classes[0])
             _save(probability_file(target, drawn.frame), grey, "PNG")
+        if self.outputs.class_probabilities:
+            pages = [Image.fromarray(page) for page in drawn.of_classes]
+            write_pages(class_probabilities_file(target, drawn.frame), pages)
 
 
 def _readable(
@@ -299,31 +325,6 @@ def _whole_files(
         if len(waiting) == len(frames[one.image]):
             yield waiting
             waiting = []
-
-
-@contextmanager
-def _listed_by_confidence(
-    file: Path, confidence: dict[Path, float], masks: dict[Path, Path], written: WrittenFiles
-) -> Iterator[None]:
-    """Lists, however the block ends, the masks that are done; images by their absolute paths."""
-    file.unlink(missing_ok=True)
-    try:
-        yield
-    finally:
-        if confidence:
-            text = io.StringIO(newline="")
-            table = csv.writer(text)
-            table.writerow(["image", "mask", "confidence"])
-            for image, value in _sorted(confidence).items():
-                table.writerow(
-                    [image.absolute(), masks[image].relative_to(file.parent), f"{value:.4f}"]
-                )
-            write_text(file, text.getvalue().encode(errors="backslashreplace").decode())
-            written.add(file)
-
-
-def _sorted(confidence: dict[Path, float]) -> dict[Path, float]:
-    return dict(sorted(confidence.items(), key=lambda item: item[1]))
 
 
 def _save(path: Path, picture: Image.Image, kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from crosslevel.data.reading import read_image
+from crosslevel.errors import InputError
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.options import InferenceKeywords, InferenceOptions
 from crosslevel.inference.runtimes import Image, Probabilities, Runtime, load_runtime
 from crosslevel.inference.windows import window_bands
 from crosslevel.logits import to_classes
+from crosslevel.models.calibration import Calibration, load_calibration
 from crosslevel.models.folder import ModelCard, load_card
 from crosslevel.models.hub import fetch, is_address
 from crosslevel.runs.folder import RunFolder
@@ -36,6 +39,7 @@ class Segmenter:
         flips: Average over the image and its mirror images, four passes instead of one.
         sliding_window: Look at the image at its own scale, window by window, instead of resizing
             it to the network's size.
+        calibration: What its own numbers are worth, if that was measured.
 
     Example:
         >>> from crosslevel.config.model import ModelConfig
@@ -57,9 +61,11 @@ class Segmenter:
         *,
         flips: bool = False,
         sliding_window: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
         self.runtime = runtime
         self.card = card
+        self.calibration = calibration
         self.flips = flips
         self.sliding_window = sliding_window
 
@@ -69,7 +75,8 @@ class Segmenter:
 
         Args:
             run: The folder, or "hf:owner/name@revision".
-            options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`.
+            options: Fields of `InferenceOptions`: `flips`, `sliding_window`, `runtime`,
+                `threshold`.
 
         Raises:
             InputError: If there is no model, it cannot be read, or the runtime cannot be used.
@@ -78,7 +85,33 @@ class Segmenter:
         folder = model_folder(run)
         loaded = load_runtime(folder, chosen.runtime, this_place().device)
         card = load_card(folder)
-        return cls(loaded, card, flips=chosen.flips, sliding_window=chosen.sliding_window)
+        calibration = load_calibration(folder)
+        if chosen.threshold is not None:
+            card = _at_threshold(card, chosen.threshold)
+        return cls(
+            loaded,
+            card,
+            flips=chosen.flips,
+            sliding_window=chosen.sliding_window,
+            calibration=calibration,
+        )
+
+    @property
+    def judge(self) -> Calibration | None:
+        """What tells the expected Dice of a mask: None unless it was measured on such masks."""
+        known = self.calibration
+        is_alike = known and known.threshold == self.card.threshold and not self.sliding_window
+        return known if is_alike else None
+
+    def calibrated(self, probability: Probabilities) -> NDArray[np.floating[Any]]:
+        """Map probabilities (C, …) as the network gives them to those that hold on average.
+
+        They stay as they are without a calibration, or with a sliding window, for which none was
+        measured.
+        """
+        if self.calibration is None or self.sliding_window:
+            return probability
+        return self.calibration.probabilities(probability)
 
     def predict(self, image: str | Path | Image) -> NDArray[np.uint8]:
         """Return class indices (H, W) of one image, at its own size: 0 background, 1 foreground, ….
@@ -121,6 +154,20 @@ class Segmenter:
         views = [np.flip(self.runtime(_flip_images(batch, a)), a) for a in axes]
         mean: Probabilities = views[0] if len(views) == 1 else np.mean(views, axis=0)
         return mean
+
+
+def _at_threshold(card: ModelCard, threshold: float) -> ModelCard:
+    """Return the card with another threshold.
+
+    Raises:
+        InputError: If there are several classes, of which the most probable one wins.
+    """
+    if card.num_channels > 1:
+        raise InputError(
+            f"The model has the classes {', '.join(card.classes)}: of each pixel the most probable "
+            "one wins, and a threshold is without effect. Leave out --threshold."
+        )
+    return replace(card, threshold=threshold)
 
 
 def model_folder(run: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +120,11 @@ def load_card(folder: Path) -> ModelCard:
     if card.format != FORMAT:
         raise InputError(f"{file} has format {card.format}; this version reads {FORMAT}.")
     return card
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the SHA-256 of the weights, which says whether something else belongs to them."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def load_model(folder: Path) -> tuple[SegmentationNet, ModelCard]:

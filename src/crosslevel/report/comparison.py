@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crosslevel.report.bench import bench_notes, bench_table
+from crosslevel.report.calibration import calibration_curve
 from crosslevel.report.classes import class_sections
 from crosslevel.report.curves import loss_curves, validation_curves
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
@@ -120,7 +121,7 @@ def _per_image(rows: Rows) -> Section:
     by_size = dice_by_size(rows)
     by_coverage = dice_by_coverage(rows)
     missing = {NO_SIZES: by_size, NO_CONFIDENCE: by_coverage}
-    charts = [dice_distribution(rows), by_size, by_coverage]
+    charts = [dice_distribution(rows), by_size, by_coverage, calibration_curve(rows)]
     return Section(
         "Per image",
         [note for note, chart in missing.items() if chart is None],

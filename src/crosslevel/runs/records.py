@@ -1,7 +1,8 @@
 """What the files of a run hold: keys of JSON files, columns of CSV files, names of folders.
 
-They are written here once. Whoever writes or reads one of these files goes through this module,
-and files of earlier versions, which lack some of it, go on to be read.
+They are written here once, what is said of expected Dice in `expected_dice`. Whoever writes or
+reads one of these files goes through this module, and files of earlier versions, which lack some
+of it, go on to be read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from crosslevel.runs.decoding import as_object, as_record
+from crosslevel.runs.expected_dice import ExpectedDice
 from crosslevel.system.environment import Surroundings, describe_environment
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class PerImage:
     DICE = "dice"
     CONFIDENCE = "confidence"
     FALSE_ALARMS = "false_alarms"
+    EXPECTED_DICE = "expected_dice"
     FOREGROUND_SHARE = "foreground_share"
     HEIGHT = "height"
     WIDTH = "width"
@@ -64,7 +67,7 @@ class Next:
 
 
 NOT_SCORES = (
-    *(PerImage.ID, PerImage.CONFIDENCE, PerImage.FOREGROUND_SHARE),
+    *(PerImage.ID, PerImage.CONFIDENCE, PerImage.EXPECTED_DICE, PerImage.FOREGROUND_SHARE),
     *(PerImage.HEIGHT, PerImage.WIDTH, PerImage.FALSE_ALARMS),
 )
 """Columns that are not averaged over the images."""
@@ -234,6 +237,7 @@ class Summary:
         healthy: Of the images without foreground; None if there is none.
         definitions: What the distances are, by the score's name.
         confidence: None where nothing can be told, or of fewer than ten images.
+        expected_dice: How true the expected Dice is; None without a calibration, or of few images.
         metric_size: Whether scored at "original" or "input" size.
         threshold: From which probability on a pixel was foreground.
         flips: Whether mirror images were averaged.
@@ -255,6 +259,7 @@ class Summary:
     healthy: Healthy | None = None
     definitions: dict[str, str] = field(default_factory=dict)
     confidence: ConfidenceOrder | None = None
+    expected_dice: ExpectedDice | None = None
     metric_size: str
     threshold: float
     flips: bool | None = None
@@ -277,10 +282,12 @@ class Summary:
         found = ConfidenceOrder.recorded_in(as_object(confidence)) if confidence else None
         healthy = content.get("healthy")
         interval = content.get("dice_interval")
+        expected = content.get("expected_dice")
         known = content | {
             "dice_interval": interval and tuple(interval),
             "confidence": found,
             "healthy": as_record(Healthy, as_object(healthy)) if healthy else None,
+            "expected_dice": expected and ExpectedDice.recorded_in(as_object(expected)),
             "environment": as_record(Environment, environment),
         }
         return as_record(cls, known)

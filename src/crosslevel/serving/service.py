@@ -10,9 +10,9 @@ from typing import Any, Unpack
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from crosslevel.inference.exported import weights_hash
 from crosslevel.inference.options import InferenceKeywords
 from crosslevel.inference.segmenter import Segmenter, model_folder
+from crosslevel.models.folder import weights_hash
 from crosslevel.serving.answers import about_model
 from crosslevel.serving.api import prediction_router, service_router
 from crosslevel.serving.app import create_app

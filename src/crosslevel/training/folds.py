@@ -8,7 +8,7 @@ step is wasted either (measured: the page *Which method?*).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.data.split import Split
+from crosslevel.evaluation.calibrate import HeldOut
 from crosslevel.evaluation.counts import THRESHOLDS
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import load_model, set_threshold
@@ -29,6 +30,7 @@ from crosslevel.runs.records import Environment
 from crosslevel.system.console import Reporter
 from crosslevel.system.devices import Place
 from crosslevel.system.files import write_text
+from crosslevel.training.calibration import observe_model
 from crosslevel.training.ladder import FOLD_CHECKS
 from crosslevel.training.loop import Shipping, Trainer
 from crosslevel.training.step import to_device
@@ -90,6 +92,19 @@ class Folds:
             name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(first)
             for name, first in states[0].items()
         }
+
+    def observe(self, threshold: float) -> Iterator[HeldOut]:
+        """Yield what each mask leaves behind, seen by the network that did not learn from it.
+
+        Args:
+            threshold: That of the network that is shipped.
+        """
+        for name in self.split.fold_names:
+            folder, batches = (
+                self.run.fold(name).model_folder,
+                self._data(name).validation_batches(),
+            )
+            yield from observe_model(folder, batches, self.place, threshold)
 
     def _train(self, name: str, config: SettledConfig) -> None:
         method = to_device(build_method(config), self.place.device)

@@ -24,9 +24,11 @@ from crosslevel.data.prepare import Prepared, prepare
 from crosslevel.data.quality.bad_files import to_text
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
+from crosslevel.evaluation.calibrate import HeldOut
 from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.models.calibration import HeldOutSource
 from crosslevel.models.folder import copy_model, load_card, refuse_unloadable
 from crosslevel.models.footprint import refuse_too_large
 from crosslevel.models.growing import weights_for
@@ -40,6 +42,7 @@ from crosslevel.system.files import write_text
 from crosslevel.system.memory import return_freed_memory
 from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.budget import measure_pace
+from crosslevel.training.calibration import calibrate_model, observe_model
 from crosslevel.training.folds import Folds
 from crosslevel.training.idle import idle_options
 from crosslevel.training.leaks import check_pretraining
@@ -159,14 +162,23 @@ class _Ready:
     def fit(self, run: RunFolder, place: Place, reporter: Reporter) -> None:
         """Train the folds of the run, if it has some, and the network that is shipped."""
         config, found = self.planned.config, None
+        held_out = self._validated(run, place)
         if self.split.folds:
             folds = Folds(run, config, self.data, self.split, self.start, place, reporter)
             found = folds.train(self.environment)
             self.method.start_from(folds.mean_weights())
+            held_out = folds.observe(found.threshold)
         shipping = Shipping(found.threshold) if found else None
         Trainer(self.method, self.data, config, run, reporter, place, shipping=shipping).fit()
+        source: HeldOutSource = "out-of-fold" if found else "validation"
+        if place.is_first and (line := calibrate_model(run.model_folder, held_out, source)):
+            reporter.say(line)
         if found:
             reporter.say(str(found))
+
+    def _validated(self, run: RunFolder, place: Place) -> Iterator[HeldOut]:
+        """Yield what validation images leave behind, once the model is there."""
+        yield from observe_model(run.model_folder, self.data.validation_batches(), place)
 
 
 @dataclass(frozen=True)
@@ -294,6 +306,7 @@ def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
         batch_unlabelled=config.batch_unlabelled if uses_unlabelled else 0,
         seed=config.seed,
         warp=config.warp,
+        balanced=config.balanced,
     )
     return DataModule(
         prepared.parts,
