@@ -177,3 +177,12 @@ def test_find__a_run_inside_the_data_is_not_data(tmp_path: Path) -> None:
         (run / name).touch()
     assert len(find_cases(tmp_path).cases) == 3
     assert find_cases(tmp_path).problems == []
+
+
+def test_find__masks_of_the_same_names_are_not_the_images(tmp_path: Path) -> None:
+    file = annotated.coco(tmp_path)
+    (tmp_path / "masks").mkdir()
+    save(tmp_path / "masks" / "a.png", annotated.truth("a"))
+    found = find_cases(file)
+    assert found.problems == []
+    assert [case.image.parent.name for case in found.cases] == ["images"] * 3

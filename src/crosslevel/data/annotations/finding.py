@@ -129,7 +129,8 @@ class _Search:
 
     def result(self, found: Sequence[tools.Found]) -> Found:
         """Return the cases, unlisted images among them, and every doubt about them."""
-        pictures = Pictures(self.tree.images)
+        not_masks = [path for path in self.tree.images if not self._is_in_masks(path)]
+        pictures = Pictures(not_masks or self.tree.images)
         of_files = self._parts_of_files(found)
         for one in found:
             for listed in one.images:
