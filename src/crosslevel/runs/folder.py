@@ -182,24 +182,25 @@ class RunFolder:
         return Path(recorded)
 
 
-def open_run(path: Path, config: TrainConfig) -> RunFolder:
+def open_run(path: Path, config: TrainConfig, *, may_lengthen: bool = False) -> RunFolder:
     """Return the run folder for this configuration; a new one is not yet written.
 
     Args:
         path: Where; created when the first file is written.
         config: What is asked for now; where it says "auto", the run's own value is taken.
+        may_lengthen: Take more epochs for a run that is trained to its end. Not in a bench: a
+            lengthened run is not one of that length from the start.
 
     Raises:
         InputError: If `path` is a file or a folder of other things, or holds a run with another
-            configuration; the message shows the difference. More epochs are none, once the run is
-            trained to its end.
+            configuration; the message shows the difference.
     """
     run = RunFolder(path)
     if run.config_file.is_file():
         started = run.config()
         wanted = _with_split_of(run, started, as_started(config, started))
         changed = differences(started, wanted)
-        if changed and not _is_lengthened(run, started, wanted):
+        if changed and not (may_lengthen and _is_lengthened(run, started, wanted)):
             raise InputError(
                 f"{path} holds a run with another configuration:\n  "
                 + "\n  ".join(changed)

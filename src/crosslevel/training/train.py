@@ -98,7 +98,7 @@ def train(
     asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
-    run = open_run(Path(out), asked)
+    run = open_run(Path(out), asked, may_lengthen=True)
     with _alone(run, place):
         is_resumed = run.config_file.is_file()
         if is_resumed:
