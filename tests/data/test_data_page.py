@@ -81,6 +81,24 @@ def ring(path: Path, number: int) -> Path:
     return save(path, np.asarray(one + 255 * (disc(16 + number, 18, 12) & ~one), np.uint8))
 
 
+def resized(path: Path, number: int) -> Path:
+    large = Image.fromarray(values(number, 127, 254)).resize((2 * SIZE, 2 * SIZE), 2)
+    large.resize((SIZE, SIZE), 2).save(path)
+    return path
+
+
+def jpeg_colours(path: Path, number: int) -> Path:
+    """Red and green, each a little different in every mask, as editors and JPEG leave them."""
+    colours(path, number, (255 - number, 0, 2), (1, 255 - 2 * number, 0))
+    with Image.open(path) as drawn:
+        large = drawn.resize((4 * SIZE, 4 * SIZE), 0)
+    large.save(path.with_suffix(".jpg"), quality=92)
+    of_image = path.with_stem(str(number))
+    with Image.open(of_image) as image:
+        image.resize(large.size).save(of_image)
+    return path.with_suffix(".jpg")
+
+
 def photograph(path: Path, number: int) -> Path:
     return save(path, np.random.default_rng(number).integers(0, 256, (SIZE, SIZE, 3), np.uint8))
 
@@ -108,9 +126,17 @@ REFUSED: dict[str, tuple[Draw, str]] = {
         lambda p, n: colours(p, n, (255, 0, 0), (0, 0, 255)),
         "give --classes.class1 '[0, 0, 255]' --classes.class2 '[255, 0, 0]'",
     ),
+    "two or more colours, each a little changed by JPEG": (
+        jpeg_colours,
+        "the colours (0, 255, 0), (255, 0, 0). If",
+    ),
     "exact values and others between them, from resizing with smoothing": (
         lambda p, n: softened(p, values(n, 128, 255)),
         "give --classes.class1 128 --classes.class2 255: pixels at an edge",
+    ),
+    "the same with a class next to white, as 0/127/254": (
+        resized,
+        "give --classes.class1 127 --classes.class2 254: pixels at an edge",
     ),
     "one other value: 0 and 100": (
         lambda p, n: save(p, values(n, 100, 100)),
@@ -120,6 +146,16 @@ REFUSED: dict[str, tuple[Draw, str]] = {
 }
 """Masks that are refused, and the advice."""
 WARNED = {"another value than the named classes"}
+ODD_IMAGES = {
+    "a side under 4 px, or over 8 times smaller than the others": ([320, 300, 37], "37 x 37 px"),
+    "over 4 times smaller than the others": ([320, 300, 310, 75], "not previews or cut-outs"),
+    "8 or more, the middle one at least 8 times smaller than `--size`": (
+        [32] * 8,
+        "they are not previews",
+    ),
+    "black and white alone": ([64] * 3, "1 image is black and white alone"),
+}
+"""Sides of the images, and what is said; an image of a mask is added for the last."""
 
 
 def check(folder: Path, draw: Draw, classes: Classes) -> CheckReport:
@@ -131,14 +167,16 @@ def check(folder: Path, draw: Draw, classes: Classes) -> CheckReport:
     return check_cases(cases, classes)
 
 
-def test_page__has_a_row_for_each_test_and_a_test_for_each_row() -> None:
-    table = PAGE.read_text().partition("| the mask holds | what is done |")[2]
+def rows_of(first: str) -> set[str]:
+    """The first cells of the table whose header has this one and "what is done"."""
+    table = PAGE.read_text().partition(f"| {first} | what is done |")[2]
     lines = table.partition("\n\n")[0].splitlines()[2:]
-    assert {line.split(" | ")[0].removeprefix("| ") for line in lines} == {
-        *READ,
-        *REFUSED,
-        *WARNED,
-    }
+    return {line.split(" | ")[0].removeprefix("| ") for line in lines}
+
+
+def test_page__has_a_row_for_each_test_and_a_test_for_each_row() -> None:
+    assert rows_of("the mask holds") == {*READ, *REFUSED, *WARNED}
+    assert rows_of("the images") == set(ODD_IMAGES)
 
 
 @pytest.mark.parametrize("name", READ)
@@ -164,3 +202,18 @@ def test_page__a_value_of_no_class_is_named(tmp_path: Path) -> None:
     (line,) = report.warnings
     assert "value 1 (in 4 masks) is of no class and counts as background" in line
     assert "--classes.class2 1" in line
+
+
+@pytest.mark.parametrize("name", ODD_IMAGES)
+def test_page__odd_images_are_refused_or_doubted(tmp_path: Path, name: str) -> None:
+    sides, said = ODD_IMAGES[name]
+    drawn = [
+        np.random.default_rng(n).integers(0, 256, (s, s, 3), np.uint8) for n, s in enumerate(sides)
+    ]
+    if name == "black and white alone":
+        drawn.append(values(0, 255, 255))
+    paths = [save(tmp_path / f"{number}.png", image) for number, image in enumerate(drawn)]
+    report = check_cases([Case(path.stem, path) for path in paths])
+    lines = report.problems if "under 4 px" in name else report.warnings
+    assert any(said in line for line in lines), lines
+    assert bool(report.problems) == ("under 4 px" in name)

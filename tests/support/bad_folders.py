@@ -21,11 +21,15 @@ from support.odd_masks import (
     RING,
     THREE_GREYS,
     TWO_COLOURS,
+    drawings_among_images,
     every_mask,
     fields_of_view,
+    image_like_a_mask,
     images_beside,
     like_slices,
+    named_after_images,
     second_masks,
+    small_image,
 )
 
 TINY = [
@@ -301,6 +305,7 @@ REFUSED: dict[str, Damage] = {
     "every mask in two colours": alone(lambda d: every_mask(d, TWO_COLOURS)),
     "every mask with a ring to ignore": alone(lambda d: every_mask(d, RING)),
     "a second folder of masks": alone(second_masks),
+    "masks named after images by no known word, in one folder": alone(named_after_images),
     "one patient in train and test": alone(one_patient_in_both),
 }
 WARNED: dict[str, Damage] = {
@@ -310,6 +315,9 @@ WARNED: dict[str, Damage] = {
     "a mask that is largely grey": alone(grey),
     "names like slices of patients": alone(like_slices),
     "a folder of images beside": alone(images_beside),
+    "drawings among the images, named after them": alone(drawings_among_images),
+    "an image that looks like a mask": alone(image_like_a_mask),
+    "an image over four times smaller than the others": alone(small_image),
     "masks that are all nearly the same": alone(fields_of_view),
     "a file of another type beside the images": text_to(lambda d: d / "images/scan.heic", "HEIC"),
     "a folder linked into itself": alone(lambda d: (d / "images/again").symlink_to(d / "images")),

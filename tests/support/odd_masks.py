@@ -49,3 +49,31 @@ def images_beside(data: Path) -> None:
 def fields_of_view(data: Path) -> None:
     rows, columns = np.mgrid[:32, :32]
     every_mask(data, ((rows - 16) ** 2 + (columns - 16) ** 2 < 200) * np.uint8(255))
+
+
+def named_after_images(data: Path) -> None:
+    for path in sorted((data / "masks").iterdir()):
+        path.rename(data / "images" / f"{path.stem}_2ndHO{path.suffix}")
+    (data / "masks").rmdir()
+    for path in sorted((data / "images").iterdir()):
+        path.rename(data / path.name)
+    (data / "images").rmdir()
+
+
+def drawings_among_images(data: Path) -> None:
+    for path in sorted((data / "images").iterdir()):
+        shutil.copy(path, path.with_stem(f"{path.stem}_vis"))
+
+
+def image_like_a_mask(data: Path) -> None:
+    path = min((data / "images").iterdir())
+    Image.fromarray(np.asarray(squares(0, 255), np.uint8)).save(path.with_suffix(".png"))
+    path.unlink()
+
+
+def small_image(data: Path) -> None:
+    for folder in ("images", "masks"):
+        path = min((data / folder).iterdir())
+        with Image.open(path) as opened:
+            small = opened.resize((7, 7), Image.Resampling.NEAREST)
+        small.save(path)

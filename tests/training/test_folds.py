@@ -13,10 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from crosslevel.cli import main
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.evaluation.evaluate import evaluate
 from crosslevel.evaluation.metrics import score_case
+from crosslevel.export import write as exporting
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
@@ -193,3 +195,12 @@ def test_out_of_fold__of_two_scores():
     found = out_of_fold([0.5, 0.7], 0.4, num_folds=2)
     # Student's t of one degree is 12.706; the standard error 10: cut to [0, 100]
     assert (found.dice, found.interval, found.threshold) == (60.0, (0.0, 100.0), 0.4)
+
+
+def test_export__says_that_it_compares_on_masks_that_were_learned_from(
+    run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(exporting, "_dice", lambda *_: 80.0)
+    words = ["--format", "torchscript", "--out", str(tmp_path)]
+    assert main(["export", str(run.path), *words]) == 0
+    assert f"Dice on {FEW} labelled images (learned from): 80.00 as" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> None:
     )
     record = done.record
     reporter.say(
-        f"Dice on {record.num_images} validation images: {record.dice_original:.2f} as trained, "
+        f"Dice on {record.num_images} {done.compared_on}: {record.dice_original:.2f} as trained, "
         f"{record.dice_exported:.2f} exported"
     )
     if not record.is_faithful:

@@ -67,10 +67,12 @@ class Export:
     Attributes:
         file: The model; its record is beside it, with `.json` behind its name.
         record: How it is used, and what it was compared with.
+        compared_on: Words for the images that model and export were scored on.
     """
 
     file: Path
     record: ExportRecord
+    compared_on: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ class _Source:
     def compared(self) -> Sequence[Case]:
         """What model and export are scored on: validation images, of a run with folds all masks."""
         return self.parts["val"] or self.parts["train_labelled"]
+
+    @property
+    def compared_on(self) -> str:
+        """Words for these images."""
+        return "validation images" if self.parts["val"] else "labelled images (learned from)"
 
 
 def export(
@@ -149,11 +156,11 @@ def export(
                 break
         if precision == "fp32" and not record.is_faithful:
             raise RunError(
-                f"{target} would score a Dice of {dice:.2f} on the validation images, the model "
-                f"scores {original:.2f}: it was not written. Try another --format."
+                f"{target} would score a Dice of {dice:.2f} on the {source.compared_on}, the "
+                f"model scores {original:.2f}: it was not written. Try another --format."
             )
         _deliver(file, target, record)
-    return Export(target, record)
+    return Export(target, record, source.compared_on)
 
 
 def _check(format: Format, precision: ExportPrecision) -> None:
@@ -261,7 +268,7 @@ def _runtime(file: Path, format: Format, device: torch.device) -> Runtime:
 
 
 def _dice(runtime: Runtime, source: _Source, reporter: Reporter) -> float:
-    """Return mean Dice ×100 on the validation images, at their own size."""
+    """Return mean Dice ×100 on the images to compare on, at their own size."""
     cases = source.compared
     images = (read_case(case, source.card.reading) for case in cases)
     found = []

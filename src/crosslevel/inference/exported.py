@@ -39,7 +39,7 @@ class ExportRecord:
         classes: Names of the foreground classes.
         threshold: Binary only: foreground where the probability is at least this.
         weights: SHA-256 of the `model.safetensors` it was made from.
-        num_images: Validation images both were scored on.
+        num_images: Validation images, or of a run with folds labelled ones, both were scored on.
         dice_original: Mean Dice ×100 of the weights, computed by PyTorch.
         dice_exported: The same of the export.
         reading: How the images were read that it was trained on, before they became its input.

@@ -75,6 +75,12 @@ def test_about_small__all_of_them_are_previews(tmp_path: Path) -> None:
     assert check_cases(cases, size=64).warnings == []
 
 
+def test_about_small__one_doubt_does_not_hide_the_other(tmp_path: Path) -> None:
+    first, second = check_cases(sized(tmp_path, [7, *[32] * 8])).warnings
+    assert "enlarges them to 256 px" in first
+    assert "0.png: 1 of the images are less than a quarter as large" in second
+
+
 def test_like_masks__among_images_are_doubted(tmp_path: Path) -> None:
     cases = sized(tmp_path, [64] * 3)
     rows, columns = np.mgrid[:64, :64]

@@ -36,25 +36,26 @@ def too_small(cases: Sequence[Case], found: Findings) -> list[BadFile]:
 
 
 def about_small(cases: Sequence[Case], found: Findings, size: int) -> list[str]:
-    """Return a doubt about images that are much smaller than the others, or than the training's."""
+    """Return doubts about images that are much smaller than the others, or than the training's."""
     sides = {case.id: min(found.images[case.id].size) for case in cases if case.id in found.images}
     middle = statistics.median(sides.values()) if sides else 0
+    lines = []
     if len(sides) >= _FEWEST and middle * _FAR_SMALLER <= size:
-        return [
+        lines.append(
             f"the images are about {middle:.0f} px, and a training enlarges them to {size} px. "
             f"Check that they are not previews; a smaller --size takes less time."
-        ]
+        )
     small = [
         case.image
         for case in cases
         if sides.get(case.id, middle) * _SMALLER < middle <= sides[case.id] * _FAR_SMALLER
     ]
-    if not small:
-        return []
-    return [
-        f"{some(small)}: {len(small)} of the images are less than a quarter as large as "
-        f"the others (about {middle:.0f} px). Check that they are not previews or cut-outs."
-    ]
+    if small:
+        lines.append(
+            f"{some(small)}: {len(small)} of the images are less than a quarter as large as "
+            f"the others (about {middle:.0f} px). Check that they are not previews or cut-outs."
+        )
+    return lines
 
 
 def about_like_masks(cases: Sequence[Case], found: Findings) -> list[str]:
