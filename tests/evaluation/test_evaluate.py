@@ -133,6 +133,19 @@ def test_evaluate__finds_a_copy_of_a_training_image_by_its_content(run, lesions,
         evaluate(run.path, tmp_path / "data", subset="all", out=tmp_path / "scores")
 
 
+def test_evaluate__masks_of_somebody_else_are_not_replaced(run, tmp_path):
+    case = Split.load(run.split_file).test[0]
+    drawn = tmp_path / "predictions" / f"{case}.png"
+    drawn.parent.mkdir()
+    drawn.write_bytes(b"drawn by a person")
+    with pytest.raises(ValueError, match="has files but no scores lie beside it"):
+        evaluate(run.path, out=tmp_path)
+    assert drawn.read_bytes() == b"drawn by a person"
+    drawn.unlink()
+    for _ in range(2):  # its own are
+        assert evaluate(run.path, out=tmp_path).summary.num_cases == 5
+
+
 def test_evaluate__a_folder_that_is_no_run(tmp_path):
     with pytest.raises(ValueError, match="is not a run folder"):
         evaluate(tmp_path)

@@ -114,12 +114,14 @@ def evaluate(
 
     Raises:
         InputError: If the run has no model, a case of the subset is missing or changed, or was
-            trained on.
+            trained on; or if `out` has a folder `predictions/` that is not of an evaluation.
         RunError: If an image or mask cannot be read; the scores of the others are kept in
             `per_image_incomplete.csv`, since a mean without them would not be that of the subset.
     """
     asked = EvaluateOptions(**options)
     reporter = reporter or Reporter(quiet=True)
+    if out:
+        _refuse_foreign_masks(RunFolder(Path(out)))
     folder = RunFolder(Path(run))
     config = folder.config()
     _warn_of_unfinished(folder, config, reporter)
@@ -167,6 +169,19 @@ def evaluate(
     if place.is_first:
         _write(evaluation, target)
     return evaluation
+
+
+def _refuse_foreign_masks(target: RunFolder) -> None:
+    """Refuse to write among masks beside which no evaluation has written its scores."""
+    masks = target.predictions_folder
+    scores = (target.per_image_file, target.incomplete_file)
+    if any(file.exists() for file in scores) or not (masks.is_dir() and any(masks.iterdir())):
+        return
+    raise InputError(
+        f"{masks} has files but no scores lie beside it, so evaluate did not write them, or was "
+        "stopped: it would replace masks of the same names. Give another --out, or remove the "
+        "folder if nobody needs it."
+    )
 
 
 def _write(evaluation: Evaluation, target: RunFolder) -> None:
