@@ -85,6 +85,14 @@ def test_window__is_that_of_all_images_together() -> None:
     assert window_of(ramp(0, 300, "uint16"), ramp(0, 4000, "uint16")) == (0, 4095)
 
 
+def test_window__is_one_for_three_colours_whose_relations_stay() -> None:
+    array = np.stack([ramp(0, top, "uint16") for top in (4000, 2000, 500)], axis=2)
+    window = window_of(array)
+    assert window == (0, 4095)
+    brightest = to_rgb(FILE, Picture(array), Reading(window=window)).max(axis=(0, 1))
+    assert brightest.tolist() == [249, 125, 31]  # 4000, 2000 and 500 · 255 / 4095
+
+
 def test_window__of_equal_values_has_an_extent() -> None:
     assert window_of(np.full((4, 4), 700, np.uint16)) == (700, 701)
 

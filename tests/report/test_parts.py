@@ -8,7 +8,7 @@ from crosslevel import cli
 def test_parts__are_the_tables_and_figures_of_the_page(bench, tmp_path):
     folder, page = tmp_path / "parts", tmp_path / "page.html"
     assert cli.main(["report", str(bench), "--out", str(page), "--parts", str(folder)]) == 0
-    names = {path.suffix: [] for path in folder.iterdir()}
+    names: dict[str, list[str]] = {path.suffix: [] for path in folder.iterdir()}
     for path in sorted(folder.iterdir()):
         names[path.suffix].append(path.name)
     assert set(names) == {".csv", ".tex", ".svg"}
