@@ -260,3 +260,9 @@ def test_main__a_command_for_one_process_is_refused_in_several(tmp_path, monkeyp
     assert main(["data", "generate", str(tmp_path / "new")]) == 2
     assert "`crosslevel data generate` works in one process" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_predict__of_a_run_that_is_not_there_names_it(lesions, tmp_path, capsys):
+    words = ["predict", str(tmp_path / "firts"), str(lesions), "--out", str(tmp_path / "masks")]
+    assert main(words) == 2
+    assert f"{tmp_path / 'firts'}: no such folder. Check the path." in capsys.readouterr().err

@@ -39,6 +39,7 @@ def test_rank__names_images_without_masks_alone(tmp_path, capsys):
     run = save_network(tmp_path / "model")
     out = tmp_path / "next.csv"
     assert main(["rank", str(run), str(data), "--out", str(out), "--num", "3"]) == 0
+    assert f"with the confidence of each (all in {out}):" in capsys.readouterr().err
     lines = out.read_text().splitlines()
     assert lines[0] == "place,image,confidence,distance"
     found = [line.split(",")[1] for line in lines[1:]]

@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +248,8 @@ def test_evaluate__says_whether_low_confidence_finds_bad_masks(run, tmp_path):
     expected = spearmanr(rows["dice"], rows["confidence"]).statistic
     assert found.spearman == pytest.approx(expected, abs=1e-3)
     assert f"The 2 masks of lowest confidence: Dice {found.dice_lowest:.2f}, " in result.to_text()
+    one = replace(result.summary, confidence=replace(found, num_lowest=1))
+    assert "\nThe mask of lowest confidence: Dice " in replace(result, summary=one).to_text()
     assert "confidence" not in result.summary.mean
     few = evaluate(run.path)
     assert len(few.per_image) == 5

@@ -49,7 +49,8 @@ def test_push__and_predict_by_the_commands(server, run, lesions, tmp_path, capsy
     oid = server.branches["clinic/polyps"][MAIN]
     assert f"hf:clinic/polyps@{oid}" in said
     files = server.commits["clinic/polyps"][oid]
-    assert sorted(files) == ["README.md", "model.json", "model.safetensors"]
+    sent = ["README.md", "calibration.json", "model.json", "model.safetensors"]
+    assert sorted(files) == sent
     assert files["model.safetensors"] == (run / "model" / "model.safetensors").read_bytes()
 
     images = str(lesions / "images")

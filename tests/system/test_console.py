@@ -96,6 +96,14 @@ def test_task__that_is_done_already_says_nothing(clock):
     assert screen.getvalue() == ""
 
 
+def test_task__says_its_end_once(clock):
+    reporter, screen = off_terminal()
+    with reporter.task("Predicting", 2) as advance:
+        advance(2)
+        advance(0)
+    assert screen.getvalue() == "Predicting  2/2  in 0 s\n"
+
+
 def test_task__without_a_part_done_has_no_time_left(clock):
     reporter, screen = off_terminal()
     with reporter.task("Training", 6) as advance:

@@ -68,7 +68,7 @@ def _shown_default(action: Action) -> str | None:
     """Return the default as a person would write it; None where leaving an option out says it."""
     value = action.default
     is_idle = value is None or (value is False and action.nargs == 0)
-    if is_idle or not action.option_strings or value in (SUPPRESS, OWN, {}, ()):
+    if is_idle or not action.option_strings or value in (SUPPRESS, OWN, {}, (), ""):
         return None
     if isinstance(value, bool):
         return str(value).lower()

@@ -1,7 +1,7 @@
 """Put a scored run's model on a hub: card, weights, and a page that says what it is and how good.
 
-What goes there is model.json, model.safetensors and README.md. Look at the page first (--dry_run):
-it has counts and scores, no names of images or patients.
+What goes there is model.json, model.safetensors, the calibration, and README.md. Look at the page
+first (--dry_run): it has counts and scores, no names of images or patients.
 """
 
 from __future__ import annotations

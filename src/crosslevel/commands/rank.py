@@ -45,6 +45,7 @@ def run(arguments: Namespace) -> None:
         reporter=reporter,
     )
     write_order(arguments.out, order)
+    reporter.say(f"To annotate first, with the confidence of each (all in {arguments.out}):")
     for placed in order[:NUM_NAMED]:
         reporter.say(f"  {placed.confidence:.2f}  {one_line(str(placed.case.image))}")
     reporter.say(f"Done: {len(order)} images in {arguments.out}")

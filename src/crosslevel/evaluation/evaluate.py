@@ -79,8 +79,9 @@ class Evaluation:
         lines += [str(healthy)] if healthy else []
         lines += _of_classes(scored(self.per_image), self.classes)
         if found := self.summary.confidence:
+            lowest = f"{found.num_lowest} masks" if found.num_lowest > 1 else "mask"
             lines.append(
-                f"The {found.num_lowest} masks of lowest confidence: Dice "
+                f"The {lowest} of lowest confidence: Dice "
                 f"{found.dice_lowest:.2f}, all others: {found.dice_others:.2f}"
             )
         if self.summary.expected_dice:

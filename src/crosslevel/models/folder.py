@@ -177,6 +177,8 @@ def _reading(folder: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if not folder.parent.is_dir():
+            raise InputError(f"{folder.parent}: no such folder. Check the path.") from error
         raise InputError(
             f"{folder} holds no trained model ({Path(error.filename).name} is missing): "
             "train first, or let the first epoch finish."

@@ -11,9 +11,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from scipy.stats import t as student
 
+from crosslevel.data.split import Split
 from crosslevel.models.folder import ModelCard
 from crosslevel.runs.finished import FinishedRun
-from crosslevel.runs.records import IN_PERCENT, SCORES
+from crosslevel.runs.records import IN_PERCENT, OUT_OF_FOLD, SCORES
 from crosslevel.types import BEFORE_WINDOWS
 
 LEVEL = 0.95
@@ -71,7 +72,7 @@ def _classes(card: ModelCard) -> list[str]:
 
 
 def _how_read(card: ModelCard) -> str:
-    if card.reading == BEFORE_WINDOWS:
+    if card.reading == BEFORE_WINDOWS or not card.reading.window:
         return ""
     return f"Images deeper than 8 bits are read with the window {card.reading.window}."
 
@@ -87,14 +88,34 @@ def _training(run: FinishedRun) -> list[tuple[str, str]]:
     ]
     if run.split is not None:
         parts = {name: len(ids) for name, ids in run.split.parts().items()}
-        rows.append(("masks", f"{parts['train_labelled']} to learn from, {parts['val']} to choose"))
+        rows.append(("masks", _masks(run.split)))
         rows.append(("images without a mask", str(parts["train_unlabelled"])))
     version = own.packages.get("crosslevel")
     return rows + ([("crosslevel", version)] if version else [])
 
 
+def _masks(split: Split) -> str:
+    learned = f"{len(split.train_labelled)} to learn from"
+    if split.folds:  # they hold out images without a mask, too, that share a group with a mask
+        held_out = sum(i in split.folds for i in split.train_labelled)
+        return f"{learned}, {held_out} of them held out in turn in {_folds(split)}"
+    return f"{learned}, {len(split.val)} to choose"
+
+
+def _folds(split: Split) -> str:
+    return f"{len(split.fold_names)} folds"
+
+
 def _score_lead(run: FinishedRun) -> str:
     summary = run.summary
+    if summary.subset == OUT_OF_FOLD:
+        folds = f" ({_folds(run.split)})" if run.split else ""
+        return (
+            f"Out-of-fold{folds}: each of {summary.num_cases} images with masks was scored by a "
+            "network that did not learn from it, trained like this model. This model itself "
+            "learned from all of them, so it has no score of its own. At "
+            f"{summary.metric_size} size."
+        )
     seen = (summary.num_trained_on or 0) + (summary.num_validated_on or 0)
     warning = (
         f" **{seen} of them were used in training, so these scores flatter the model.**"

@@ -114,8 +114,9 @@ class _Lines:
         now = time.monotonic()
         if self._seen is None or total != self._seen[1] or done < self._seen[0]:
             self._start, self._first = now, done
+        is_more = self._seen is not None and self._seen != (done, total)
         self._seen = done, total
-        is_news = done == total and done > self._first
+        is_news = done == total and done > self._first and is_more
         if is_news or now - self._said >= QUIET_SECONDS:
             self._said = now
             words = (self._name, self._amount(done, total), note, self._time(now, done, total))

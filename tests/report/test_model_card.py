@@ -1,0 +1,39 @@
+"""The page of a model on a hub says of which masks its scores are."""
+
+from dataclasses import replace
+
+from crosslevel.models.folder import load_card
+from crosslevel.report.model_card import model_card
+from crosslevel.runs.finished import read_run
+from crosslevel.types import Reading
+
+
+def page_of(run, card):
+    return model_card(run, card, address="hf:clinic/polyps", licence="mit")
+
+
+def test_model_card__of_folds_counts_the_masks_that_they_held_out(bench):
+    folder = bench / "runs" / "supervised-draw0-seed0"
+    run, card = read_run(folder, "first"), load_card(folder / "model")
+    assert run.split is not None
+    labelled, others = run.split.train_labelled, run.split.train_unlabelled
+    folds = {i: str(1 + place % 3) for place, i in enumerate(labelled)} | {others[0]: "1"}
+    run = replace(
+        run,
+        split=replace(run.split, folds=folds),
+        summary=replace(run.summary, subset="out-of-fold", num_cases=len(labelled)),
+    )
+    text, count = page_of(run, card), len(labelled)
+    assert f"| masks | {count} to learn from, {count} of them held out in turn in 3 folds |" in text
+    assert f"Out-of-fold (3 folds): each of {count} images with masks was scored by a" in text
+    assert "so it has no score of its own" in text
+    assert "part `" not in text
+
+
+def test_model_card__names_a_window_where_there_is_one(bench):
+    folder = bench / "runs" / "supervised-draw0-seed0"
+    run, card = read_run(folder, "first"), load_card(folder / "model")
+    assert "window" not in page_of(run, replace(card, reading=Reading(window=())))
+    assert "the window (0.0, 9.0)" in page_of(
+        run, replace(card, reading=Reading(window=(0.0, 9.0)))
+    )
