@@ -17,8 +17,12 @@ from crosslevel.annotate.tabs import OtherTabError, Tabs
 from crosslevel.annotate.work_folder import WorkFolder
 from crosslevel.data.cases import find_cases, index_cases
 from crosslevel.data.reading import read_case_mask
+from crosslevel.data.split import Split
 from crosslevel.errors import InputError
+from crosslevel.runs.folder import RunFolder, write_start
+from crosslevel.runs.records import Environment
 from support.annotating import HEIGHT, WIDTH, open_session, save_network, write_images
+from support.tiny import tiny_config
 
 
 def number_of(session, name):
@@ -177,6 +181,21 @@ def test_learning__refuses_a_model_of_other_classes(tmp_path):
     assert "The model knows the classes ['class 1', 'class 2']" in said[-1]
     with pytest.raises(InputError, match="0 masks; learning needs at least 3"):
         learning.retrain()
+
+
+@pytest.mark.parametrize(("num_new", "starts"), [(1, False), (2, True)])
+def test_learning__starts_from_a_run_with_folds_where_new_masks_can_be_held_out(
+    tmp_path, num_new, starts
+):
+    session = open_session(write_images(tmp_path / "data", 5, masks=2 + num_new))
+    learned = ("case_0", "case_1")
+    split = Split(learned, (), (), (), 0, 0, folds=dict(zip(learned, "12", strict=True)))
+    run = RunFolder(tmp_path / "run")
+    write_start(run, tiny_config("supervised"), split.to_json(), Environment())
+    save_network(run.model_folder)
+    words = Learning(session, run.path, []).start_words()
+    assert words[:2] == (["--from", str(run.path)] if starts else [])
+    session.close()
 
 
 def test_second_server__is_told_where_the_first_one_is(tmp_path):

@@ -81,6 +81,20 @@ def test_resume__of_other_options_is_computed_anew(run, images, tmp_path, monkey
     assert sum(seen) == 10
 
 
+@pytest.mark.parametrize("between", [RESUME, Outputs()])
+def test_resume__after_other_options_in_between_is_computed_anew(
+    run, images, tmp_path, monkeypatch, between
+):
+    out = tmp_path / "out"
+    for outputs, threshold in ((RESUME, 0.0), (between, 1.0)):
+        predict(run.path, [images], out, outputs=outputs, threshold=threshold)
+    assert not np.asarray(Image.open(out / "0.png")).any()
+    seen = computed(monkeypatch)
+    predict(run.path, [images], out, outputs=RESUME, threshold=0.0)
+    assert sum(seen) == 10
+    assert np.asarray(Image.open(out / "0.png")).all()
+
+
 def test_shards__are_the_whole_together(run, images, tmp_path):
     out, whole = tmp_path / "out", tmp_path / "whole"
     shares = [

@@ -22,6 +22,8 @@ from crosslevel.export import write as exporting
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
+from crosslevel.system.devices import Place
+from crosslevel.training.adapt import adapt
 from crosslevel.training.folds import out_of_fold
 from crosslevel.training.loop import Trainer
 from crosslevel.training.train import train
@@ -177,6 +179,34 @@ def test_train__more_folds_than_masks_are_refused(few, tmp_path):
         ValueError, match=r"8 masked images or groups cannot be divided into 9 fold"
     ):
         train(few, tmp_path / "run", tiny_auto(**OPTIONS, folds=9))
+
+
+def test_train__a_run_with_folds_does_not_go_on_in_several_processes(few, run):
+    place = Place(torch.device("cpu"), rank=1, world=2)
+    with pytest.raises(InputError, match="Folds are trained by one process, and these are 2"):
+        train(few, run.path, tiny_auto(**OPTIONS), place=place)
+
+
+def test_train__folds_of_which_bad_files_leave_one_are_refused(lesions, tmp_path):
+    """Three masks make folds of two and of one; the masks of one of them are bad."""
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for file in sorted((lesions / folder).iterdir())[:3]:
+            shutil.copy(file, tmp_path / folder)
+    options = tiny_auto(**OPTIONS, skip_bad=True)
+    split = Split.load(train(tmp_path, tmp_path / "whole", options).split_file)
+    (alone,) = (i for i, fold in split.folds.items() if [*split.folds.values()].count(fold) == 1)
+    next((tmp_path / "images").glob(f"{alone}.*")).write_bytes(b"not an image")
+    with pytest.raises(InputError, match="all are in one fold"):
+        train(tmp_path, tmp_path / "run", options)
+
+
+def test_adapt__of_a_run_with_folds_has_none_and_is_not_trained_over(few, run, tmp_path):
+    adapt(run.path, few / "images", tmp_path / "adapted")
+    with pytest.raises(InputError, match="no test images"):
+        evaluate(tmp_path / "adapted")
+    with pytest.raises(InputError, match="which a training would replace"):
+        train(few, tmp_path / "adapted", tiny_auto(**OPTIONS))
 
 
 def test_train__says_that_no_mask_is_wasted(few, tmp_path, capsys):

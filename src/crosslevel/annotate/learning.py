@@ -10,11 +10,14 @@ from pathlib import Path
 from crosslevel.annotate.retraining import Job, Retraining
 from crosslevel.annotate.session import Session
 from crosslevel.annotate.suggestions import Suggestions
+from crosslevel.data.split import Split
 from crosslevel.errors import CrosslevelError, InputError
 from crosslevel.runs.folder import RunFolder
 
 FEWEST_MASKS = 3
 """With which `train` can split: one to learn from, one to validate, one to test."""
+FEWEST_HELD_OUT = 2
+"""New masks without which nothing is left to score a run on that starts from another."""
 
 
 class Learning:
@@ -71,9 +74,13 @@ class Learning:
     def start_words(self) -> list[str]:
         """Return the options with which `train` starts from the run in use; none without one.
 
-        A model folder by itself does not say what it was tested on, so it is not started from.
+        A model folder by itself does not say what it was tested on, so it is not started from; nor
+        is a run that has learned from so many of the masks that none could be scored.
         """
         if self._run is None or not RunFolder(self._run).config_file.is_file():
+            return []
+        if not self._can_be_scored(Split.load(RunFolder(self._run).split_file)):
+            self.session.setting.say("Fewer than 2 masks are new: the training starts anew")
             return []
         from crosslevel.models.folder import load_card  # it imports torch
 
@@ -82,6 +89,13 @@ class Learning:
             if name != "weights" and value is not None:
                 words += [f"--model.{name}", value if isinstance(value, str) else json.dumps(value)]
         return words
+
+    def _can_be_scored(self, before: Split) -> bool:
+        """Return whether masks can be held out of a training that starts from a run."""
+        masked = [item.case for item in self.session.items if item.case.mask]
+        learned = {case.group or case.id for case in masked if case.id in before.train_labelled}
+        new = {case.group or case.id for case in masked} - learned
+        return bool(before.val) or len(new) >= FEWEST_HELD_OUT
 
     def retrain_if_due(self) -> None:
         """Begin a training if there are enough new masks for it."""

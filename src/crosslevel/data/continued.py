@@ -13,8 +13,9 @@ def continued(
 ) -> Split:
     """Put each image where the other run had it; new masks are learned from.
 
-    Images are known by their content, so they may have other names. A new image that belongs to
-    one that is tested or validated on (see `units`) is left out.
+    Images are known by their content, so they may have other names, and may have been away for a
+    run in between. A new image that belongs to one that is tested or validated on (see `units`) is
+    left out, and so is one of these whose mask is gone.
 
     Args:
         cases: The data set.
@@ -22,29 +23,43 @@ def continued(
         hashes: By case id, content hash of the image.
         units: By case id, a name shared by all that must stay together.
     """
-    was = {
+    was = before.earlier | {
         before.hashes[case_id]: part
         for part in ("train_labelled", "val", "test")
         for case_id in getattr(before, part)
         if case_id in before.hashes
     }
-    part_of = {c.id: was.get(hashes.get(c.id, "")) for c in cases if c.mask}
+    part_of = {case.id: was.get(hashes.get(case.id, "")) for case in cases}
     held_out = {units[i] for i, part in part_of.items() if part in ("val", "test")}
-    left_out = {c.id for c in cases if not part_of.get(c.id) and units[c.id] in held_out}
-    labelled = {i for i, part in part_of.items() if part in (None, "train_labelled")} - left_out
+    left_out = {c.id for c in cases if units[c.id] in held_out and not (c.mask and part_of[c.id])}
+    masked = {c.id: part_of[c.id] or "train_labelled" for c in cases if c.mask}
+    parts = {
+        name: tuple(sorted(i for i, part in masked.items() if part == name and i not in left_out))
+        for name in ("train_labelled", "val", "test")
+    }
     return Split(
-        train_labelled=tuple(sorted(labelled)),
+        train_labelled=parts["train_labelled"],
         train_unlabelled=tuple(sorted({c.id for c in cases if not c.mask} - left_out)),
-        val=tuple(sorted(i for i, part in part_of.items() if part == "val")),
-        test=tuple(sorted(i for i, part in part_of.items() if part == "test")),
+        val=parts["val"],
+        test=parts["test"],
         seed=before.seed,
         draw=before.draw,
         hashes={case.id: hashes[case.id] for case in sorted(cases) if case.id in hashes},
         left_out=tuple(sorted(left_out)),
+        earlier=was,
     )
 
 
-def new_masks(split: Split, before: Split, hashes: Mapping[str, str]) -> Collection[str]:
-    """Return the labelled cases of a split that another run did not learn from."""
-    learned = {before.hashes[i] for i in before.train_labelled if i in before.hashes}
-    return [i for i in split.train_labelled if hashes.get(i) not in learned]
+def new_masks(split: Split, units: Mapping[str, str]) -> Collection[str]:
+    """Return the labelled cases that no run before learned from, nor from one of their unit.
+
+    Args:
+        split: As `continued` returns it.
+        units: By case id, a name shared by all that must stay together.
+    """
+    learned = {
+        units[i]
+        for i in split.train_labelled
+        if split.earlier.get(split.hashes.get(i, "")) == "train_labelled"
+    }
+    return [i for i in split.train_labelled if units[i] not in learned]

@@ -214,6 +214,11 @@ def _resolve(split: Split, cases: Sequence[Case], hashes: Mapping[str, str]) -> 
             "The split has no validation images, which choose the best epoch: give some masked "
             "images the part val, leave --folds out, or let the split be drawn."
         )
+    if len(split.fold_names) == 1:
+        raise InputError(
+            "Of the masks that can be used, all are in one fold, so none can be held out in turn: "
+            "repair the others, or add masks."
+        )
     if not parts["train_labelled"]:
         raise InputError("No training image is labelled: add masks, or raise --labelled.")
     return Prepared(split, parts)

@@ -19,9 +19,9 @@ _MAX_NAMED = 20
 _KINDS: dict[str, type] = {
     **dict.fromkeys((*PARTS, "left_out"), list),
     **dict.fromkeys(("seed", "draw"), int),
-    **dict.fromkeys(("hashes", "mask_hashes", "folds"), dict),
+    **dict.fromkeys(("hashes", "mask_hashes", "folds", "earlier"), dict),
 }
-_OPTIONAL = ("hashes", "mask_hashes", "left_out", "folds")
+_OPTIONAL = ("hashes", "mask_hashes", "left_out", "folds", "earlier")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Split:
         folds: By id of a training case, the name of the fold that holds it out: of labelled ones,
             and of unlabelled ones that belong to one of them. Empty where validation cases choose
             the checkpoint.
+        earlier: By content hash, the part that an image had in the runs that this one started from,
+            directly or not: what was learned from there is not new to it.
     """
 
     train_labelled: tuple[str, ...]
@@ -54,6 +56,7 @@ class Split:
     mask_hashes: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     folds: dict[str, str] = field(default_factory=dict)
+    earlier: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a case in two places, and folds that are not of the labelled cases.

@@ -19,6 +19,7 @@ from crosslevel.inference.listing import Said
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.segmenter import model_folder
 
+FILE = "manifest.csv"
 COLUMNS = ("image", "mask", "confidence", "expected_dice", "made_by", "bytes", "changed_ns")
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Manifest:
 
     def __init__(self, folder: Path, shard: Shard, made_by: str) -> None:
         self._folder, self._made_by = folder, made_by
-        self._file = folder / shard.name("manifest.csv")
+        self._file = folder / shard.name(FILE)
 
     @classmethod
     def of(
@@ -81,14 +82,16 @@ class Manifest:
         options: Mapping[str, object],
         outputs: Outputs,
     ) -> Manifest | None:
-        """Return the manifest of a call, None if none is asked for.
+        """Return the manifest of a call, None if none is asked for and none is there.
+
+        One that is there is kept true by calls that do not resume.
 
         Raises:
             InputError: If the call contradicts itself.
         """
-        if not outputs.resume:
+        if not outputs.resume and not (folder / shard.name(FILE)).is_file():
             return None
-        if outputs.overwrite or outputs.format:
+        if outputs.resume and (outputs.overwrite or outputs.format):
             raise InputError(
                 "--resume leaves out what is done, so it does not go with --overwrite or --format: "
                 "leave it or them out."
@@ -109,16 +112,13 @@ class Manifest:
         Args:
             masks: Each image, with its mask.
         """
-        listed = {
-            row["image"]: (row["confidence"], row["expected_dice"], row["bytes"], row["changed_ns"])
-            for row in self._rows()
-            if row["made_by"] == self._made_by
-        }
+        listed = {row["image"]: row for row in self._rows()}  # the last row of an image counts
         done = {}
         for image, mask in masks.items():
-            confidence, expected, *state = listed.get(str(image.absolute()), ("", "", ""))
-            if state == _state(image) and mask.is_file():
-                done[image] = Said(float(expected) if expected else None, float(confidence))
+            row = listed.get(str(image.absolute()), {})
+            if self._is_as_listed(image, row) and mask.is_file():
+                expected = row["expected_dice"]
+                done[image] = Said(float(expected) if expected else None, float(row["confidence"]))
         return done
 
     def add(self, image: Path, mask: Path, said: Said) -> None:
@@ -133,6 +133,11 @@ class Manifest:
             expected = "" if said.expected is None else f"{said.expected:.6f}"
             numbers = (f"{said.confidence:.6f}", expected)
             table.writerow([image.absolute(), place, *numbers, self._made_by, *_state(image)])
+
+    def _is_as_listed(self, image: Path, row: Mapping[str, str]) -> bool:
+        if row.get("made_by") != self._made_by:
+            return False
+        return [row["bytes"], row["changed_ns"]] == _state(image)
 
     def _rows(self) -> Iterator[dict[str, str]]:
         """Yield the whole rows; half a row of a killed process says nothing."""

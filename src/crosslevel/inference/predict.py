@@ -113,7 +113,7 @@ def predict(
     shard = Shard.parse(outputs.shard) if outputs.shard else Shard()
     files = files.only(shard.share(list(files.masks)))
     manifest = Manifest.of(Path(out), shard, run, options, outputs)
-    said = manifest.done(files.masks) if manifest else {}
+    said = manifest.done(files.masks) if manifest and outputs.resume else {}
     if said:
         reporter.say(f"{len(said)} of {len(files.masks)} masks are done already")
     all_files, files = files, files.only(image for image in files.masks if image not in said)

@@ -98,6 +98,11 @@ class RunFolder:
         return self.path / "folds" / "out_of_fold.json"
 
     @property
+    def adaptation_file(self) -> Path:
+        """Of a run that `crosslevel adapt` wrote: what it did to the model."""
+        return self.path / "adaptation.json"
+
+    @property
     def incomplete_file(self) -> Path:
         """Scores of the cases that could be read, when others could not."""
         return self.path / "per_image_incomplete.csv"
@@ -193,9 +198,14 @@ def open_run(path: Path, config: TrainConfig, *, may_lengthen: bool = False) -> 
 
     Raises:
         InputError: If `path` is a file or a folder of other things, or holds a run with another
-            configuration; the message shows the difference.
+            configuration; the message shows the difference. Or if its model was adapted.
     """
     run = RunFolder(path)
+    if run.adaptation_file.is_file():
+        raise InputError(
+            f"{path} holds a model that `crosslevel adapt` wrote, which a training would replace: "
+            "choose another --out. --from starts from it."
+        )
     if run.config_file.is_file():
         started = run.config()
         wanted = _with_split_of(run, started, as_started(config, started))

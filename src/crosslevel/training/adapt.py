@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from crosslevel.data.reading import read_as_trained
+from crosslevel.data.split import Split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.evaluation.counts import THRESHOLDS
 from crosslevel.images.preprocess import resize_image
@@ -36,7 +37,6 @@ from crosslevel.training.unlabelled import (
 )
 
 MOST_IMAGES, LEAST_IMAGES = 1000, 8
-RECORD = "adaptation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def adapt(
     record = Adaptation(str(source), len(read), before, steps, problems)
     _copy_run(RunFolder(source), target)
     save_model(target.model_folder, net, replace(card, threshold=work.threshold))
-    write_text(target.path / RECORD, json.dumps(asdict(record), indent=2) + "\n")
+    write_text(target.adaptation_file, json.dumps(asdict(record), indent=2) + "\n")
     return record
 
 
@@ -207,8 +207,14 @@ def _read(
 
 
 def _copy_run(source: RunFolder, target: RunFolder) -> None:
-    """Copy what says how a run was trained, so that its copy can be evaluated and exported."""
+    """Copy what says how a run was trained, so that its copy can be evaluated and exported.
+
+    Networks of folds are not adapted, so the copy has no folds that could score it.
+    """
     target.path.mkdir(parents=True, exist_ok=True)
-    for file in (source.environment_file, source.split_file, source.config_file):
+    for file in (source.environment_file, source.config_file):
         if file.is_file():
             shutil.copyfile(file, target.path / file.name)
+    if source.split_file.is_file():
+        split = replace(Split.load(source.split_file), folds={})
+        write_text(target.split_file, split.to_json())

@@ -26,7 +26,7 @@ from crosslevel.training.ladder import (
     num_folds,
     recipe_epochs,
 )
-from crosslevel.types import SettledPrecision, Window
+from crosslevel.types import Auto, SettledPrecision, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,17 +210,22 @@ def refuse_contradiction(asked: TrainConfig, budget: float | None) -> None:
         )
 
 
-def refuse_several_processes(asked: TrainConfig, budget: float | None, place: Place) -> None:
+def refuse_several_processes(folds: int | Auto, budget: float | None, place: Place) -> None:
     """Refuse what one process alone can do.
+
+    Args:
+        folds: As asked for; of a run that goes on, those it has.
+        budget: Seconds, if a time was given.
+        place: Of this process.
 
     Raises:
         InputError: For a budget, since a trial of one process does not tell the pace of several;
             and for folds.
     """
-    if place.world > 1 and asked.folds not in ("auto", 0):
+    if place.world > 1 and folds not in ("auto", 0):
         raise InputError(
-            f"Folds are trained by one process, and these are {place.world}: leave --folds out, "
-            "or train in one process."
+            f"Folds are trained by one process, and these are {place.world}: train in one process, "
+            "or, with another --out, leave --folds out."
         )
     if budget is not None and place.world > 1:
         raise InputError(

@@ -94,11 +94,12 @@ def train(
     asked = with_all_args(config or TrainConfig())
     place = place or this_place()
     refuse_contradiction(asked, budget)
-    refuse_several_processes(asked, budget, place)
     asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
     run = open_run(Path(out), asked, may_lengthen=True)
+    folds = run.config().folds if run.config_file.is_file() else asked.folds
+    refuse_several_processes(folds, budget, place)
     with _alone(run, place):
         is_resumed = run.config_file.is_file()
         if is_resumed:

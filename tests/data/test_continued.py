@@ -1,0 +1,60 @@
+"""Runs that start from runs: what one of them learned from is not new, a test stays a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crosslevel.data.continued import continued, new_masks
+from crosslevel.data.draw import units_of
+from crosslevel.data.split import Split
+from crosslevel.types import Case
+
+FIRST = Split(
+    train_labelled=("a", "b"),
+    train_unlabelled=(),
+    val=(),
+    test=("t",),
+    seed=0,
+    draw=0,
+    hashes={name: f"hash of {name}" for name in "abt"},
+    folds={"a": "1", "b": "2"},
+)
+
+
+def case(name: str, group: str | None = None) -> Case:
+    return Case(id=name, image=Path(name), mask=Path(f"{name}.mask"), group=group)
+
+
+def go_on(cases: Sequence[Case], before: Split) -> tuple[Split, set[str]]:
+    """Return the split of a run that starts from another, and its new masks."""
+    hashes = {case.id: f"hash of {case.id}" for case in cases}
+    units = units_of(cases, hashes, ())
+    split = continued(cases, before, hashes, units)
+    return split, {*new_masks(split, units)}
+
+
+@pytest.mark.parametrize("between", ["cd", "cdt"])
+def test_continued__remembers_what_was_away_for_a_run(between):
+    second, new = go_on([case(name) for name in between], FIRST)
+    assert new == {"c", "d"}
+    third, new = go_on([case(name) for name in "abcdeft"], Split.from_json(second.to_json()))
+    assert new == {"e", "f"}
+    assert third.test == ("t",)
+
+
+def test_new_masks__are_of_no_group_that_was_learned_from():
+    cases = [case("a", "anna"), case("b"), case("c", "anna"), case("d", "zoe")]
+    split, new = go_on(cases, FIRST)
+    assert split.train_labelled == ("a", "b", "c", "d")
+    assert new == {"d"}
+
+
+def test_continued__a_test_image_without_its_mask_is_left_out():
+    split, _ = go_on(
+        [case("a"), replace(case("t"), mask=None), replace(case("u"), mask=None)], FIRST
+    )
+    assert (split.train_unlabelled, split.left_out) == (("u",), ("t",))
