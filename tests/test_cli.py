@@ -149,10 +149,13 @@ def test_train__args_of_a_preset_do_not_follow_to_another_method(
         (["train", "--data", "nowhere", "--out", "run", *TINY], "nowhere"),
         (["train", "--data", "nowhere"], "out"),
         (["evaluate", "nowhere"], "not a run folder"),
-        (["predict", "nowhere", "x.png", "--out", "y"], "model"),
+        (["predict", "nowhere", "x.png", "--out", "y"], "nowhere: no such folder"),
         (["data", "check", "nowhere"], "nowhere"),
         (["data", "download", "kvasir", "--out", "x"], "kvasir-seg"),
-        (["trian"], "no command 'trian'"),
+        (["trian"], "no command 'trian'. Did you mean 'train'?"),
+        (["data", "chek"], "Did you mean 'data check'?"),
+        (["train", "--data", "x", "--out", "y", "--sizes=64"], "Did you mean '--size'?"),
+        (["predict", "run", "x", "--out", "y", "--overlya"], "Did you mean '--overlay'?"),
         (["data"], "no command 'data'"),
     ],
 )
@@ -223,7 +226,9 @@ def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):
 def test_data_generate__makes_what_data_check_finds(tmp_path, capsys):
     words = ["--num", "5", "--masks", "3", "--size", "32"]
     assert main(["data", "generate", str(tmp_path / "made"), *words]) == 0
-    assert f"Done: {tmp_path / 'made'}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"Done: {tmp_path / 'made'}" in said
+    assert f"crosslevel train --data {tmp_path / 'made'} --out RUN" in said
     assert main(["data", "check", str(tmp_path / "made")]) == 0
     assert "3 with a mask" in capsys.readouterr().out
 

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from crosslevel.errors import CrosslevelError, InputError
+from crosslevel.errors import CrosslevelError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         groups = {n.split()[0] for n in COMMANDS if " " in n}
         asked = " ".join(words[: 1 + (words[0] in groups)])
-        print(f"crosslevel: no command {asked!r}\n\n{overview()}", file=sys.stderr)  # noqa: T201
+        hint = did_you_mean(asked, COMMANDS)
+        _fail(f"no command {asked!r}.{hint}\n\n{overview()}", 2)
         return 2
     try:
         return _run(name, words[len(name.split()) :])
@@ -106,11 +107,13 @@ def _run(name: str, words: list[str]) -> int:
     from jsonargparse import ArgumentError
 
     module = import_module(COMMANDS[name][0])
+    parser = _parser(name, module)
     try:
-        parser = _parser(name, module)
         parsed = parser.instantiate(parser.parse_args(words))
     except (ArgumentError, CrosslevelError) as error:
-        return _fail(f"{error}\nSee `crosslevel {name} --help`.", 2)
+        return _fail(
+            f"{error}{_nearest_option(str(error), parser)}\nSee `crosslevel {name} --help`.", 2
+        )
     try:
         _refuse_several_processes(name)
         _use_threads(parsed.get("threads"))
@@ -129,6 +132,13 @@ def _run(name: str, words: list[str]) -> int:
         remedy = "Check the path, its permissions and the free space, then repeat the command."
         is_wrong_path = isinstance(error, WRONG_PATH)
         return _fail(f"{where}: {error.strerror or error}. {remedy}", 2 if is_wrong_path else 1)
+
+
+def _nearest_option(message: str, parser: ArgumentParser) -> str:
+    """Return a question about the first option that there is not, "" if none is near."""
+    unknown = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
+    known = [option for action in parser._actions for option in action.option_strings]
+    return did_you_mean(unknown.partition("=")[0], known).replace(" Did", ". Did", 1)
 
 
 def _about_memory(error: Exception) -> str:

@@ -212,6 +212,8 @@ def test_adapt__of_a_run_with_folds_has_none_and_is_not_trained_over(few, run, t
 def test_train__says_that_no_mask_is_wasted(few, tmp_path, capsys):
     train(few, tmp_path / "run", tiny_auto(**OPTIONS), reporter=Reporter())
     said = list(_lines(capsys.readouterr().err))
+    counted = "8 labelled and 8 unlabelled images to train on, 8 masks held out in turn in 3 folds"
+    assert f"{few}: {counted}" in said
     assert any(line.startswith("Training 3 folds (8 masks, and none is wasted), ") for line in said)
     assert said[-1].startswith("Out-of-fold Dice ")
     assert "8 masks, each scored by a network that did not learn from it" in said[-1]

@@ -32,4 +32,6 @@ def run(arguments: Namespace) -> None:
         masks=arguments.masks,
         seed=arguments.seed,
     )
-    Reporter().say(f"Done: {folder}")
+    reporter = Reporter()
+    reporter.say(f"Done: {folder}")
+    reporter.say(f"Train on it with `crosslevel train --data {folder} --out RUN`")

@@ -49,3 +49,5 @@ def run(arguments: Namespace) -> None:
     if place.is_first:
         print(result.to_text())  # noqa: T201
     reporter.say(f"Done: {result.per_image_file}")
+    if result.per_image_file.parent == arguments.run:
+        reporter.say(f"Look at it with `crosslevel report {arguments.run}`")

@@ -88,11 +88,17 @@ def prepare(
 
 def _counted(prepared: Prepared) -> str:
     counts = {name: len(cases) for name, cases in prepared.parts.items()}
-    folds = len(prepared.split.fold_names)
-    held_out = f"in {folds} folds" if folds else f"{counts['val']} to validate"
-    return (
-        f"{counts['train_labelled']} labelled and {counts['train_unlabelled']} unlabelled images "
-        f"to train on, {held_out}, {counts['test']} to test"
+    split, rest = prepared.split, [f"{counts['val']} to validate", f"{counts['test']} to test"]
+    if split.folds:
+        num_masks = sum(i in split.folds for i in split.train_labelled)
+        rest[0] = f"{num_masks} masks held out in turn in {len(split.fold_names)} folds"
+        rest = rest if split.test else rest[:1]
+    return ", ".join(
+        [
+            f"{counts['train_labelled']} labelled and {counts['train_unlabelled']} unlabelled "
+            "images to train on",
+            *rest,
+        ]
     )
 
 

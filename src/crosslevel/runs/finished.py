@@ -83,7 +83,7 @@ def read_run(path: Path, name: str) -> FinishedRun:
     """
     folder = RunFolder(path)
     config = folder.config()
-    for needed, command in ((folder.log_file, "train"), (folder.summary_file, "evaluate")):
+    for needed, command in ((folder.log_file, "train"), (folder.summary_file, f"evaluate {path}")):
         if not needed.is_file():
             raise InputError(f"{needed} is missing: run `crosslevel {command}` first.")
     summary = folder.summary()
