@@ -147,7 +147,7 @@ def test_train__args_of_a_preset_do_not_follow_to_another_method(
     ("words", "expected"),
     [
         (["train", "--data", "nowhere", "--out", "run", *TINY], "nowhere"),
-        (["train", "--data", "nowhere"], "out"),
+        (["train", "--data", "nowhere"], "arguments are required: --out\n"),
         (["evaluate", "nowhere"], "not a run folder"),
         (["predict", "nowhere", "x.png", "--out", "y"], "nowhere: no such folder"),
         (["data", "check", "nowhere"], "nowhere"),

@@ -111,9 +111,7 @@ def _run(name: str, words: list[str]) -> int:
     try:
         parsed = parser.instantiate(parser.parse_args(words))
     except (ArgumentError, CrosslevelError) as error:
-        return _fail(
-            f"{error}{_nearest_option(str(error), parser)}\nSee `crosslevel {name} --help`.", 2
-        )
+        return _fail(f"{_as_typed(str(error), parser)}\nSee `crosslevel {name} --help`.", 2)
     try:
         _refuse_several_processes(name)
         _use_threads(parsed.get("threads"))
@@ -134,11 +132,16 @@ def _run(name: str, words: list[str]) -> int:
         return _fail(f"{where}: {error.strerror or error}. {remedy}", 2 if is_wrong_path else 1)
 
 
-def _nearest_option(message: str, parser: ArgumentParser) -> str:
-    """Return a question about the first option that there is not, "" if none is near."""
+def _as_typed(message: str, parser: ArgumentParser) -> str:
+    """Return what the parser says with options as they are typed, and the nearest known one."""
+    options = {o: action.dest for action in parser._actions for o in action.option_strings}
+    lead, needed, names = message.partition("arguments are required: ")
+    if needed:
+        typed = {dest: option for option, dest in options.items()}
+        return lead + needed + ", ".join(typed.get(name, name) for name in names.split(", "))
     unknown = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
-    known = [option for action in parser._actions for option in action.option_strings]
-    return did_you_mean(unknown.partition("=")[0], known).replace(" Did", ". Did", 1)
+    hint = did_you_mean(unknown.partition("=")[0], options)
+    return f"{message}.{hint}" if hint else message
 
 
 def _about_memory(error: Exception) -> str:

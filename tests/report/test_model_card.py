@@ -1,9 +1,14 @@
 """The page of a model on a hub says of which masks its scores are."""
 
+import shutil
 from dataclasses import replace
 
+import pytest
+
+from crosslevel.errors import InputError
 from crosslevel.models.folder import load_card
 from crosslevel.report.model_card import model_card
+from crosslevel.runs.collect import collect
 from crosslevel.runs.finished import read_run
 from crosslevel.types import Reading
 
@@ -28,6 +33,15 @@ def test_model_card__of_folds_counts_the_masks_that_they_held_out(bench):
     assert f"Out-of-fold (3 folds): each of {count} images with masks was scored by a" in text
     assert "so it has no score of its own" in text
     assert "part `" not in text
+
+
+def test_read_run__of_an_adapted_one_says_why_not(bench, tmp_path):
+    run = shutil.copytree(bench / "runs" / "supervised-draw0-seed0", tmp_path / "theirs")
+    (run / "adaptation.json").write_text("{}")
+    with pytest.raises(InputError, match="theirs was adapted, not trained"):
+        read_run(run, "theirs")
+    with pytest.raises(InputError, match="theirs was adapted, not trained"):
+        collect([run])
 
 
 def test_model_card__names_a_window_where_there_is_one(bench):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crosslevel.errors import InputError
 from crosslevel.runs.compare import REFERENCES
-from crosslevel.runs.finished import FinishedRun, read_run
+from crosslevel.runs.finished import FinishedRun, read_run, refuse_adapted
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Cell
 
@@ -46,7 +46,8 @@ def collect(folders: Sequence[Path]) -> Collection:
     """Read a bench (a folder with `runs/`), or run folders, each a row of its own.
 
     Raises:
-        InputError: If a folder is neither, two runs have one name, or no run is finished.
+        InputError: If a folder is neither, two runs have one name, one was adapted, or no run is
+            finished.
     """
     named = [pair for folder in folders for pair in _expand(folder)]
     repeated = [name for name, count in Counter(map(_cell_name, named)).items() if count > 1]
@@ -82,6 +83,7 @@ def _cell_name(named: tuple[str, Path]) -> str:
 def _expand(folder: Path) -> list[tuple[str, Path]]:
     """Return rows and folders of the runs below, begun or planned; references come first."""
     if RunFolder(folder).config_file.is_file():
+        refuse_adapted(folder)
         return [(folder.resolve().name, folder)]
     found = {}
     for path in (folder / "runs").glob("*"):

@@ -79,8 +79,9 @@ def read_run(path: Path, name: str) -> FinishedRun:
     """Read an evaluated run.
 
     Raises:
-        InputError: If it was not trained or not evaluated.
+        InputError: If it was not trained or not evaluated, or was adapted from another.
     """
+    refuse_adapted(path)
     folder = RunFolder(path)
     config = folder.config()
     for needed, command in ((folder.log_file, "train"), (folder.summary_file, f"evaluate {path}")):
@@ -106,6 +107,20 @@ def read_run(path: Path, name: str) -> FinishedRun:
         predictions=folder.predictions_folder,
         peak_bytes=peak_memory(path),
     )
+
+
+def refuse_adapted(path: Path) -> None:
+    """Refuse a run that has weights of another's training, and no log of its own.
+
+    Raises:
+        InputError: Saying how it is scored.
+    """
+    if RunFolder(path).adaptation_file.is_file():
+        raise InputError(
+            f"{path} was adapted, not trained: it has no training to show. "
+            f"`crosslevel evaluate {path} --data DIR --subset all` prints its scores. Name the run "
+            "that it was adapted from."
+        )
 
 
 def _first_recorded(own: Environment, of_evaluation: Environment) -> Environment:
