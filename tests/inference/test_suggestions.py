@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +52,17 @@ def test_predict__scores_are_between_half_and_one(run, lesions, tmp_path):
         predict(run.path, lesions / "images", out, outputs=Outputs(format="label-studio"))
     with pytest.raises(InputError, match="format"):
         Outputs(format="voc")  # type: ignore[arg-type]
+
+
+def test_predict__shards_write_suggestions_of_their_own(run, lesions, tmp_path):
+    """Under the names that the images have together."""
+    for folder in ("one", "two"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        shutil.copy(next((lesions / "images").iterdir()), tmp_path / "set" / folder / "a.jpg")
+    names = []
+    for shard in ("1/2", "2/2"):
+        outputs = Outputs(format="coco", shard=shard)
+        predict(run.path, tmp_path / "set", tmp_path / "out", outputs=outputs)
+        own = tmp_path / "out" / f"suggestions-coco-{shard[0]}-of-2" / "instances.json"
+        names += [image["file_name"] for image in json.loads(own.read_text())["images"]]
+    assert names == ["one/a.jpg", "two/a.jpg"]

@@ -19,6 +19,7 @@ from crosslevel.errors import InputError
 from crosslevel.evaluation.evaluate import evaluate
 from crosslevel.evaluation.metrics import score_case
 from crosslevel.export import write as exporting
+from crosslevel.export.write import export
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
@@ -205,6 +206,7 @@ def test_adapt__of_a_run_with_folds_has_none_and_is_not_trained_over(few, run, t
     adapt(run.path, few / "images", tmp_path / "adapted")
     with pytest.raises(InputError, match="no test images"):
         evaluate(tmp_path / "adapted")
+    export(tmp_path / "adapted", "torchscript")
     with pytest.raises(InputError, match="which a training would replace"):
         train(few, tmp_path / "adapted", tiny_auto(**OPTIONS))
 

@@ -15,6 +15,8 @@ from crosslevel.models.pretrained import CARD, read_card
 from crosslevel.models.segmenter import build_backbone
 from crosslevel.pretraining import TASKS
 from crosslevel.runs.folder import RunFolder
+from crosslevel.system.console import Reporter
+from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Loop
 from crosslevel.training.pretrain import pretrain
 from crosslevel.training.train import train
@@ -110,6 +112,15 @@ def test_train__refuses_an_encoder_that_saw_its_test_images(lesions, encoder, tm
     config = tiny_config("supervised", epochs=1, split_seed=1, model=with_weights(encoder))
     with pytest.raises(ValueError, match=r"of the 5 test images .* were seen .*same --split"):
         train(lesions, tmp_path / "run", config)
+
+
+def test_train__warns_if_images_that_folds_hold_out_were_seen(encoder, capsys):
+    seen, *_ = read_card(encoder).images
+    names = {"a": seen, "b": "another"}
+    split = Split(("a", "b"), (), (), (), 0, 0, names, folds={"a": "1", "b": "2"})
+    model = ModelConfig(widths=(4, 8), weights=str(encoder))
+    check_pretraining(model, split, Reporter())
+    assert "1 of the 2 images that folds hold out were seen" in capsys.readouterr().err
 
 
 def test_train__warns_if_test_images_were_asked_for(lesions, tmp_path, capsys):

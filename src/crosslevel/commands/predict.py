@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
     """Predict; images that cannot be read are listed at the end."""
     from crosslevel.errors import one_line
     from crosslevel.inference.listing import CONFIDENCE_FILE
-    from crosslevel.inference.manifest import Shard
+    from crosslevel.inference.manifest import WHOLE, Shard
     from crosslevel.inference.predict import predict
     from crosslevel.system.console import Reporter
     from crosslevel.system.distributed import gathered, joined_place
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
             "model's own threshold."
         )
     if result.num_written > NUM_NAMED:
-        table = Shard.parse(outputs.shard or "1/1").name(CONFIDENCE_FILE)
+        table = Shard.parse(outputs.shard or WHOLE).name(CONFIDENCE_FILE)
         what, values = "expected Dice", result.expected_dice
         if not values:
             what, values = "confidence", result.confidence

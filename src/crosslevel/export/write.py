@@ -186,7 +186,7 @@ def _open(run: RunFolder, data: Path | str | None) -> _Source:
     )
     split = Split.load(run.split_file)
     parts = resolve_split(split, cases)
-    if not (parts["val"] or split.folds):
+    if not (parts["val"] or config.folds):
         raise InputError(f"The split of {run.path} has no validation images to compare on.")
     return _Source(run.model_folder, net, card, config.mask_classes, parts)
 

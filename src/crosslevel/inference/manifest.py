@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from crosslevel.errors import InputError
@@ -20,6 +20,8 @@ from crosslevel.inference.options import Outputs
 from crosslevel.inference.segmenter import model_folder
 
 FILE = "manifest.csv"
+WHOLE = "1/1"
+"""The shard of all images."""
 COLUMNS = ("image", "mask", "confidence", "expected_dice", "made_by", "bytes", "changed_ns")
 
 T = TypeVar("T")
@@ -49,15 +51,15 @@ class Shard:
         return items[self.number - 1 :: self.count]
 
     def name(self, file: str) -> str:
-        """Return the name of a file of this shard's own.
+        """Return the name of a file or folder of this shard's own.
 
         Example:
             >>> Shard(2, 4).name("manifest.csv"), Shard().name("manifest.csv")
             ('manifest-2-of-4.csv', 'manifest.csv')
         """
-        stem, dot, ending = file.rpartition(".")
+        path = PurePath(file)
         own = "" if self.count == 1 else f"-{self.number}-of-{self.count}"
-        return f"{stem}{own}{dot}{ending}"
+        return f"{path.stem}{own}{path.suffix}"
 
 
 class Manifest:

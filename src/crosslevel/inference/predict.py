@@ -22,7 +22,7 @@ from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
 from crosslevel.inference.listing import CONFIDENCE_FILE, Said, in_order, listed
-from crosslevel.inference.manifest import Manifest, Shard
+from crosslevel.inference.manifest import WHOLE, Manifest, Shard
 from crosslevel.inference.mask_files import (
     check_dicom_seg,
     write_dicom_seg,
@@ -110,8 +110,9 @@ def predict(
     segmenter = Segmenter.load(run, **options)
     named = [images] if isinstance(images, str | Path) else images
     files = name_output_files(named, Path(out), segmenter.card.reading, outputs)
-    shard = Shard.parse(outputs.shard) if outputs.shard else Shard()
-    files = files.only(shard.share(list(files.masks)))
+    shard = Shard.parse(outputs.shard or WHOLE)
+    shared = list(files.masks)
+    files = files.only(shard.share(shared))
     manifest = Manifest.of(Path(out), shard, run, options, outputs)
     said = manifest.done(files.masks) if manifest and outputs.resume else {}
     if said:
@@ -127,9 +128,7 @@ def predict(
     notes: list[str] = []
     if outputs.dicom_seg:
         check_dicom_seg(all_files.masks)
-    suggestions = None
-    if outputs.format:
-        suggestions = Suggestions(outputs.format, Path(out), segmenter.card.classes, files.masks)
+    suggestions = _suggestions(segmenter, outputs, Path(out), shared)
     work = _Work(segmenter, outputs, files, written, notes, suggestions)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
@@ -157,6 +156,15 @@ def predict(
         list(dict.fromkeys(problems)),
         {image: one.expected for image, one in in_order(said) if one.expected is not None},
     )
+
+
+def _suggestions(
+    segmenter: Segmenter, outputs: Outputs, out: Path, images: Iterable[Path]
+) -> Suggestions | None:
+    if not outputs.format:
+        return None
+    name = Shard.parse(outputs.shard or WHOLE).name(f"suggestions-{outputs.format}")
+    return Suggestions(outputs.format, out / name, segmenter.card.classes, images)
 
 
 @dataclass(frozen=True, slots=True)

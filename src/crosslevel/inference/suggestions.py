@@ -22,13 +22,13 @@ class Suggestions:
 
     Attributes:
         tool: For which tool.
-        out: Folder of the masks; a new folder in it is written.
+        folder: Where they are written, a new one.
         classes: Names of the foreground classes.
-        images: All that are predicted.
+        images: All that are predicted, here or by others that share them.
     """
 
     tool: AnnotationTool
-    out: Path
+    folder: Path
     classes: Sequence[str]
     images: Iterable[Path]
     _drawings: dict[Path, Drawing] = field(default_factory=dict)
@@ -41,11 +41,6 @@ class Suggestions:
         """
         self._names = names_of(self.images)
         check_new(self.folder)
-
-    @property
-    def folder(self) -> Path:
-        """Where they are written."""
-        return self.out / f"suggestions-{self.tool}"
 
     def add(
         self, image: Path, masks: Sequence[NDArray[np.uint8]], sure: NDArray[np.uint8] | None

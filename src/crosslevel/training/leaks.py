@@ -12,6 +12,8 @@ from crosslevel.system.console import Reporter
 def check_pretraining(model: ModelConfig, split: Split, reporter: Reporter) -> None:
     """Refuse weights of a pretraining on test images; warn if it was asked for these.
 
+    It warns of images that folds hold out, too: a pretraining does not leave them out.
+
     Raises:
         InputError: Saying how to pretrain without them.
     """
@@ -19,6 +21,13 @@ def check_pretraining(model: ModelConfig, split: Split, reporter: Reporter) -> N
         return
     card = read_card(model.pretraining)
     seen = set(card.images)
+    held_out = [i for i in split.train_labelled if i in split.folds]
+    if known := [case_id for case_id in held_out if split.hashes.get(case_id) in seen]:
+        reporter.say(
+            f"warning: {len(known)} of the {len(held_out)} images that folds hold out were seen, "
+            f"without their masks, by the pretraining in {model.pretraining}: the out-of-fold "
+            "score may be too good."
+        )
     tested = [case_id for case_id in split.test if split.hashes.get(case_id) in seen]
     if not tested:
         return
