@@ -9,9 +9,10 @@ import pytest
 
 from crosslevel.cli import main
 from crosslevel.data.split import Split
+from crosslevel.errors import InputError
 from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.comparison import verdict, write_report
-from crosslevel.runs.collect import collect
+from crosslevel.runs.collect import Collection, collect
 
 SECTIONS = (
     *("Scores", "Learning curves", "Per image", "Hard cases", "Worst and best", "Settings"),
@@ -164,6 +165,15 @@ def test_report__lists_runs_that_are_not_finished(bench, tmp_path):
     write_report(tmp_path / "page.html", collect([copy]))
     text = (tmp_path / "page.html").read_text()
     assert "Not finished, and not counted: supervised-draw1-seed0." in text
+
+
+def test_report__of_runs_without_an_image_in_common_is_refused(bench, tmp_path):
+    runs = collect([bench]).runs[:2]
+    others = runs[1].per_image.rename(index=lambda name: f"other_{name}")
+    apart = {"a": [runs[0]], "b": [replace(runs[1], per_image=others)]}
+    with pytest.raises(InputError, match="2 runs without one image that all of them"):
+        write_report(tmp_path / "page.html", Collection(apart, []))
+    assert not (tmp_path / "page.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from crosslevel.errors import InputError
 from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.calibration import calibration_curve
 from crosslevel.report.classes import class_sections
@@ -51,8 +52,9 @@ def write_report(
 
     Raises:
         DataError: If `data` is given and cannot be listed.
-        InputError: If `paper` is unknown.
+        InputError: If `paper` is unknown, or the runs were not scored on the same images.
     """
+    _refuse_unlike(collection)
     rows = collection.rows
     first = collection.representatives
     sections = [
@@ -79,6 +81,16 @@ def write_report(
     write_page(path, title, lead or verdict(collection), sections, list(rows))
     if parts:
         write_parts(parts, sections)
+
+
+def _refuse_unlike(collection: Collection) -> None:
+    """Refuse runs of which no image was scored in all."""
+    if not set.intersection(*(set(run.dice.index) for run in collection.runs)):
+        raise InputError(
+            f"{_counted(len(collection.runs), 'run')} without one image that all of them were "
+            "scored on: there is nothing to compare. Make a page of each (`crosslevel report "
+            "RUN`), or score them on the same images (`crosslevel evaluate RUN --data DIR`)."
+        )
 
 
 def verdict(collection: Collection) -> str:
