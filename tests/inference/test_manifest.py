@@ -95,6 +95,16 @@ def test_resume__after_other_options_in_between_is_computed_anew(
     assert np.asarray(Image.open(out / "0.png")).all()
 
 
+def test_manifest__of_somebody_else_is_left_alone(run, images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.csv").write_text("patient,scan\n")
+    predict(run.path, [images], out)
+    with pytest.raises(InputError, match="is not a list that predict wrote"):
+        predict(run.path, [images], out, outputs=RESUME)
+    assert (out / "manifest.csv").read_text() == "patient,scan\n"
+
+
 def test_shards__are_the_whole_together(run, images, tmp_path):
     out, whole = tmp_path / "out", tmp_path / "whole"
     shares = [

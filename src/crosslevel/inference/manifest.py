@@ -89,10 +89,15 @@ class Manifest:
         One that is there is kept true by calls that do not resume.
 
         Raises:
-            InputError: If the call contradicts itself.
+            InputError: If the call contradicts itself, or another file has that name.
         """
-        if not outputs.resume and not (folder / shard.name(FILE)).is_file():
+        file = folder / shard.name(FILE)
+        if not outputs.resume and not _is_manifest(file):
             return None
+        if file.is_file() and not _is_manifest(file):
+            raise InputError(
+                f"{file} is not a list that predict wrote: move it away, or choose another --out."
+            )
         if outputs.resume and (outputs.overwrite or outputs.format):
             raise InputError(
                 "--resume leaves out what is done, so it does not go with --overwrite or --format: "
@@ -149,6 +154,13 @@ class Manifest:
             for row in csv.DictReader(file):
                 if None not in row.values() and None not in row:
                     yield row
+
+
+def _is_manifest(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        return lines.readline().rstrip() == ",".join(COLUMNS).encode()
 
 
 def fingerprint(*parts: object) -> str:
