@@ -12,6 +12,7 @@ from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.comparison import verdict, write_report
+from crosslevel.report.figures import most_disputed, typical_cases
 from crosslevel.runs.collect import Collection, collect
 
 SECTIONS = (
@@ -165,6 +166,14 @@ def test_report__lists_runs_that_are_not_finished(bench, tmp_path):
     write_report(tmp_path / "page.html", collect([copy]))
     text = (tmp_path / "page.html").read_text()
     assert "Not finished, and not counted: supervised-draw1-seed0." in text
+
+
+def test_cases__are_those_that_every_run_was_scored_on(bench):
+    first, second = collect([bench]).runs[:2]
+    few = replace(second, per_image=second.per_image.iloc[:2])
+    common = {str(name) for name in few.per_image.index}
+    assert set(typical_cases([first, few])) <= common
+    assert set(most_disputed([first, few], 5)) <= common
 
 
 def test_report__of_runs_without_an_image_in_common_is_refused(bench, tmp_path):

@@ -21,11 +21,11 @@ TRUTH_COLOUR, PREDICTION_COLOUR = (118, 255, 3), (0, 229, 255)
 
 
 def typical_cases(runs: Sequence[FinishedRun], quantiles: Sequence[float] = QUANTILES) -> list[str]:
-    """Return ids of the cases at these quantiles of the mean Dice over all runs, from hard to easy.
+    """Return ids of cases of all runs at these quantiles of their mean Dice, from hard to easy.
 
     A rule, so that nobody picks the pictures by hand.
     """
-    dice = pd.concat([run.dice for run in runs], axis=1).mean(axis=1)
+    dice = pd.concat([run.dice for run in runs], axis=1, join="inner").mean(axis=1)
     ordered = dice.sort_values(kind="stable").index
     places = {round(q * (len(ordered) - 1)) for q in quantiles}
     return [str(ordered[place]) for place in sorted(places)]
@@ -35,7 +35,7 @@ def most_disputed(runs: Sequence[FinishedRun], number: int) -> list[str]:
     """Return ids of the cases whose Dice differs most between the runs; none of a single run."""
     if len(runs) < 2:
         return []
-    dice = pd.concat([run.dice for run in runs], axis=1)
+    dice = pd.concat([run.dice for run in runs], axis=1, join="inner")
     spread = (dice.max(axis=1) - dice.min(axis=1)).sort_values(kind="stable", ascending=False)
     return [str(name) for name in spread.index[:number]]
 
