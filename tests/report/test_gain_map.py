@@ -11,16 +11,17 @@ from crosslevel.runs.compare import against
 
 @pytest.fixture
 def rows(bench):
+    """Three rows with times of their own: those of runs this short are rounded to 0 s."""
     found = collect([bench]).rows
-    slow = []
-    for run in found["mean_teacher"]:
-        log = run.log.assign(seconds=4 * found["supervised"][0].seconds)
-        slow.append(replace(run, name="slow", log=log))
-    cheap = [
-        replace(run, log=run.log.assign(seconds=found["supervised"][0].seconds))
-        for run in found["supervised"]
-    ]
-    return {"supervised": cheap, "mean_teacher": found["mean_teacher"], "slow": slow}
+    return {
+        "supervised": taking(1.0, found["supervised"]),
+        "mean_teacher": taking(2.0, found["mean_teacher"]),
+        "slow": [replace(run, name="slow") for run in taking(4.0, found["mean_teacher"])],
+    }
+
+
+def taking(seconds, runs):
+    return [replace(run, log=run.log.assign(seconds=seconds)) for run in runs]
 
 
 def test_gain_map__tells_gain_and_cost_of_each_row(rows):
