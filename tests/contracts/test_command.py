@@ -52,7 +52,10 @@ def test_help__exits_with_0_and_shows_an_example(name, capsys):
 
 
 @pytest.mark.parametrize("words", LINES, ids=" ".join)
-def test_examples__are_understood_and_exit_with_0(words, ending, capsys):
+def test_examples__are_understood_and_exit_with_0(words, ending, capsys, tmp_path, monkeypatch):
+    for encoder in ("enc", "enc160"):  # looked for while options are read
+        (tmp_path / encoder).mkdir()
+    monkeypatch.chdir(tmp_path)
     ending(None)
     assert main(words) == 0
     assert capsys.readouterr().err == ""
