@@ -101,7 +101,7 @@ def test_random_weights__differ_from_imagenets():
 
 
 def test_unknown_weights__are_refused():
-    with pytest.raises(InputError, match="EfficientNet-Lite has 'imagenet', or null"):
+    with pytest.raises(InputError, match="EfficientNet-Lite has 'imagenet', null, or a folder"):
         build_segmentation_net(ModelConfig(name="efficientnet_lite0", weights="coco"), 1)
 
 

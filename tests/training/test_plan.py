@@ -182,7 +182,8 @@ def test_train__builds_one_network(lesions, tmp_path, monkeypatch, budget):
     build = segmenter.SegmentationNet.__init__
 
     def count(self, *arguments):
-        built.append(self)
+        if torch.get_default_device().type != "meta":  # there it has no weights, and takes no time
+            built.append(self)
         build(self, *arguments)
 
     monkeypatch.setattr(segmenter.SegmentationNet, "__init__", count)

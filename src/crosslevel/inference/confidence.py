@@ -101,7 +101,7 @@ def sharpen(
 
     Example:
         >>> sharpen(np.array([[[0.2, 0.3, 0.9]]]), 0.3).round(3)
-        array([[[0.201, 0.5  , 0.994]]])
+        array([[[0.254, 0.5  , 0.998]]])
     """
     if len(probabilities) > 1:
         powers = probabilities**SHARPNESS
