@@ -100,16 +100,17 @@ class Segmenter:
     def judge(self) -> Calibration | None:
         """What tells the expected Dice of a mask: None unless it was measured on such masks."""
         known = self.calibration
-        is_alike = known and known.threshold == self.card.threshold and not self.sliding_window
-        return known if is_alike else None
+        if known is None or self.flips or self.sliding_window:
+            return None
+        return known if known.threshold == self.card.threshold else None
 
     def calibrated(self, probability: Probabilities) -> NDArray[np.floating[Any]]:
         """Map probabilities (C, …) as the network gives them to those that hold on average.
 
-        They stay as they are without a calibration, or with a sliding window, for which none was
-        measured.
+        They stay as they are without a calibration, or with flips or a sliding window, for which
+        none was measured.
         """
-        if self.calibration is None or self.sliding_window:
+        if self.calibration is None or self.flips or self.sliding_window:
             return probability
         return self.calibration.probabilities(probability)
 
