@@ -14,7 +14,17 @@ from crosslevel.annotate.learning import Learning
 from support.annotating import HEIGHT, TINY, TOKEN, WIDTH, open_session, save_network, served
 from support.annotating import write_images as make_images
 from support.browser import BROWSER, needs_browser
-from support.page import accepted, clear, number_of, on_screen, settle, shown, state_mask, wait
+from support.page import (
+    accepted,
+    clear,
+    number_of,
+    on_screen,
+    settle,
+    shown,
+    state_mask,
+    until,
+    wait,
+)
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = needs_browser
@@ -312,6 +322,13 @@ def test_reader__is_told_names_and_states(place, page):
         assert button.inner_text().strip() or button.get_attribute("aria-label")
 
 
+def _begun_anew(place, page):
+    """Whether the page shows the new model's mask of the image that nobody touched."""
+    draft = place.session.draft(number_of(page))
+    is_new = draft.model == place.session.suggestions.name
+    return is_new and np.array_equal(draft.mask, state_mask(page))
+
+
 def test_retrain__renews_suggestions_and_order(place, page):
     before, model = place.session.queue.version, place.session.suggestions.name
     page.keyboard.press("r")
@@ -324,10 +341,7 @@ def test_retrain__renews_suggestions_and_order(place, page):
     settle(page)
     assert place.session.queue.version > before
     assert place.session.suggestions.name.startswith("round-001:")
-    settle(page)
-    draft = place.session.draft(number_of(page))
-    assert draft.model == place.session.suggestions.name
-    assert np.array_equal(draft.mask, state_mask(page))
+    until(page, lambda: _begun_anew(place, page))
 
 
 def test_retrain__that_fails_leaves_the_page_working(place, page):

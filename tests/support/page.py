@@ -14,9 +14,14 @@ SCALE = 8
 
 def wait(page, condition, seconds=20.0):
     """Wait until an expression holds; the policy of the page forbids Playwright's own way."""
+    until(page, lambda: page.evaluate(condition), seconds, condition)
+
+
+def until(page, is_so, seconds=20.0, what="what was waited for"):
+    """Wait until a function returns true, while the page goes on."""
     end = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
+    while not is_so():
+        assert time.monotonic() < end, what
         page.wait_for_timeout(30)
 
 
