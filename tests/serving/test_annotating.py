@@ -16,13 +16,14 @@ from support.annotating import write_images as make_images
 from support.browser import BROWSER, needs_browser
 from support.page import (
     accepted,
+    begun_anew,
     clear,
+    in_browser,
     number_of,
     on_screen,
     settle,
     shown,
     state_mask,
-    until,
     wait,
 )
 
@@ -156,25 +157,6 @@ def test_polygon__fills_the_pixels_inside(place, page):
     assert np.array_equal(found & ~on_rim, inside & ~on_rim)
     assert found.any()
     accepted(place, page)
-
-
-def in_browser(page, mask, call):
-    """What a function of `mask.js` makes of a mask."""
-    found = page.evaluate(
-        """async ({ width, height, data, call }) => {
-            const m = await import("/page/mask.js");
-            const mask = m.makeMask(width, height, Uint8Array.from(data));
-            const result = m[call[0]](mask, ...call.slice(1));
-            return [[...mask.data], result];
-        }""",
-        {
-            "width": mask.shape[1],
-            "height": mask.shape[0],
-            "data": mask.ravel().tolist(),
-            "call": call,
-        },
-    )
-    return np.array(found[0], np.uint8).reshape(mask.shape), found[1]
 
 
 def test_whole_mask__is_cleaned_as_scipy_cleans_it(place):
@@ -322,13 +304,6 @@ def test_reader__is_told_names_and_states(place, page):
         assert button.inner_text().strip() or button.get_attribute("aria-label")
 
 
-def _begun_anew(place, page):
-    """Whether the page shows the new model's mask of the image that nobody touched."""
-    draft = place.session.draft(number_of(page))
-    is_new = draft.model == place.session.suggestions.name
-    return is_new and np.array_equal(draft.mask, state_mask(page))
-
-
 def test_retrain__renews_suggestions_and_order(place, page):
     before, model = place.session.queue.version, place.session.suggestions.name
     page.keyboard.press("r")
@@ -341,7 +316,7 @@ def test_retrain__renews_suggestions_and_order(place, page):
     settle(page)
     assert place.session.queue.version > before
     assert place.session.suggestions.name.startswith("round-001:")
-    until(page, lambda: _begun_anew(place, page))
+    begun_anew(place, page)
 
 
 def test_retrain__that_fails_leaves_the_page_working(place, page):

@@ -96,3 +96,33 @@ def clear(page):
         "crosslevel.opened.mask.data.fill(0); crosslevel.commit('eraser',"
         f"{{ x: 0, y: 0, w: {WIDTH}, h: {HEIGHT} }})"
     )
+
+
+def begun_anew(place, page):
+    """Wait until the page shows the new model's mask of the image that nobody touched."""
+
+    def is_so():
+        draft = place.session.draft(number_of(page))
+        is_new = draft.model == place.session.suggestions.name
+        return is_new and np.array_equal(draft.mask, state_mask(page))
+
+    until(page, is_so)
+
+
+def in_browser(page, mask, call):
+    """What a function of `mask.js` makes of a mask."""
+    found = page.evaluate(
+        """async ({ width, height, data, call }) => {
+            const m = await import("/page/mask.js");
+            const mask = m.makeMask(width, height, Uint8Array.from(data));
+            const result = m[call[0]](mask, ...call.slice(1));
+            return [[...mask.data], result];
+        }""",
+        {
+            "width": mask.shape[1],
+            "height": mask.shape[0],
+            "data": mask.ravel().tolist(),
+            "call": call,
+        },
+    )
+    return np.array(found[0], np.uint8).reshape(mask.shape), found[1]

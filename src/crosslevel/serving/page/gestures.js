@@ -123,7 +123,7 @@ export class Gestures {
     const { app } = this, map = app.opened.mapOf(this._classAt(point));
     if (!map) {
       this._stroke = null;
-      app.say("There is no model yet, so there is no level. Retrain first, or draw.");
+      app.say("There is no model yet, so the level tool has nothing to follow. Retrain first, or draw.");
       return;
     }
     this._stroke.map = map;
