@@ -218,6 +218,7 @@ def test_train__says_that_no_mask_is_wasted(few, tmp_path, capsys):
     assert f"{few}: {counted}" in said
     assert any(line.startswith("Training 3 folds (8 masks, and none is wasted), ") for line in said)
     assert said[-1].startswith("Out-of-fold Dice ")
+    assert "at the network's size" in said[-1]  # `evaluate` scores at the size of the images
     assert "8 masks, each scored by a network that did not learn from it" in said[-1]
 
 

@@ -47,7 +47,7 @@ class OutOfFold:
         """For a person."""
         low, high = self.interval
         return (
-            f"Out-of-fold Dice {self.dice:.1f} [{low:.1f}, {high:.1f}]: {self.num_masks} masks, "
-            "each scored by a network that did not learn from it, and learned for less long than "
-            "the one that is shipped"
+            f"Out-of-fold Dice {self.dice:.1f} [{low:.1f}, {high:.1f}] at the network's size: "
+            f"{self.num_masks} masks, each scored by a network that did not learn from it, and "
+            "learned for less long than the one that is shipped"
         )
