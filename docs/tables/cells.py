@@ -15,7 +15,12 @@ from docs.tables.published import PUBLISHED, Runs
 
 
 def spread(runs: Runs, score: str = "dice", digits: int = 1) -> str:
-    """Return the mean of a score over the runs, ×100, and its standard deviation."""
+    """Return the mean of a score over the runs, ×100, and its standard deviation.
+
+    It is "" if a run was scored by a version that had no such score.
+    """
+    if any(score not in run.summary.mean for run in runs):
+        return ""
     values = [run.summary.mean[score] for run in runs]
     shown = f"{np.mean(values):.{digits}f}"
     return f"{shown} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else shown

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crosslevel.report.bench import PAPER
+from crosslevel.runs.records import SCORES
 from docs.tables import api, comparisons, logs, methods, options
 from docs.tables.cells import fill, gain, link, markdown, spread
 from docs.tables.published import Protocol, Runs, protocol, protocols
 
-COST = ("the paper: Dice / mIoU / MAE", "minutes", "GB")
+SCORES_SHOWN = ("dice", "iou", "mae", "mae_mask")
+COST = ("the paper: Dice / mIoU / MAE (mask)", "minutes", "GB")
 
 
 def one_batch(page: Path) -> str:
@@ -50,7 +52,7 @@ def _section(page: Path, of: Protocol) -> str:
 def _rows(of: Protocol, digits: int) -> str:
     lines = []
     for name, runs in of.rows.items():
-        scores = [spread(runs, score, digits) for score in ("dice", "iou", "mae")]
+        scores = [spread(runs, score, digits) for score in SCORES_SHOWN]
         minutes = f"{sum(one.seconds for one in runs) / len(runs) / 60:.0f}"
         peak = of.facts.get("peak_memory_gb", {}).get(name)
         paper = PAPER.get(of.facts.get("paper", ""), {}).get(name, "").replace("±", " ± ")
@@ -67,7 +69,7 @@ def _rows(of: Protocol, digits: int) -> str:
             ]
         )
     against = f"Dice against {of.facts.get('reference', '')}".strip()
-    header = ["row", "draws", "Dice", "mIoU", "MAE", against, "verdict", *COST]
+    header = ["row", "draws", *(SCORES[score] for score in SCORES_SHOWN), against, "verdict", *COST]
     wanted = [i for i in range(len(header)) if any(line[i] for line in lines)]
     return markdown([header[i] for i in wanted], [[line[i] for i in wanted] for line in lines])
 

@@ -100,7 +100,7 @@ def test_benchmark__seven_rows_and_two_draws_then_nothing_is_left_to_do(
     expected = f"{np.mean(dice):.2f}±{np.std(dice, ddof=1):.2f}"
     row = table.loc["clcc"].to_dict()
     assert row["Dice"] == expected
-    assert row["Paper: Dice / mIoU / MAE"].startswith("73.63±0.25")
+    assert row["Paper: Dice / mIoU / MAE (mask)"].startswith("73.63±0.25")
     assert row["Dice against clcc"] == ""
     assert "[" in row["Dice against supervised"]
     assert "another protocol" in (tmp_path / "table.md").read_text()

@@ -57,7 +57,7 @@ def test_mean_score__equals_the_scores_of_each_image_at_every_threshold(seed, nu
     for threshold in THRESHOLDS:
         expected = slow_score(probabilities, truths, threshold)
         found = counts.mean_score(threshold)
-        for name in ("dice", "iou", "mae", "precision", "recall"):
+        for name in ("dice", "iou", "mae", "mae_mask", "precision", "recall"):
             assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-12)
         assert np.isnan(found.hd95_px)
 

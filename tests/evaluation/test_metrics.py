@@ -35,6 +35,7 @@ def test_scores__equal_counts_by_hand(prediction, truth):
     assert score.precision == pytest.approx(tp / (tp + fp) if tp + fp else float(fn == 0))
     assert score.recall == pytest.approx(tp / (tp + fn) if tp + fn else float(fp == 0))
     assert score.mae == pytest.approx((fp + fn) / 63, abs=1e-6)
+    assert score.mae_mask == pytest.approx((fp + fn) / 63)
 
 
 @given(prediction=MASKS, truth=MASKS)
@@ -45,8 +46,9 @@ def test_dice_and_iou__are_symmetric_and_tied(prediction, truth):
     assert there.dice == pytest.approx(2 * there.iou / (1 + there.iou))
 
 
-def test_mae__is_of_probabilities_not_of_the_mask():
-    assert one_class(np.full((2, 2), 0.25), np.zeros((2, 2), np.uint8)).mae == pytest.approx(0.25)
+def test_mae__is_of_probabilities_and_another_one_of_the_mask():
+    score = one_class([[0.25, 0.25], [0.75, 0.6]], np.array([[0, 0], [1, 0]], np.uint8))
+    assert (score.mae, score.mae_mask) == (pytest.approx(1.35 / 4), 0.25)
 
 
 def test_threshold__is_inclusive_and_on_probabilities():
@@ -115,7 +117,7 @@ def test_several_classes__what_is_in_neither_has_no_score():
 
 def test_several_classes__an_empty_image_left_empty_is_perfect():
     scores = score_case(one_hot([[0, 0]]), np.zeros((1, 2), np.uint8))
-    assert scores == [CaseScore(1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0)] * 3
+    assert scores == [CaseScore(1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)] * 3
 
 
 def test_several_classes__nothing_is_gained_by_predicting_nothing():
@@ -129,13 +131,13 @@ def test_several_classes__nothing_is_gained_by_predicting_nothing():
 
 
 def test_mean__is_field_by_field():
-    a, b = (CaseScore(x, x, x, x, x, x, x) for x in (0.0, 1.0))
-    assert CaseScore.mean([a, b]) == CaseScore(*[0.5] * 7)
-    assert math.isnan(CaseScore.mean([CaseScore(1, 1, 0, 1, 1)]).hd95_px)
+    a, b = (CaseScore(*[x] * 8) for x in (0.0, 1.0))
+    assert CaseScore.mean([a, b]) == CaseScore(*[0.5] * 8)
+    assert math.isnan(CaseScore.mean([CaseScore(1, 1, 0, 0, 1, 1)]).hd95_px)
 
 
 def test_mean__of_each_field_is_of_the_scores_there_are():
-    there, absent = CaseScore(0.1, 0.2, 0.3, 0.4, 0.5), NO_SCORE
+    there, absent = CaseScore(0.1, 0.2, 0.3, 0.3, 0.4, 0.5), NO_SCORE
     assert asdict(CaseScore.mean([there, absent])) == pytest.approx(asdict(there), nan_ok=True)
     assert all(math.isnan(value) for value in asdict(CaseScore.mean([absent])).values())
 
@@ -191,7 +193,7 @@ def test_ignored_pixels__a_prediction_there_is_at_no_distance():
     truth[2:6, 2:6], truth[10:] = 1, IGNORED
     predicted = np.where(truth > 0, 1.0, 0.0)[None]
     [score] = score_case(predicted, truth)
-    assert (score.dice, score.hd95_px, score.mae) == (1, 0, 0)
+    assert (score.dice, score.hd95_px, score.mae, score.mae_mask) == (1, 0, 0, 0)
 
 
 def test_surface_distances__for_a_user_id_without_a_name(monkeypatch):

@@ -80,7 +80,7 @@ def test_environment__holds_this_process_and_the_facts_of_a_training():
 
 def test_scores__are_those_of_a_case():
     assert list(SCORES) == [field.name for field in dataclasses.fields(CaseScore)]
-    assert IN_PERCENT == ("dice", "iou", "mae", "precision", "recall")
+    assert IN_PERCENT == ("dice", "iou", "mae", "mae_mask", "precision", "recall")
 
 
 @given(st.text(st.characters(exclude_characters=":\n"), min_size=1), st.integers(0), st.integers(0))

@@ -64,7 +64,7 @@ class Counts:
         error = (foreground - (truths[:, None] == actual).to(foreground)).abs()
         errors = (error * counted[:, None]).sum(dim=(2, 3), dtype=torch.float64)
         pixels = counted.sum(dim=(1, 2))[:, None]
-        self._errors.append(torch.cat([errors / pixels.clamp_min(1), pixels > 0], dim=1))
+        self._errors.append(torch.cat([errors / pixels.clamp_min(1), pixels], dim=1))
         if probabilities.shape[1] == 1:
             shown = probabilities[:, 0] * counted
             counts = _at_thresholds(shown, truths, self.thresholds)
@@ -117,12 +117,12 @@ class Counts:
         place = self.thresholds.index(threshold) if counts.shape[2] > 1 else 0
         of_images = counts[:, :, place].movedim(0, -1).cpu().tolist()  # (images, classes, 3)
         is_scored = self._scored()[:, None]
-        errors = torch.cat([torch.cat(self._errors)[:, :-1], is_scored], dim=1).cpu().tolist()
+        errors = torch.cat([torch.cat(self._errors), is_scored], dim=1).cpu().tolist()
         return CaseScore.mean(
             [
-                CaseScore.mean(class_scores(of_classes, error))
-                for of_classes, (*error, counts_here) in zip(of_images, errors, strict=True)
-                if counts_here
+                CaseScore.mean(class_scores(of_classes, error, int(num_pixels)))
+                for of_classes, (*error, num_pixels, is_here) in zip(of_images, errors, strict=True)
+                if is_here
             ]
         )
 

@@ -24,7 +24,7 @@ TENTH = 0.1
 
 
 def what_rows_say(per_image: pd.DataFrame) -> dict[str, Any]:
-    """Return the fields of a `Summary` that are computed from the rows, and what distances are."""
+    """Return the fields of a `Summary` computed from the rows, and what some scores are."""
     return {
         "mean": mean_scores(per_image),
         "dice_interval": dice_interval(per_image),

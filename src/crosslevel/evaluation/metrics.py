@@ -35,6 +35,7 @@ class CaseScore:
         dice: Overlap in [0, 1].
         iou: Intersection over union of the foreground, in [0, 1].
         mae: Mean absolute difference between foreground probability and mask, in [0, 1].
+        mae_mask: That between predicted and true mask, the share of pixels that are wrong.
         precision: Share of predicted foreground that is foreground.
         recall: Share of foreground that is predicted.
         hd95_px: 95th percentile of the distances between the two boundaries, in pixels: the larger
@@ -45,6 +46,7 @@ class CaseScore:
     dice: float
     iou: float
     mae: float
+    mae_mask: float
     precision: float
     recall: float
     hd95_px: float = math.nan
@@ -95,8 +97,8 @@ def score_case(
     Example:
         >>> p = np.array([[[0.9, 0.8], [0.1, 0.2]]])
         >>> [score] = score_case(p, np.array([[1, 0], [0, 0]], np.uint8))
-        >>> round(score.dice, 3), score.precision, score.recall, round(score.mae, 3)
-        (0.667, 0.5, 1.0, 0.3)
+        >>> round(score.dice, 3), score.precision, score.recall, round(score.mae, 3), score.mae_mask
+        (0.667, 0.5, 1.0, 0.3, 0.25)
     """
     if probabilities.shape[1:] != truth.shape:
         raise InputError(f"Prediction {probabilities.shape[1:]} and mask {truth.shape} differ.")
@@ -112,19 +114,21 @@ def score_case(
         counts.append((int(predicted.sum()), overlap, int(actual.sum())))
         errors.append(float(np.abs(probability - actual).mean(dtype=np.float64, where=counted)))
         distances.append(surface_distances(predicted, actual) if with_distances else NO_DISTANCES)
-    return class_scores(counts, errors, distances)
+    return class_scores(counts, errors, int(counted.sum()), distances)
 
 
 def class_scores(
     counts: Sequence[tuple[int, int, int]],
     errors: Sequence[float],
+    num_pixels: int,
     distances: Sequence[tuple[float, float]] | None = None,
 ) -> list[CaseScore]:
     """Return the score of each class of one case.
 
     Args:
         counts: Pixels predicted, pixels both predicted and true, and true pixels, of each class.
-        errors: Mean absolute error of each class.
+        errors: Mean absolute error of each class's probability.
+        num_pixels: Pixels that count.
         distances: hd95_px and assd_px of each class, NaN if left out.
 
     Returns:
@@ -133,13 +137,15 @@ def class_scores(
     is_empty = not any(predicted or actual for predicted, _, actual in counts)
     measured = zip(counts, errors, distances or [NO_DISTANCES] * len(counts), strict=True)
     return [
-        _score_class(of_class, mae, *apart) if is_empty or of_class[0] or of_class[2] else NO_SCORE
+        _score_class(of_class, mae, num_pixels, *apart)
+        if is_empty or of_class[0] or of_class[2]
+        else NO_SCORE
         for of_class, mae, apart in measured
     ]
 
 
 def _score_class(
-    counts: tuple[int, int, int], mae: float, hd95_px: float, assd_px: float
+    counts: tuple[int, int, int], mae: float, num_pixels: int, hd95_px: float, assd_px: float
 ) -> CaseScore:
     predicted, overlap, actual = counts
     union = predicted + actual - overlap
@@ -147,6 +153,7 @@ def _score_class(
         dice=2 * overlap / (predicted + actual) if union else 1.0,
         iou=overlap / union if union else 1.0,
         mae=mae,
+        mae_mask=(union - overlap) / num_pixels,
         precision=overlap / predicted if predicted else float(not actual),
         recall=overlap / actual if actual else float(not predicted),
         hd95_px=hd95_px,

@@ -10,10 +10,10 @@ import pandas as pd
 from crosslevel.errors import InputError
 from crosslevel.runs.compare import ONE_RUN, against, by_row, pairs, references, why_not_compared
 from crosslevel.runs.finished import FinishedRun, scored_images
-from crosslevel.runs.records import SCORES
+from crosslevel.runs.records import DEFINITIONS, SCORES
 
-SHOWN = tuple(SCORES)[:3]
-"""Dice, mIoU and MAE, as in the paper's tables."""
+SHOWN = ("dice", "iou", "mae", "mae_mask", "hd95_px")
+"""Those of the paper's tables, and a distance."""
 PAPER: dict[str, dict[str, str]] = {
     "kvasir-seg": {
         "supervised": "67.03±0.87 / 57.08±0.64 / 8.16",
@@ -30,7 +30,7 @@ PAPER: dict[str, dict[str, str]] = {
         "clcc": "82.47±0.73 / 74.00±0.57 / 6.90±0.35",
     },
 }
-"""Dice / mIoU / MAE of Zhao et al., ISBI 2022, Tables 1 and 2: their data split, 320 px."""
+"""Dice / mIoU / MAE of masks: Zhao et al., ISBI 2022, Tables 1 and 2, on their split at 320 px."""
 
 
 def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         entry = {"Method": row, "Runs": str(len(members))}
         entry |= {SCORES[name]: _spread(members, name) for name in SHOWN}
         if paper:
-            entry["Paper: Dice / mIoU / MAE"] = PAPER[paper].get(row, "")
+            entry["Paper: Dice / mIoU / MAE (mask)"] = PAPER[paper].get(row, "")
         entry["Steps"] = str(members[0].num_steps)
         entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
         peak = max(m.peak_bytes for m in members)
@@ -70,6 +70,9 @@ def check_paper(paper: str | None) -> None:
 
 
 def _spread(members: Sequence[FinishedRun], name: str) -> str:
+    """Return "" if a run was scored by a version that had no such score."""
+    if any(name not in m.summary.mean for m in members):
+        return ""
     values = [float(m.summary.mean[name]) for m in members]
     spread = f"±{np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
     return f"{np.mean(values):.2f}{spread}"
@@ -81,8 +84,9 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
     processors = [run.environment.processor for run in runs]
     rows = by_row(runs)
     scores = (
-        f"Dice, mIoU, MAE: mean over {scored_images(runs)}, ×100, then mean ± standard deviation "
-        "over runs."
+        f"Scores: mean over {scored_images(runs)}, ×100 but for distances, then mean ± standard "
+        f"deviation over runs. MAE (prob.): {DEFINITIONS['mae']}; MAE (mask): "
+        f"{DEFINITIONS['mae_mask']}. HD95: {DEFINITIONS['hd95']}."
     )
     if len(rows) > 1:
         scores += (

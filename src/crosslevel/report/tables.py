@@ -17,7 +17,9 @@ def comparison(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     rows = []
     for run in runs:
         means = run.summary.mean
-        row = {label: f"{means[name]:.2f}" for name, label in COLUMNS.items()}
+        row = {
+            label: f"{means[name]:.2f}" if name in means else "" for name, label in COLUMNS.items()
+        }
         row |= {"Steps": str(run.num_steps), "Minutes": f"{run.seconds / 60:.1f}"}
         rows.append({"Method": run.name, **row})
     return pd.DataFrame(rows)

@@ -74,7 +74,8 @@ NOT_SCORES = (
 SCORES = {
     PerImage.DICE: "Dice",
     "iou": "mIoU",
-    "mae": "MAE",
+    "mae": "MAE (prob.)",
+    "mae_mask": "MAE (mask)",
     "precision": "Precision",
     "recall": "Recall",
     "hd95_px": "HD95 (px)",
@@ -89,11 +90,13 @@ PHYSICAL_SCORES = {
 }
 """Means beside those of `SCORES`, where every image says how large a pixel is."""
 DEFINITIONS = {
+    "mae": "mean absolute difference of foreground probability and mask",
+    "mae_mask": "share of pixels in which the predicted mask is wrong (the MAE of CLCC's authors)",
     "hd95": "the larger of the two directed 95th percentiles of the distances from boundary to "
     "boundary (as MONAI; medpy takes one percentile of both directions together)",
     "assd": "mean of the distances from boundary to boundary, both directions together",
 }
-"""What a distance is, where the literature has several of one name."""
+"""What a score is, where the literature has several of one name."""
 IN_PERCENT = tuple(name for name in SCORES if not name.endswith("_px"))
 """Scores in [0, 1], which a summary has ×100."""
 
@@ -235,7 +238,7 @@ class Summary:
             of `IN_PERCENT` ×100.
         dice_interval: 95 % interval of the mean Dice over the images, ×100; None of one image.
         healthy: Of the images without foreground; None if there is none.
-        definitions: What the distances are, by the score's name.
+        definitions: What scores are that have several meanings, by the score's name.
         confidence: None where nothing can be told, or of fewer than ten images.
         expected_dice: How true the expected Dice is; None without a calibration, or of few images.
         metric_size: Whether scored at "original" or "input" size.
