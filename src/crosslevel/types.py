@@ -253,12 +253,15 @@ class Batch:
         unlabelled: (U, 3, H, W) float, normalised; U may be 0.
         groups: (L + U,) int64, labelled images first: a number shared by the images of one group
             (patient, sequence), or the image's own. None where nobody knows.
+        finer: (L + U, 3, k·H, k·W), the same images in the same orientation with k times as many
+            pixels a side, for learners whose `detail` k is greater than 1; else None.
     """
 
     images: Tensor
     masks: Tensor
     unlabelled: Tensor
     groups: Tensor | None = None
+    finer: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on a device; the host does not wait where the batch is `pinned`."""
@@ -274,4 +277,5 @@ class Batch:
             masks=change(self.masks),
             unlabelled=change(self.unlabelled),
             groups=None if self.groups is None else change(self.groups),
+            finer=None if self.finer is None else change(self.finer),
         )

@@ -15,9 +15,14 @@ MIXED = {"bcp"}
 """Methods whose labelled images have parts of others in them."""
 
 
-@pytest.fixture(params=sorted(METHODS))
+OPTIONS = {"clcc in detail": ("clcc", {"args": {"tiles": 2, "detail": 2}})}
+"""Options that change what a method looks at."""
+
+
+@pytest.fixture(params=[*sorted(METHODS), *OPTIONS])
 def method(request):
-    return build_method(tiny_config(request.param)).train()
+    name, options = OPTIONS.get(request.param, (request.param, {}))
+    return build_method(tiny_config(name, **options)).train()
 
 
 def random_batch(labelled=2, unlabelled=2, seed=0):
@@ -26,6 +31,7 @@ def random_batch(labelled=2, unlabelled=2, seed=0):
         images=torch.randn(labelled, 3, 32, 32, generator=generator),
         masks=torch.randint(0, 2, (labelled, 32, 32), generator=generator),
         unlabelled=torch.randn(unlabelled, 3, 32, 32, generator=generator),
+        finer=torch.randn(labelled + unlabelled, 3, 64, 64, generator=generator),
     )
 
 
@@ -37,7 +43,9 @@ def disc_batch(num=8, seed=0):
     masks = torch.stack([((rows - r) ** 2 + (columns - c) ** 2 < 36) for r, c in centres])
     noise = torch.randn(num, 3, 32, 32, generator=generator) * 0.3
     images = noise + masks.unsqueeze(1).float() * 2
-    return Batch(images=images, masks=masks.long(), unlabelled=images.flip(-1))
+    others = images.flip(-1)
+    finer = torch.cat([images, others]).repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    return Batch(images=images, masks=masks.long(), unlabelled=others, finer=finer)
 
 
 @pytest.mark.parametrize("clock", CLOCKS, ids=lambda c: f"step{c.step}")

@@ -201,5 +201,81 @@ def _changing(path, changed):
         return file.read()
 
 
+@pytest.fixture(scope="module")
+def large_cases(tmp_path_factory):
+    """15 images of twice the size: noise, and of the last a ramp."""
+    folder = tmp_path_factory.mktemp("large")
+    ramp = np.stack(np.meshgrid(np.arange(32), np.arange(32), [0]), axis=-1)[:, :, 0] * 8
+    made = []
+    for number in range(15):
+        noise = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        image = ramp.astype(np.uint8) if number == 0 else noise
+        paths = folder / f"{number:02}.png", folder / f"{number:02}_mask.png"
+        Image.fromarray(image).save(paths[0])
+        Image.fromarray(np.full((32, 32), number % 3, np.uint8)).save(paths[1])
+        made.append(Case(f"{number:02}", *paths))
+    return made
+
+
+def in_detail(cases, **options):
+    data = make(cases, **options)
+    sampling = replace(data.sampling, detail=2)
+    hashes = {case.id: content_hash(case.image) for case in cases}
+    parts = {"train_labelled": cases[:7], "train_unlabelled": cases[7:12], "val": cases[12:]}
+    return DataModule(parts, hashes, THREE, SIZE, sampling)
+
+
+def orientations(image):
+    """(3, H, W) in its eight orientations, always in the same order."""
+    turned = [torch.rot90(image, k, (1, 2)) for k in range(4)]
+    return torch.stack([*turned, *(x.flip(1) for x in turned)])
+
+
+def test_finer__has_the_images_of_the_batch_in_their_orientations(large_cases):
+    data, plain = in_detail(large_cases), make(large_cases)
+    for step in range(4):
+        batch = data.batch(step)
+        assert_same(batch, plain.batch(step))
+        assert plain.batch(step).finer is None
+        assert batch.finer.shape == (5, 3, 2 * SIZE, 2 * SIZE)
+        for small, large in zip(
+            torch.cat([batch.images, batch.unlabelled]), batch.finer, strict=True
+        ):
+            found = 0
+            for case in large_cases:
+                picture = Image.open(case.image)
+                sides = (SIZE, 2 * SIZE)
+                raw = [np.asarray(picture.resize((s, s), Image.Resampling.BILINEAR)) for s in sides]
+                views = [orientations(torch.tensor(x).permute(2, 0, 1)) for x in raw]
+                is_it = (views[0] == pixels(small[None])).flatten(1).all(dim=1)
+                if is_it.any():
+                    assert (views[1][is_it] == pixels(large[None])).all()
+                    found += 1
+            assert found == 1
+
+
+def test_finer__is_warped_alike(large_cases):
+    ramps = [replace(large_cases[0], id=case.id) for case in large_cases]
+    data, plain = in_detail(ramps), make(ramps)
+    data.sampling = replace(data.sampling, warp=True)
+    for step in range(3):
+        batch = data.batch(step)
+        images = torch.cat([batch.images, batch.unlabelled])
+        pooled = torch.nn.functional.avg_pool2d(batch.finer, 2)
+        assert (pooled - images).abs().mean() < 0.05
+        assert not is_same(batch, plain.batch(step))
+
+
+def test_finer__is_packed_apart_from_full_images_of_its_size(large_cases, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSLEVEL_CACHE", str(tmp_path))
+    in_detail(large_cases)
+    assert len(list(tmp_path.glob("images-*"))) == 3
+
+
+def test_finer__of_an_image_no_larger_than_its_view_is_refused(cases):
+    with pytest.raises(DataError, match=r"8×8 px, no more than the 8 px"):
+        in_detail(cases)
+
+
 def test_step_seed__differs_from_step_to_step_and_seed_to_seed():
     assert len({step_seed(seed, step) for seed in range(10) for step in range(100)}) == 1000

@@ -1,12 +1,13 @@
 """CLCC's options beyond the paper: each has an effect, or is refused; a resumed run is the same."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
 
 from crosslevel.config.model import ModelConfig
-from crosslevel.errors import InputError
+from crosslevel.errors import DataError, InputError
 from crosslevel.losses import cross_level_consistency_loss, cross_level_contrastive_loss
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
@@ -27,6 +28,7 @@ OPTIONS = {
     "view": ("colour", "blur", "noise", "all"),
     "tile_flips": (True,),
     "context": (8,),
+    "detail": (2,),
     "projection_end": ("relu",),
     "depth": (1,),
     "anchor": ("tile",),
@@ -79,7 +81,7 @@ def test_options__each_lets_the_loss_be_learned_from(name, value):
     assert all(p.grad is None for p in method.parameters() if not p.requires_grad)
 
 
-OF_TILES = {"view", "tile_flips", "context"}
+OF_TILES = {"view", "tile_flips", "context", "detail"}
 OF_CONTRAST = {"depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors"}
 OF_CONSISTENCY = {"confidence", "further_tiles", "target"}
 REFUSED_ALONE = OF_TILES | OF_CONTRAST | OF_CONSISTENCY
@@ -212,13 +214,46 @@ def test_classes__of_labelled_places_are_those_of_the_masks():
     assert method.training_step(batch, CLOCK)["contrast"].item() == pytest.approx(0, abs=1e-6)
 
 
+def test_detail__compares_finer_tiles_with_what_the_full_image_says_there():
+    """A place of the full map and the k×k cells of the finer tile that show it, one by one."""
+    method, batch = clcc(detail=2, confidence="weighed"), tiny_batch()
+    assert method.detail == 2
+    assert batch.finer is not None
+    images, p = torch.cat([batch.images, batch.unlabelled]), method.p
+    features = method.net.f(images)
+    whole = torch.nn.functional.interpolate(method.net.h(features), (64, 64), mode="bilinear")
+    tiles = method.net.f(to_tiles(batch.finer, 2))
+    cells = [tiles[:, :, r::2, c::2] for r in (0, 1) for c in (0, 1)]
+    contrast = cross_level_contrastive_loss(
+        p(features), from_tiles(p(sum(cells) / 4), 2), temperature=method.args.temperature
+    )
+    consistency = cross_level_consistency_loss(
+        whole, method.net.h(tiles), 2, reduction="mean", confidence="weighed"
+    )
+    found = losses(method)
+    assert found["contrast"] == pytest.approx(0.5 * contrast.item(), rel=1e-4)
+    assert found["consistency"] == pytest.approx(2 * consistency.item(), rel=1e-4)
+
+
+def test_detail__is_of_a_batch_that_has_it():
+    batch = dataclasses.replace(tiny_batch(), finer=None)
+    with pytest.raises(InputError, match=r"args.detail is 2, but the batch has no finer images"):
+        clcc(detail=2).training_step(batch, CLOCK)
+
+
+def test_detail__of_images_that_have_none_is_refused(lesions, tmp_path):
+    config = tiny_config("clcc", args={"tiles": 2, "detail": 2})
+    with pytest.raises(DataError, match=r"32×32 px, no more than the 32 px .*\n.*args.detail"):
+        train(lesions, tmp_path / "run", config)
+
+
 def test_resume__of_a_run_with_queue_teacher_and_views_is_exact(lesions, tmp_path, monkeypatch):
     args = {
         "tiles": 2, "stages": BOTH, "view": "all", "tile_flips": True, "queue": 8,
         "vectors": "teacher", "anchor": "tile", "target": "teacher", "evaluated": "teacher",
-        "same_class": "weighed", "anchors": "balanced", "confidence": "weighed",
+        "same_class": "weighed", "anchors": "balanced", "confidence": "weighed", "detail": 2,
     }  # fmt: skip
-    config = tiny_config("clcc", args=args)
+    config = tiny_config("clcc", args=args, size=16)
     whole = train(lesions, tmp_path / "whole", config)
     with monkeypatch.context() as patch:
         stop_at(patch, step=3)

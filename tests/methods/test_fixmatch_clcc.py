@@ -76,6 +76,16 @@ def test_losses__are_equations_1_and_2_with_the_teacher_on_the_whole_image():
     assert found["consistency"] == pytest.approx(consistency.item(), rel=1e-4)
 
 
+def test_detail__shows_the_student_finer_tiles_of_unlabelled_images():
+    method, batch = build(**PLAIN, detail=2), tiny_batch()
+    net = copy.deepcopy(method.teacher.module).eval()
+    whole = torch.nn.functional.interpolate(net(batch.unlabelled), (64, 64), mode="bilinear")
+    assert batch.finer is not None
+    local = method.net(to_tiles(batch.finer[2:], 4))
+    expected = cross_level_consistency_loss(whole, local, 4, reduction="mean")
+    assert losses(method)["consistency"] == pytest.approx(expected.item(), rel=1e-4)
+
+
 def test_losses__rise_with_fixmatch_s_ramp():
     first, half, late = (losses(build(), Clock(step, 30)) for step in (0, 3, 29))
     for name in ("contrast", "consistency"):
@@ -105,7 +115,8 @@ def test_teacher__has_its_own_projector_which_follows():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tiles", 2), ("view", "colour"), ("tile_flips", True), ("context", 4), ("depth", 1),
+        ("tiles", 2), ("detail", 2), ("view", "colour"), ("tile_flips", True), ("context", 4),
+        ("depth", 1),
         ("negatives", "local"), ("negative_images", "own"), ("same_class", "left_out"),
         ("anchors", "lesion"), ("queue", 1), ("confidence", "ignored"), ("temperature", 0.1),
         ("projection_end", "relu"), ("tile_batchnorm", "update"),

@@ -47,12 +47,13 @@ def tiny_settings(method: str = "clcc", **changes: Any) -> dict[str, Any]:
 
 
 def tiny_batch() -> Batch:
-    """2 labelled and 3 unlabelled images of 32 px, always the same."""
+    """2 labelled and 3 unlabelled images of 32 px, and all of 64 px, always the same."""
     generator = torch.Generator().manual_seed(1)
     return Batch(
         images=torch.randn(2, 3, 32, 32, generator=generator),
         masks=torch.randint(0, 2, (2, 32, 32), generator=generator),
         unlabelled=torch.randn(3, 3, 32, 32, generator=generator),
+        finer=torch.randn(5, 3, 64, 64, generator=generator),
     )
 
 

@@ -32,10 +32,10 @@ def data(lesions):
     return make_data(lesions)
 
 
-def make_data(lesions, *, warp=False):
-    config = tiny_config(labelled=4)
+def make_data(lesions, *, warp=False, detail=1):
+    config = tiny_config(labelled=4, size=32 // detail)
     prepared = prepare(lesions, config, Reporter(quiet=True), None)
-    sampling = Sampling(batch_labelled=2, batch_unlabelled=3, seed=0, warp=warp)
+    sampling = Sampling(batch_labelled=2, batch_unlabelled=3, seed=0, warp=warp, detail=detail)
     return DataModule(
         prepared.parts, prepared.split.hashes, config.mask_classes, config.size, sampling
     )
@@ -50,9 +50,10 @@ def state(optimisation):
     return {k: v.cpu() for k, v in optimisation.method.state_dict().items()}
 
 
+@pytest.mark.parametrize("detail", [1, 2])
 @pytest.mark.parametrize("warp", [False, True])
-def test_batch__on_a_device_is_that_of_the_host_bit_for_bit(lesions, warp):
-    data = make_data(lesions, warp=warp)
+def test_batch__on_a_device_is_that_of_the_host_bit_for_bit(lesions, warp, detail):
+    data = make_data(lesions, warp=warp, detail=detail)
     on_device = DeviceSet.load(data, CPU)
     ahead = choices_ahead(data, range(10, 20), CPU)
     for row in range(10):
@@ -61,12 +62,22 @@ def test_batch__on_a_device_is_that_of_the_host_bit_for_bit(lesions, warp):
         assert torch.equal(found.images, expected.images)
         assert torch.equal(found.masks, expected.masks)
         assert torch.equal(found.unlabelled, expected.unlabelled)
+        assert (found.finer is None) == (expected.finer is None) == (detail == 1)
+        if found.finer is not None and expected.finer is not None:
+            assert torch.equal(found.finer, expected.finer)
 
 
 def test_fits__by_the_share_of_free_memory(data):
     used = sum(x.nbytes for x in (data.training_arrays().images, data.training_arrays().masks))
     assert fits(data, 3 * used)
     assert not fits(data, 2 * used)
+
+
+def test_fits__counts_images_in_more_detail(lesions):
+    arrays = make_data(lesions, detail=2).training_arrays()
+    used = sum(x.nbytes for x in (arrays.images, arrays.masks, arrays.finer))
+    assert not fits(make_data(lesions, detail=2), 2 * used)
+    assert fits(make_data(lesions, detail=2), 3 * used)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))

@@ -40,6 +40,7 @@ class Sampling:
         warp: Images are turned, scaled and moved by any amount.
         turns: They are given one of their eight orientations at random.
         balanced: Labelled images are drawn by class (see `crosslevel.data.balance`).
+        detail: How many times finer the images of `Batch.finer` are; with 1 there are none.
     """
 
     batch_labelled: int
@@ -48,6 +49,7 @@ class Sampling:
     warp: bool = False
     turns: bool = True
     balanced: bool = False
+    detail: int = 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class TrainingArrays:
         labelled: Where in `images` each labelled image is.
         unlabelled: Where in `images` each unlabelled image is.
         groups: (N,) the number of each image's group (see `Batch`).
+        finer: (N, k·S, k·S, 3) uint8, the images in more detail, if a batch has them.
     """
 
     images: NDArray[np.uint8]
@@ -84,6 +87,7 @@ class TrainingArrays:
     labelled: NDArray[np.int64]
     unlabelled: NDArray[np.int64]
     groups: NDArray[np.int64]
+    finer: NDArray[np.uint8] | None
 
 
 class DataModule:
@@ -101,7 +105,8 @@ class DataModule:
         reading: How images become 8-bit RGB.
 
     Raises:
-        DataError: If an image is not the one of its hash.
+        DataError: If an image is not the one of its hash, or is to be seen in more detail and has
+            none.
     """
 
     def __init__(
@@ -123,6 +128,8 @@ class DataModule:
         together = sorted([*labelled, *unlabelled])  # one pack serves every labelled draw
         place = {case.id: index for index, case in enumerate(together)}
         self._images = self._pack_images(together, hashes)
+        detail = sampling.detail
+        self._finer = self._pack_images(together, hashes, detail) if detail > 1 else None
         self._groups = _numbers_of_groups(together)
         self._labelled_cases, self._unlabelled_cases = list(labelled), list(unlabelled)
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
@@ -186,7 +193,10 @@ class DataModule:
         assert masks is not None, "labelled images come with masks"
         seen = np.concatenate([self._labelled[labelled], self._unlabelled[unlabelled]])
         groups = torch.from_numpy(self._groups[seen])
-        return Batch(images=images, masks=masks.long(), unlabelled=others, groups=groups)
+        finer = None
+        if self._finer is not None:
+            finer, _ = _view(take(self._finer, seen), None, choices.turns, affine)
+        return Batch(images, masks.long(), others, groups, finer)
 
     def choices(self, step: int) -> Choices:
         """Draw which images a step (from 0) sees, and how they are turned and warped."""
@@ -210,7 +220,8 @@ class DataModule:
     def training_arrays(self) -> TrainingArrays:
         """Return all training images and masks as they are packed."""
         return TrainingArrays(
-            self._images, self._masks, self._labelled, self._unlabelled, self._groups
+            *(self._images, self._masks, self._labelled, self._unlabelled),
+            *(self._groups, self._finer),
         )
 
     def validation_batches(
@@ -244,17 +255,34 @@ class DataModule:
         orders = [_order(seed, stream, int(p), num_items) for p in passes]
         return np.array([order[i] for order, i in zip(orders, within, strict=True)], np.int64)
 
-    def _pack_images(self, cases: Sequence[Case], hashes: Mapping[str, str]) -> NDArray[np.uint8]:
-        keys = [hashes[case.id] for case in cases]
+    def _pack_images(
+        self, cases: Sequence[Case], hashes: Mapping[str, str], detail: int = 1
+    ) -> NDArray[np.uint8]:
+        keys, side = [hashes[case.id] for case in cases], detail * self.size
 
         def load(i: int) -> NDArray[np.uint8]:
             image, digest = read_hashed_case(cases[i], self._reading)
             if digest != keys[i]:  # the pack would be wrong for every later run
                 path = cases[i].image
                 raise DataError([f"{path}: changed since it was checked. Repeat the command."])
-            return resize_image(image, self.size)
+            if detail > 1:
+                self._refuse_without_detail(cases[i], image.shape[:2])
+            return resize_image(image, side)
 
-        return packed(keys, load, (self.size, self.size, 3), pack_kind(self._reading))
+        kind = pack_kind(self._reading)
+        kind = kind if detail == 1 else f"{kind}:larger than {self.size} px"
+        return packed(keys, load, (side, side, 3), kind)
+
+    def _refuse_without_detail(self, case: Case, shape: tuple[int, ...]) -> None:
+        if min(shape) <= self.size:
+            height, width = shape
+            raise DataError(
+                [
+                    f"{case.image}: {width}×{height} px, no more than the {self.size} px at which "
+                    "images are seen in full, so its tiles have no detail to add."
+                ],
+                "Leave out args.detail, choose a smaller --size, or leave out small images.",
+            )
 
     def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:

@@ -34,6 +34,7 @@ class DeviceSet:
         unlabelled: Where in `images` each unlabelled image is, int64.
         groups: (N,) the number of each image's group, int64.
         places: (8, S·S): from which pixel each pixel of an orientation comes, int64.
+        finer: The images in more detail, and their places; None if a batch has none.
     """
 
     images: Tensor
@@ -42,18 +43,12 @@ class DeviceSet:
     unlabelled: Tensor
     groups: Tensor
     places: Tensor
-
-    @property
-    def side(self) -> int:
-        """S, the side of the images in pixels."""
-        return math.isqrt(self.places.shape[1])
+    finer: tuple[Tensor, Tensor] | None
 
     @classmethod
     def load(cls, data: DataModule, device: torch.device) -> DeviceSet:
         """Copy the training images and masks of `data` to the device."""
         arrays = data.training_arrays()
-        pixels = torch.arange(data.size * data.size).view(data.size, data.size)
-        places = torch.stack([orient(pixels, choice).flatten() for choice in range(8)])
         on_device = [
             torch.from_numpy(np.array(array)).to(device)
             for array in (
@@ -62,9 +57,14 @@ class DeviceSet:
             )
         ]
         images, masks, labelled, unlabelled, groups = on_device
+        finer = None
+        if arrays.finer is not None:
+            detailed = torch.from_numpy(np.array(arrays.finer)).to(device).flatten(1, 2)
+            finer = detailed, _places(arrays.finer.shape[1]).to(device)
         return cls(
             *(images.flatten(1, 2), masks.flatten(1)),
-            *(labelled, unlabelled, groups, places.to(device)),
+            *(labelled, unlabelled, groups, _places(data.size).to(device)),
+            finer=finer,
         )
 
     def batch(self, choices: Choices) -> Batch:
@@ -72,16 +72,34 @@ class DeviceSet:
         count = len(choices.labelled)
         which = torch.cat([self.labelled[choices.labelled], self.unlabelled[choices.unlabelled]])
         places = self.places[choices.turns]  # (B, S·S)
-        turned = self.images[which.unsqueeze(1), places].view(-1, self.side, self.side, 3)
-        masks = self.masks[choices.labelled.unsqueeze(1), places[:count]]
-        masks = masks.view(-1, self.side, self.side)
-        images = normalise(turned)
+        images = normalise(_square(self.images[which.unsqueeze(1), places]))
+        masks = _square(self.masks[choices.labelled.unsqueeze(1), places[:count]])
         if choices.affine is not None:
             labelled, masks = _warped(images[:count], masks, choices.affine[:count])
             others, _ = warp(images[count:], None, choices.affine[count:])
         else:
             labelled, others = images[:count], images[count:]
-        return Batch(labelled, masks.long(), others, self.groups[which])
+        finer = self._finer_of(which, choices)
+        return Batch(labelled, masks.long(), others, self.groups[which], finer)
+
+    def _finer_of(self, which: Tensor, choices: Choices) -> Tensor | None:
+        if self.finer is None:
+            return None
+        pixels, places = self.finer
+        images = normalise(_square(pixels[which.unsqueeze(1), places[choices.turns]]))
+        return images if choices.affine is None else warp(images, None, choices.affine)[0]
+
+
+def _places(side: int) -> Tensor:
+    """Return from which pixel each pixel of an orientation comes: (8, side²)."""
+    pixels = torch.arange(side * side).view(side, side)
+    return torch.stack([orient(pixels, choice).flatten() for choice in range(8)])
+
+
+def _square(pixels: Tensor) -> Tensor:
+    """Map (B, S·S, …) → (B, S, S, …)."""
+    side = math.isqrt(pixels.shape[1])
+    return pixels.view(-1, side, side, *pixels.shape[2:])
 
 
 def _warped(images: Tensor, masks: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +111,10 @@ def _warped(images: Tensor, masks: Tensor, affine: Tensor) -> tuple[Tensor, Tens
 def fits(data: DataModule, free_bytes: int) -> bool:
     """Return whether the training images take at most `LARGEST_SHARE` of the free memory."""
     arrays = data.training_arrays()
-    return arrays.images.nbytes + arrays.masks.nbytes <= LARGEST_SHARE * free_bytes
+    used = arrays.images.nbytes + arrays.masks.nbytes
+    if arrays.finer is not None:
+        used += arrays.finer.nbytes
+    return used <= LARGEST_SHARE * free_bytes
 
 
 def choices_ahead(data: DataModule, steps: Sequence[int], device: torch.device) -> Choices:

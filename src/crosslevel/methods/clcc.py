@@ -93,6 +93,11 @@ class CLCC(Method):
         for n in (self.args.tiles, *self.args.further_tiles):
             self.net.check_size(self.task.size, n)
 
+    @property
+    def detail(self) -> int:
+        """That of the tiles."""
+        return self.args.detail
+
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Eq. 3: "supervised", and whichever of "contrast" and "consistency" the stage weighs."""
         parts = self.training_parts(batch, clock)
@@ -109,9 +114,10 @@ class CLCC(Method):
         logits = self.net.h(seen if is_target else seen[: len(batch.images)])
         labelled = logits[: len(batch.images)]
         losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
+        source = self.see_tiles.source(images, batch) if stage.alpha or stage.beta else images
         if stage.alpha:
             with torch.set_grad_enabled(stage.beta > 0 or not args.detach_local):
-                tiles = self.see_tiles(self.net.f, images, args.tiles)  # z
+                tiles = self.see_tiles(self.net.f, source, args.tiles)  # z
             losses["contrast"] = stage.alpha * self._contrast(whole, tiles, batch.masks)
         elif stage.beta:
             if args.detach_global:
@@ -119,11 +125,11 @@ class CLCC(Method):
                 del whole["student"], seen
                 yield losses
                 losses = {}
-            tiles = self.see_tiles(self.net.f, images, args.tiles)
+            tiles = self.see_tiles(self.net.f, source, args.tiles)
         if stage.beta:
             if not is_target:
                 logits = self._pair("teacher").net.h(whole["teacher"].predicted)
-            losses["consistency"] = stage.beta * self._consistency(logits, images, tiles)
+            losses["consistency"] = stage.beta * self._consistency(logits, source, tiles)
         yield losses
 
     def phase(self, clock: Clock) -> Hashable:
@@ -163,12 +169,13 @@ class CLCC(Method):
         loss: Tensor = self.contrast(vectors, from_tiles(tile_vectors, self.args.tiles), shares)
         return loss
 
-    def _consistency(self, logits: Tensor, images: Tensor, tiles: Maps) -> Tensor:
+    def _consistency(self, logits: Tensor, source: Tensor, tiles: Maps) -> Tensor:
         """Eq. 2, and its mean over further n."""
         losses: list[Tensor] = []
+        logits = self.see_tiles.enlarged(logits)
         for n in (self.args.tiles, *self.args.further_tiles):
             if losses:
-                tiles = self.see_tiles(self.net.f, images, n)
+                tiles = self.see_tiles(self.net.f, source, n)
             losses.append(
                 cross_level_consistency_loss(
                     logits,

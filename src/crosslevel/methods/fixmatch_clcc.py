@@ -81,6 +81,11 @@ class FixMatchCLCC(FixMatch):
         """See that the tiles suit the network, too."""
         self.net.check_size(self.task.size, self.args.tiles)
 
+    @property
+    def detail(self) -> int:
+        """That of the tiles."""
+        return self.args.detail
+
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives FixMatch's losses and, with unlabelled images, "contrast" and "consistency"."""
         parts = self.training_parts(batch, clock)
@@ -95,17 +100,18 @@ class FixMatchCLCC(FixMatch):
         taught, logits = self._ask_teacher(images)
         yield self.learn(batch, clock, *pseudo_labels(logits))
         ramp = linear_ramp(clock.progress, args.ramp)
-        tiles = self.see_tiles(self.net.f, images, args.tiles)
+        source = self.see_tiles.source(images, batch)
+        tiles = self.see_tiles(self.net.f, source, args.tiles)
         losses = {}
         if args.alpha:
             losses["contrast"] = args.alpha * ramp * self._contrast(taught, tiles, logits)
         if args.beta:
-            local = self.net.h(tiles.predicted)
+            whole, local = self.see_tiles.enlarged(logits), self.net.h(tiles.predicted)
             losses["consistency"] = (
                 args.beta
                 * ramp
                 * cross_level_consistency_loss(
-                    logits, local, args.tiles, reduction="mean", confidence=args.confidence
+                    whole, local, args.tiles, reduction="mean", confidence=args.confidence
                 )
             )
         yield losses

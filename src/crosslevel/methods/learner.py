@@ -58,6 +58,11 @@ class Learner(nn.Module, ABC):
         check_options(args)
         self.args = args
 
+    @property
+    def detail(self) -> int:
+        """How many times finer than the images those of `Batch.finer` are; 1 if not looked at."""
+        return 1
+
     @abstractmethod
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Return the losses of one batch by name, each already weighted: their sum is minimised."""

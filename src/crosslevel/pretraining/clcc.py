@@ -53,11 +53,17 @@ class CrossLevel(PretextTask):
         """See that the tiles suit the backbone."""
         self.f.check_size(self.setting.size, self.args.tiles)
 
+    @property
+    def detail(self) -> int:
+        """That of the tiles."""
+        return self.args.detail
+
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "contrast"."""
         images, n = batch.unlabelled, self.args.tiles
         whole = self.p(maps_of(self.f, images, self.args.depth).projected)  # p(Z): (B, D, n, n)
-        tiles = self.p(self.see_tiles(self.f, images, n).projected)  # p(z): (B·n², D, 1, 1)
+        source = self.see_tiles.source(images, batch)
+        tiles = self.p(self.see_tiles(self.f, source, n).projected)  # p(z): (B·n², D, 1, 1)
         temperature = self.args.temperature
         loss = cross_level_contrastive_loss(whole, from_tiles(tiles, n), temperature=temperature)
         return {"contrast": loss}

@@ -141,7 +141,11 @@ class _Pretraining:
         assert config.precision != "auto", "settled"
         loop_config = config.for_loop(config.window, config.precision)
         sampling = Sampling(
-            batch_labelled=1, batch_unlabelled=config.batch, seed=config.seed, turns=False
+            batch_labelled=1,
+            batch_unlabelled=config.batch,
+            seed=config.seed,
+            turns=False,
+            detail=task.detail,
         )
         data = DataModule(
             prepared.parts,

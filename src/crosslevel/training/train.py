@@ -229,7 +229,7 @@ class _Start:
         if planned.config.method != supposed.method:
             method = build_method(planned.config)
         method = to_device(method, self.place.device)
-        data = _data_module(prepared, planned.config)
+        data = _data_module(prepared, planned.config, method.detail)
         if budget is not None and not self.is_resumed:
             out = split.of_fold(split.fold_names[0]).val if split.folds else ()
             pace = measure_pace(method, planned.config, data.held_out(out) if out else data)
@@ -300,7 +300,7 @@ class _Start:
             )
 
 
-def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
+def _data_module(prepared: Prepared, config: SettledConfig, detail: int) -> DataModule:
     uses_unlabelled = find_method(config.method).uses_unlabelled
     sampling = Sampling(
         batch_labelled=config.batch_labelled,
@@ -308,6 +308,7 @@ def _data_module(prepared: Prepared, config: SettledConfig) -> DataModule:
         seed=config.seed,
         warp=config.warp,
         balanced=config.balanced,
+        detail=detail,
     )
     return DataModule(
         prepared.parts,

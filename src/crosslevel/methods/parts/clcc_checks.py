@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OF_CONTRAST = ("depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors")
 OF_CONSISTENCY = ("confidence", "further_tiles", "target")
-OF_TILES = ("view", "tile_flips", "context")
+OF_TILES = ("view", "tile_flips", "context", "detail")
 """Options beyond the paper's, by what they change. The paper's own stay where its ablations set a
 weight to 0."""
 

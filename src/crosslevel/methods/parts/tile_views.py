@@ -22,6 +22,7 @@ from crosslevel.methods.parts.options import Count, Range
 from crosslevel.methods.parts.other_views import View, other_view
 from crosslevel.models.backbone import Backbone
 from crosslevel.tiles import to_tiles
+from crosslevel.types import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,9 @@ class TileArgs:
             "noise", or "all" three.
         tile_flips: Each tile is flipped at random, and its features are flipped back.
         context: Pixels around each tile that the network also sees, but nothing is compared with.
+        detail: k: tiles are cut from images with k times as many pixels a side, so that they show
+            more than the full image does; the tile pass takes k² times as long. Images must be
+            larger than their full view.
     """
 
     tiles: Count = 5
@@ -43,6 +47,7 @@ class TileArgs:
     view: View = "same"
     tile_flips: bool = False
     context: Annotated[int, Range(0)] = 0
+    detail: Count = 1
 
 
 class TilePass:
@@ -72,18 +77,47 @@ class TilePass:
 
         Args:
             f: The backbone.
-            images: (B, 3, H, W), normalised.
+            images: (B, 3, k·H, k·W), normalised, as `source` gives them.
             n: Tiles along each axis.
 
         Returns:
-            (B·n², F, H/(n·r), W/(n·r)), row-major, and what p projects of it.
+            (B·n², F, k·H/(n·r), k·W/(n·r)), row-major, and what p projects: that without detail,
+            or the mean of each k×k of its cells.
         """
         tiles = with_context(other_view(images, self.args.view), n, self.args.context)
         flips = Flips.draw(tiles) if self.args.tile_flips else None
         with frozen_running_statistics(f) if self._is_frozen else nullcontext():
             maps = maps_of(f, tiles if flips is None else flips(tiles), self.depth)
         side = tiles.shape[2]
-        return maps.each(lambda features: self._restore(features, flips, side))
+        maps = maps.each(lambda features: self._restore(features, flips, side))
+        if self.args.detail == 1:
+            return maps
+        return Maps(maps.predicted, F.avg_pool2d(maps.projected, self.args.detail))
+
+    def source(self, images: Tensor, batch: Batch) -> Tensor:
+        """Return what the tiles of some images are cut from: with detail, finer ones.
+
+        Args:
+            images: (B, 3, H, W), the last ones of the batch, labelled images first.
+            batch: What they are of.
+
+        Raises:
+            InputError: If the batch has no finer images.
+        """
+        if self.args.detail == 1:
+            return images
+        if batch.finer is None:
+            raise InputError(
+                f"args.detail is {self.args.detail}, but the batch has no finer images: give "
+                "`Sampling` the `detail` of the method."
+            )
+        return batch.finer[len(batch.finer) - len(images) :]
+
+    def enlarged(self, logits: Tensor) -> Tensor:
+        """Return the full image's logits (B, C, H, W) at the size of what tiles are cut from."""
+        if self.args.detail == 1:
+            return logits
+        return F.interpolate(logits, scale_factor=self.args.detail, mode="bilinear")
 
     @property
     def _is_frozen(self) -> bool:
