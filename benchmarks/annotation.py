@@ -23,6 +23,7 @@ from crosslevel.annotate.rank import look_at, place
 from crosslevel.config.files import config_path, from_yaml
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.cases import index_cases
+from crosslevel.data.datamodule import steps_per_epoch
 from crosslevel.data.reading import read_case_mask
 from crosslevel.evaluation.evaluate import evaluate
 from crosslevel.images.preprocess import resize_mask
@@ -35,6 +36,8 @@ Mask = NDArray[np.bool_]
 FIRST, STEP, LAST = 10, 10, 60
 """Masks at the start, more in each round, and at the end unless it is said."""
 TEST_SHARE = 0.2
+VAL_EVERY = 5
+"""Of the masks so far, every fifth chooses epoch and threshold."""
 GOOD_ENOUGH = 0.95
 """Dice at which the simulated annotator accepts a mask."""
 LEVELS = np.linspace(0.05, 0.95, 19)
@@ -49,12 +52,22 @@ class Plan:
         starts: Choices of the first masks.
         last: Masks at the end.
         config: Of each training.
+        steps: Of each training, however many masks it has; 0 for the epochs of `config`.
     """
 
     rankings: Sequence[RankingName]
     starts: int
     last: int
     config: TrainConfig
+    steps: int = 0
+
+    def training(self, start: int, num_masks: int) -> TrainConfig:
+        """Return the configuration of one training."""
+        if not self.steps:
+            return replace(self.config, seed=start)
+        learned_from = num_masks - num_masks // VAL_EVERY
+        epochs = round(self.steps / steps_per_epoch(learned_from, self.config.batch_labelled))
+        return replace(self.config, seed=start, epochs=epochs, check_every=epochs)
 
 
 def order(data: Path, out: Path, plan: Plan) -> None:
@@ -85,10 +98,11 @@ def rounds(
     rng = np.random.default_rng(start)
     labelled = [pool[i] for i in rng.permutation(len(pool))[:FIRST]]
     while True:
-        run = out / f"{ranking}-start{start}-{len(labelled)}-masks"
+        made_by = ranking if len(labelled) > FIRST else "first"  # the first network is shared
+        run = out / f"{made_by}-start{start}-{len(labelled)}-masks"
         table = write_table(run.with_suffix(".csv"), pool, test, labelled)
         if not RunFolder(run).summary_file.is_file():
-            train(table, run, replace(plan.config, seed=start), reporter=Reporter())
+            train(table, run, plan.training(start, len(labelled)), reporter=Reporter())
             evaluate(run, table)
         yield len(labelled), RunFolder(run).summary().mean["dice"]
         if len(labelled) + STEP > min(plan.last, len(pool)):
@@ -112,7 +126,10 @@ def write_table(
     file: Path, pool: Sequence[Case], test: Sequence[Case], labelled: Sequence[Case]
 ) -> Path:
     """Write what `train` may see: masks of the labelled images, every fifth to validate."""
-    part = {case.id: "val" if i % 5 == 4 else "train" for i, case in enumerate(labelled)}
+    part = {
+        case.id: "val" if i % VAL_EVERY == VAL_EVERY - 1 else "train"
+        for i, case in enumerate(labelled)
+    }
     rows = [
         {
             "image": case.image.resolve(),
@@ -220,6 +237,7 @@ def main() -> None:
     parser.add_argument("--config", help="YAML file or preset of each training")
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--last", type=int, default=LAST, help="masks at the end")
+    parser.add_argument("--steps", type=int, default=0, help="of each training, at any masks")
     parser.add_argument("--rankings", nargs="+", default=["random", "both"])
     parser.add_argument("--num", type=int, default=200, help="images of effort")
     words = parser.parse_args()
@@ -227,7 +245,8 @@ def main() -> None:
         effort(words.data, words.out, words.run, words.num)
         return
     config = from_yaml(config_path(words.config)) if words.config else TrainConfig()
-    order(words.data, words.out, Plan(words.rankings, words.starts, words.last, config))
+    plan = Plan(words.rankings, words.starts, words.last, config, words.steps)
+    order(words.data, words.out, plan)
 
 
 if __name__ == "__main__":

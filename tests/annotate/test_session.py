@@ -21,7 +21,14 @@ from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder, write_start
 from crosslevel.runs.records import Environment
-from support.annotating import HEIGHT, WIDTH, open_session, save_network, write_images
+from support.annotating import (
+    HEIGHT,
+    WIDTH,
+    calibrate,
+    open_session,
+    save_network,
+    write_images,
+)
 from support.tiny import tiny_config
 
 
@@ -163,13 +170,29 @@ def test_suggestions__come_first_and_are_never_masks(tmp_path):
     assert (draft.begun_from, draft.model) == ("suggestion", suggestions.name)
     assert session.draft(0).begun_from == "mask"
     assert len(list((data / "masks").iterdir())) == 2
-    assert all(image["confidence"] is not None for image in session.state()["images"])
+    assert all(image["said"] is not None for image in session.state()["images"])
+    assert session.state()["doubt_from"] == "confidence"
+    assert open_session(data).state()["doubt_from"] == "confidence"  # kept with the order
     other = Suggestions(session.work, save_network(tmp_path / "other", seed=1), "second", print)
     number = session.queue.order[0]
     stroke(session, number, 10)
     session.use(other)
     assert session.draft(number).model == suggestions.name  # what was begun stays
     session.close()
+
+
+def test_suggestions__that_are_kept_follow_a_new_calibration(tmp_path):
+    session = open_session(write_images(tmp_path / "data", 2))
+    folder, case = save_network(tmp_path / "model", seed=2), session.items[0].case
+
+    def looked():
+        return Suggestions(session.work, folder, "first", print).look(case)
+
+    assert looked().expected_dice is None
+    calibrate(folder)
+    first = looked().expected_dice
+    calibrate(folder, shift=0.0)
+    assert looked().expected_dice > first
 
 
 def test_learning__refuses_a_model_of_other_classes(tmp_path):

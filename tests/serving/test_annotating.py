@@ -76,6 +76,17 @@ def test_accept__writes_what_the_model_suggested(place, page):
     assert f"4 of {NUM} done" in page.inner_text("#figures")
 
 
+def test_page__says_what_a_suggestion_is_worth(place, page):
+    look = place.session.suggestions.look(place.session.items[number_of(page)].case)
+    wait(page, f"worth.textContent.startsWith('The model is {100 * look.confidence:.0f} % sure')")
+    assert "by its own confidence" in page.inner_text("#order-note")
+    worth = "async (said) => (await import('/page/state.js')).worth(said).words"
+    said = {"sureness": 0.9, "doubt_from": "expected_dice", "is_empty": False}
+    assert page.evaluate(worth, said).endswith("(Dice) 90 %: hardly anything to mend.")
+    assert page.evaluate(worth, said | {"sureness": 0.4}).endswith("40 %: mostly wrong.")
+    assert page.evaluate(worth, said | {"is_empty": True}).startswith("Nothing found")
+
+
 def test_brush__paints_the_pixels_under_its_way_and_undo_takes_them_back(place, page):
     clear(page)
     page.keyboard.press("b")

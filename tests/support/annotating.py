@@ -15,7 +15,8 @@ from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.options import RankingName
 from crosslevel.annotate.session import Session, Setting
 from crosslevel.config.model import ModelConfig
-from crosslevel.models.folder import ModelCard, save_model
+from crosslevel.models.calibration import Calibration, Line, save_calibration
+from crosslevel.models.folder import ModelCard, save_model, weights_hash
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.serving.annotating import annotate_app
 from crosslevel.serving.options import ServerOptions
@@ -65,6 +66,22 @@ def save_network(folder: Path, classes: int = 1, seed: int = 0) -> Path:
     )
     save_model(folder, build_segmentation_net(model, channels), card)
     return folder
+
+
+def calibrate(folder: Path, shift: float = -1.0) -> Calibration:
+    """Give a model folder a calibration, in which empty masks are worth less than others."""
+    calibration = Calibration(
+        source="validation",
+        num_images=12,
+        num_empty=3,
+        threshold=0.5,
+        pixels=Line(slope=1.0, shift=0.0),
+        masks=Line(slope=1.2, shift=shift),
+        empty_masks=Line(slope=0.5, shift=-3.0),
+        weights=weights_hash(folder),
+    )
+    save_calibration(folder, calibration)
+    return calibration
 
 
 def open_session(data: Path, ranking: RankingName = "both", **classes: int) -> Session:

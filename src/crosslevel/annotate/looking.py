@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crosslevel.annotate.options import Doubt
 from crosslevel.images.preprocess import normalise, resize_image
-from crosslevel.inference.confidence import mask_confidence
+from crosslevel.inference.confidence import MaskConfidence
 from crosslevel.inference.segmenter import at_size, model_folder
 from crosslevel.logits import to_classes, to_probabilities
+from crosslevel.models.calibration import load_calibration
 from crosslevel.models.folder import load_model
 from crosslevel.system.devices import this_place
 
@@ -34,16 +37,41 @@ class Look:
             of 1/16 from -8 (0) to 8 (255).
         features: (F,), the mean of the deepest encoder features over the image, of length 1.
         confidence: Of its mask, in [0, 1]; see `MaskConfidence`.
+        certainty: Of its mask, in [0, 1]; see `MaskConfidence.certainty`.
+        is_empty: Its mask has no foreground.
+        expected_dice: That masks like its own have on average, in [0, 1]; None where nothing
+            measured it.
     """
 
     levels: NDArray[np.uint8]
     features: NDArray[np.float32]
     confidence: float
+    certainty: float
+    is_empty: bool
+    expected_dice: float | None
+
+    @property
+    def doubt_from(self) -> Doubt:
+        """What `uncertainty` is taken from."""
+        return "confidence" if self.expected_dice is None else "expected_dice"
+
+    @property
+    def sureness(self) -> float:
+        """What its mask is worth, in [0, 1]: the expected Dice, else the confidence."""
+        return self.confidence if self.expected_dice is None else self.expected_dice
 
     @property
     def uncertainty(self) -> float:
-        """The confidence turned round."""
-        return 1 - self.confidence
+        """The sureness turned round."""
+        return 1 - self.sureness
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page says of its mask."""
+        return {
+            "sureness": round(self.sureness, 4),
+            "doubt_from": self.doubt_from,
+            "is_empty": self.is_empty,
+        }
 
     def mask(self, size: tuple[int, int], threshold: float) -> NDArray[np.uint8]:
         """Return the (H, W) class indices it suggests at the size of the image.
@@ -70,7 +98,10 @@ class Looker:
     """
 
     def __init__(self, run: Path) -> None:
-        net, self.card = load_model(model_folder(run))
+        folder = model_folder(run)
+        net, self.card = load_model(folder)
+        known = load_calibration(folder)
+        self._judge = known if known and known.threshold == self.card.threshold else None
         self._device = this_place().device
         self._net = net.to(self._device)
 
@@ -89,10 +120,23 @@ class Looker:
             )
         ]
 
+    def expected_dice(self, certainty: float, *, is_empty: bool) -> float | None:
+        """Return what `Look.expected_dice` is."""
+        judge = self._judge
+        return None if judge is None else judge.expected_dice(certainty, is_empty=is_empty)
+
     def _look(self, probability: NDArray[np.float32], features: NDArray[np.float32]) -> Look:
-        mask = to_classes(probability, self.card.threshold)
-        foreground = probability if len(probability) == 1 else probability[1:]
-        return Look(to_levels(foreground), features, mask_confidence(probability, mask))
+        said = MaskConfidence(self.card.threshold)
+        said.update(probability, to_classes(probability, self.card.threshold))
+        certainty = said.certainty()
+        return Look(
+            levels=to_levels(probability if len(probability) == 1 else probability[1:]),
+            features=features,
+            confidence=said.compute(),
+            certainty=certainty,
+            is_empty=said.is_empty,
+            expected_dice=self.expected_dice(certainty, is_empty=said.is_empty),
+        )
 
 
 def to_levels(probability: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -9,6 +9,10 @@ from crosslevel.config.reading import check_literals
 from crosslevel.errors import InputError
 
 RankingName = Literal["random", "uncertainty", "diversity", "both"]
+BY_DOUBT: tuple[RankingName, ...] = ("uncertainty", "both")
+"""Rankings that ask how unsure a mask is."""
+Doubt = Literal["expected_dice", "confidence"]
+"""What says how unsure a mask is: the confidence where no expected Dice was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,9 @@ class RankOptions:
 
     Attributes:
         num: How many images to name.
-        ranking: By luck, by how unsure the mask is, by how far the image is from all that have
-            masks, or by both.
+        ranking: By luck, by how unsure the mask is (by its expected Dice, or its confidence where
+            the model has no calibration), by how far the image is from all that have masks, or by
+            both.
         seed: Of the luck.
     """
 

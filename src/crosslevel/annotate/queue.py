@@ -29,12 +29,18 @@ class Queue:
         work: Where the order is kept.
         items: The images, by number.
         ranking: Which come first, once a model has seen them; before that, luck decides.
+
+    Attributes:
+        order: All images, the next one first.
+        ranking: By which the order was made.
+        doubt_from: What said how unsure a mask is (see `Doubt`), "" before a model did.
+        version: Counts changes.
     """
 
     def __init__(self, work: WorkFolder, items: Sequence[Item], ranking: RankingName) -> None:
         self._work, self._items, self._wanted = work, items, ranking
         self._lock = threading.Lock()
-        self.ranking = "random"
+        self.ranking, self.doubt_from = "random", ""
         self.version = 0
         self.order = self._kept() or self._by_luck()
 
@@ -58,12 +64,13 @@ class Queue:
         with self._lock:
             self.order = self._with_masked([*first, *rest])
             self.ranking = self._wanted
+            self.doubt_from = placed[0].look.doubt_from if placed else ""
             self.version += 1
             self._write(suggestions.name)
 
     def _sureness(self, number: int, looks: Mapping[str, Look]) -> float:
         look = looks.get(self._items[number].case.id)
-        return 1.0 if look is None else look.confidence
+        return 1.0 if look is None else look.sureness
 
     def _with_masked(self, free: Sequence[int]) -> list[int]:
         """Return these, then all others."""
@@ -80,9 +87,15 @@ class Queue:
         numbers = {self._work.key(item.case.image): n for n, item in enumerate(self._items)}
         known = [numbers[key] for key in found.get("order", []) if key in numbers]
         self.ranking = found.get("ranking", "random")
+        self.doubt_from = found.get("doubt_from", "")
         return self._with_masked(known) if known else []
 
     def _write(self, model: str) -> None:
         keys = [self._work.key(self._items[number].case.image) for number in self.order]
-        content = {"model": model, "ranking": self.ranking, "order": keys}
+        content = {
+            "model": model,
+            "ranking": self.ranking,
+            "doubt_from": self.doubt_from,
+            "order": keys,
+        }
         write_text(self._work.queue_file, json.dumps(content, indent=1) + "\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from crosslevel.annotate.looking import BATCH, Look, Looker
-from crosslevel.annotate.options import RankOptions
+from crosslevel.annotate.options import BY_DOUBT, RankingName, RankOptions
 from crosslevel.annotate.rankings import RANKINGS, Candidates
 from crosslevel.data.cases import find_cases
 from crosslevel.data.quality.bad_files import without_bad
@@ -30,12 +30,12 @@ class Placed:
 
     Attributes:
         case: The image.
-        confidence: Of its predicted mask, in [0, 1].
+        look: What the network says of it.
         distance: From the nearest image that has a mask or comes before it; 0 if not looked at.
     """
 
     case: Case
-    confidence: float
+    look: Look
     distance: float
 
 
@@ -87,7 +87,7 @@ def place(cases: Sequence[Case], looks: dict[str, Look], options: RankOptions) -
         _features(known, looks),
     )
     order = RANKINGS[options.ranking](candidates, options.num, np.random.default_rng(options.seed))
-    return [Placed(free[i], looks[free[i].id].confidence, far) for i, far in order]
+    return [Placed(free[i], looks[free[i].id], far) for i, far in order]
 
 
 def look_at(
@@ -106,14 +106,23 @@ def look_at(
             yield from zip(pictures, looker.look([*pictures.values()]), strict=True)
 
 
-def write_order(out: Path, order: Sequence[Placed]) -> None:
-    """Write the order as CSV, images by their absolute paths."""
+def write_order(out: Path, order: Sequence[Placed], ranking: RankingName) -> None:
+    """Write the order as CSV, images by their absolute paths.
+
+    Args:
+        out: The file.
+        order: As `rank` returns it.
+        ranking: By which it was made; what its doubt was taken from is written beside each image.
+    """
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(Next.COLUMNS)
     for number, placed in enumerate(order, start=1):
+        look = placed.look
+        said = ("" if n is None else f"{n:.4f}" for n in (look.confidence, look.expected_dice))
+        doubt = look.doubt_from if ranking in BY_DOUBT else ""
         image = placed.case.image.absolute()
-        table.writerow([number, image, f"{placed.confidence:.4f}", f"{placed.distance:.4f}"])
+        table.writerow([number, image, *said, f"{placed.distance:.4f}", doubt])
     write_text(out, text.getvalue().encode(errors="backslashreplace").decode())
 
 

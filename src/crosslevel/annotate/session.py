@@ -214,6 +214,7 @@ class Session:
             "model": self.suggestions.name if self.suggestions else "",
             "order": self.queue.order,
             "ranking": self.queue.ranking,
+            "doubt_from": self.queue.doubt_from,
             "version": self.queue.version,
             "today": provenance.done_today(rows, datetime.now().astimezone()),
             "median_seconds": round(median(seconds), 1) if seconds else None,
@@ -222,7 +223,7 @@ class Session:
                     "name": item.case.id,
                     "status": self.status(item),
                     "note": item.note,
-                    "confidence": _confidence(looks.get(item.case.id)),
+                    "said": looks[item.case.id].to_json() if item.case.id in looks else None,
                 }
                 for item in self.items
             ],
@@ -284,10 +285,6 @@ class Session:
         for item in self.items:
             found = marks.get(self.work.key(item.case.image), {})
             item.mark, item.note = found.get("mark", ""), found.get("note", "")
-
-
-def _confidence(look: Any) -> float | None:
-    return None if look is None else round(look.confidence, 4)
 
 
 def _now() -> str:

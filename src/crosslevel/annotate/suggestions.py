@@ -97,9 +97,17 @@ class Suggestions:
             return None
         try:
             with np.load(file) as found:
-                return Look(found["levels"], found["features"], float(found["confidence"]))
+                certainty, is_empty = float(found["certainty"]), bool(found["is_empty"])
+                return Look(
+                    levels=found["levels"],
+                    features=found["features"],
+                    confidence=float(found["confidence"]),
+                    certainty=certainty,
+                    is_empty=is_empty,
+                    expected_dice=self._looker.expected_dice(certainty, is_empty=is_empty),
+                )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None  # damaged: it is computed again
+            return None  # damaged, or of an earlier version: it is computed again
 
     def _computed(self, case: Case) -> Look | None:
         try:
@@ -110,6 +118,11 @@ class Suggestions:
         [look] = self._looker.look([image])
         with atomic_file(self._file(case)) as file:
             np.savez_compressed(
-                file, levels=look.levels, features=look.features, confidence=look.confidence
+                file,
+                levels=look.levels,
+                features=look.features,
+                confidence=look.confidence,
+                certainty=look.certainty,
+                is_empty=look.is_empty,
             )
         return look

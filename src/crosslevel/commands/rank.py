@@ -36,16 +36,21 @@ def run(arguments: Namespace) -> None:
     from crosslevel.system.console import Reporter
     from crosslevel.types import Layout
 
-    reporter = Reporter()
+    reporter, options = Reporter(), RankOptions(**chosen(arguments, RankOptions))
     order = rank(
         arguments.run,
         arguments.images,
-        RankOptions(**chosen(arguments, RankOptions)),
+        options,
         layout=Layout(arguments.masks),
         reporter=reporter,
     )
-    write_order(arguments.out, order)
-    reporter.say(f"To annotate first, with the confidence of each (all in {arguments.out}):")
+    write_order(arguments.out, order, options.ranking)
+    if not order or order[0].look.doubt_from == "expected_dice":
+        what = "expected Dice"
+    else:
+        what = "confidence"
+        reporter.say("No expected Dice: the model has no calibration, so confidence is used.")
+    reporter.say(f"To annotate first, with the {what} of each (all in {arguments.out}):")
     for placed in order[:NUM_NAMED]:
-        reporter.say(f"  {placed.confidence:.2f}  {one_line(str(placed.case.image))}")
+        reporter.say(f"  {placed.look.sureness:.2f}  {one_line(str(placed.case.image))}")
     reporter.say(f"Done: {len(order)} images in {arguments.out}")

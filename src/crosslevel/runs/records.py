@@ -61,9 +61,9 @@ class Annotated:
 
 
 class Next:
-    """Columns of what `rank` writes, the image to annotate first above."""
+    """Columns of what `rank` writes, "doubt_from" being the name of another, or empty."""
 
-    COLUMNS = ("place", "image", "confidence", "distance")
+    COLUMNS = ("place", "image", "confidence", "expected_dice", "distance", "doubt_from")
 
 
 NOT_SCORES = (

@@ -5,7 +5,7 @@ import { Canvas, COLOURS, LOOKS } from "./canvas.js";
 import { Gestures } from "./gestures.js";
 import { checksum, dropIslands, fillHoles, smooth } from "./mask.js";
 import { QueueList } from "./queue.js";
-import { beside, command, initial, nextTodo, reduce, TOOLS } from "./state.js";
+import { beside, command, initial, nextTodo, reduce, TOOLS, worth } from "./state.js";
 import { Work } from "./work.js";
 
 const $ = (id) => document.getElementById(id);
@@ -266,6 +266,7 @@ class App {
       this.queue.render(this.state);
       this._renderHead();
       this._renderTools();
+      this._renderWorth();
       this._renderLearn();
     });
   }
@@ -296,6 +297,14 @@ class App {
     $("size").value = String(Math.round(20 * Math.log2(state.radius * 2)) / 2);
     $("size-out").textContent = `${Math.round(2 * state.radius)} px`;
     this._renderClasses();
+  }
+
+  /** What the suggestion is worth, while the person's work begins from it. */
+  _renderWorth() {
+    const { state, opened } = this;
+    const found = opened?.begunFrom === "suggestion" ? worth(state.images[opened.number].said) : null;
+    $("worth").hidden = !found;
+    $("worth").textContent = found?.words ?? "";
   }
 
   _renderClasses() {

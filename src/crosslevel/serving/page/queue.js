@@ -1,7 +1,7 @@
 // The list of images on the left.
 
 import { address } from "./api.js";
-import { FILTERS, listed, STATUS } from "./state.js";
+import { FILTERS, listed, orderWords, STATUS, worth } from "./state.js";
 
 export class QueueList {
   constructor({ list, filter, note }, { open, choose }) {
@@ -23,12 +23,7 @@ export class QueueList {
       const { label, has } = FILTERS[option.value];
       option.textContent = `${label} (${state.images.filter((image) => has(image.status)).length})`;
     }
-    this.note.textContent = {
-      random: "In a random order, until a model has seen all",
-      uncertainty: "First what the model is least sure of",
-      diversity: "First what looks newest to the model",
-      both: "First what is unsure and new to the model",
-    }[state.ranking];
+    this.note.textContent = orderWords(state);
     const shown = listed(state);
     this.list.replaceChildren(...shown.map((number) => this._row(number, state)));
     if (!shown.length) this.list.innerHTML = '<li role="presentation">No image here.</li>';
@@ -44,16 +39,16 @@ export class QueueList {
     const status = STATUS[image.status];
     row.dataset.status = image.status;
     row.setAttribute("aria-selected", String(number === state.current));
-    const sure = image.confidence;
-    const words = [status.label, sure === null ? "" : `confidence ${Math.round(100 * sure)} %`, image.note];
+    const isDone = FILTERS.done.has(image.status), found = isDone ? null : worth(image.said);
+    const words = [status.label, found?.words, image.note];
     row.setAttribute("aria-label", [image.name, ...words].filter(Boolean).join(", "));
-    row.title = image.note || image.name;
+    row.title = [image.name, found?.words, image.note].filter(Boolean).join("\n");
     row.querySelector(".mark").textContent = status.mark;
     row.querySelector(".label").textContent = status.label;
     const bar = row.querySelector(".bar");
-    bar.hidden = sure === null;
-    row.querySelector(".sure").textContent = sure === null ? "" : `${Math.round(100 * sure)} %`;
-    bar.firstChild.style.width = `${Math.round(100 * (sure ?? 0))}%`;
+    bar.hidden = !found;
+    row.querySelector(".sure").textContent = found?.figure ?? "";
+    bar.firstChild.style.width = `${Math.round(100 * (found?.share ?? 0))}%`;
     return row;
   }
 

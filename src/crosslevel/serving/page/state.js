@@ -25,9 +25,40 @@ export const TOOLS = {
   hand: { key: "h", label: "Move", hint: "Drag the picture; the wheel zooms" },
 };
 
+const WORTH = [
+  [0.9, "hardly anything to mend"], [0.75, "edges to mend"], [0.5, "parts to redraw"], [0, "mostly wrong"],
+];
+const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** What a person may expect of a suggestion: a short figure, and a sentence; null before the model looked. */
+export function worth(said) {
+  if (!said) return null;
+  const { sureness: share, doubt_from: doubtFrom, is_empty: isEmpty } = said, much = percent(share);
+  if (doubtFrom === "confidence") {
+    return { share, figure: `sure ${much}`, words: `The model is ${much} sure: its own word, and often too high.` };
+  }
+  if (isEmpty) {
+    return { share, figure: `empty ${much}`, words: `Nothing found; in about ${much} of such images nothing is there.` };
+  }
+  const work = WORTH.find(([least]) => share >= least)[1];
+  return { share, figure: `Dice ${much}`, words: `Expected overlap with your mask (Dice) ${much}: ${work}.` };
+}
+
+/** Which images come first, in words. */
+export function orderWords({ ranking, doubtFrom }) {
+  const words = {
+    random: "In a random order, until a model has seen all",
+    uncertainty: "First what the model is least sure of",
+    diversity: "First what looks newest to the model",
+    both: "First what is unsure and new to the model",
+  }[ranking];
+  if (ranking !== "uncertainty" && ranking !== "both") return words;
+  return `${words}, by ${doubtFrom === "expected_dice" ? "expected Dice" : "its own confidence"}`;
+}
+
 export const initial = () => ({
   images: [], order: [], classes: [], current: null, filter: "all", tool: "brush", radius: 12, value: 1,
-  holds: true, today: 0, medianSeconds: null, model: "", ranking: "random", version: -1, job: { state: "idle" },
+  holds: true, today: 0, medianSeconds: null, model: "", ranking: "random", doubtFrom: "", version: -1, job: { state: "idle" },
 });
 
 /** Numbers of the images that the queue lists. */
@@ -51,7 +82,7 @@ export function reduce(state, event) {
       const s = event.state;
       return {
         ...state, images: s.images, order: s.order, classes: s.classes, today: s.today, job: s.job,
-        medianSeconds: s.median_seconds, model: s.model, ranking: s.ranking, version: s.version,
+        medianSeconds: s.median_seconds, model: s.model, ranking: s.ranking, doubtFrom: s.doubt_from, version: s.version,
         canTrain: s.can_train, who: s.who, data: s.data,
         current: state.current !== null && state.current < s.images.length ? state.current : null,
       };
