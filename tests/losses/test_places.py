@@ -3,7 +3,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslevel.losses.places import anchor_shares, class_shares, majority, negative_shares
+from crosslevel.losses.places import (
+    anchor_shares,
+    class_shares,
+    majority,
+    negative_shares,
+    positive_shares,
+)
 
 
 def random_shares(seed, images=2, places=9, classes=3):
@@ -76,7 +82,33 @@ def test_anchor_shares__lesion_leaves_the_background_out():
     assert majority(shares).tolist() == [[[1, 0, 0], [1, 0, 0], [0, 0, 1]]]
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_positive_shares__mixed_equal_explicit_loops(seed):
+    shares = random_shares(seed, places=4)
+    found = positive_shares(shares, "mixed")
+    assert found is not None
+    for image, rows in zip(found, shares.tolist(), strict=True):
+        for i, q in enumerate(rows):
+            agree = [sum(a * b for a, b in zip(q, r, strict=True)) for r in rows]
+            mixed = sum(q[a] * q[b] for a in range(3) for b in range(3) if a != b)
+            others = sum(agree) - agree[i]
+            expected = [
+                1 - mixed if j == i else mixed * share / others for j, share in enumerate(agree)
+            ]
+            assert image[i].tolist() == pytest.approx(expected)
+            assert sum(expected) == pytest.approx(1)
+
+
+def test_positive_shares__where_no_place_shares_a_class_are_the_own_ones():
+    half, other = [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]
+    found = positive_shares(torch.tensor([[half, other]]), "mixed")
+    assert found is not None
+    assert found.tolist() == [[[1, 0], [0, 1]]]
+
+
 def test_shares__of_the_paper_are_none():
     shares = random_shares(0)
+    assert positive_shares(shares, "own") is None
     assert anchor_shares(shares, "all") is None
     assert negative_shares(shares, shares, "negative") is None

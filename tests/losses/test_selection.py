@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslevel.losses import cross_level_contrastive_loss
-from crosslevel.losses.contrastive import Selection
+from crosslevel.losses.contrastive import Selection, contrastive_terms
 
 
 def case(seed, batch=2, dim=4, n=2, kept=3):
@@ -24,6 +24,7 @@ def case(seed, batch=2, dim=4, n=2, kept=3):
         negatives=shares(batch, places, places),
         kept=torch.randn(kept, dim, generator=g).double(),
         kept_negatives=shares(batch, places, kept),
+        positives=torch.rand(batch, places, places, generator=g).double().softmax(dim=-1),
     )
     return maps, selection
 
@@ -34,7 +35,10 @@ def unit(vector):
 
 
 def slow_loss(maps, selection, temperature, negatives):
-    """Eq. 1 in plain Python: every candidate's exponential times its share."""
+    """Eq. 1 in plain Python: every candidate's exponential times its share.
+
+    The target is a geometric mean of the candidates of all places, weighed by positives.
+    """
     whole, tiles = ([[unit(v) for v in m.flatten(1).T.tolist()] for m in x] for x in maps)
 
     def similarity(a, b):
@@ -45,6 +49,7 @@ def slow_loss(maps, selection, temperature, negatives):
     for image, anchors in enumerate(whole):
         for i, anchor in enumerate(anchors):
             positive = similarity(anchor, tiles[image][i])
+            target = positive ** float(selection.positives[image, i, i])
             pool = 0.0
             for level, name in ((whole, "global"), (tiles, "local")):
                 if negatives in (name, "both"):
@@ -52,10 +57,13 @@ def slow_loss(maps, selection, temperature, negatives):
                         if j != i:
                             share = float(selection.negatives[image, i, j])
                             pool += share * similarity(anchor, other)
+                            pull = float(selection.positives[image, i, j])
+                            pull /= 2 if negatives == "both" else 1
+                            target *= similarity(anchor, other) ** pull
             for j, other in enumerate(kept):
                 pool += float(selection.kept_negatives[image, i, j]) * similarity(anchor, other)
             share = float(selection.anchors[image, i])
-            total -= share * math.log(positive / (positive + pool))
+            total -= share * math.log(target / (positive + pool))
             weight += share
     return total / weight
 
@@ -77,6 +85,36 @@ def test_selection__gradcheck_with_shares_of_zero():
         lambda g, z: cross_level_contrastive_loss(g, z, temperature=0.5, selection=selection),
         inputs,
     )
+
+
+def test_positives__by_hand():
+    """Two places at right angles, τ = 1: own place 1, other 0, so ln(e + 1) - the own share."""
+    whole = torch.eye(4, 2).T.double()[None, :, :2, None].expand(-1, -1, -1, 1)
+    positives = torch.tensor([[[0.75, 0.25], [0.0, 1.0]]]).double()
+    [terms] = contrastive_terms(
+        *(whole, whole), temperature=1, normalize="l2", negatives="global",
+        selection=Selection(positives=positives),
+    )  # fmt: skip
+    assert terms.tolist() == pytest.approx([math.log(math.e + 1) - t for t in (0.75, 1.0)])
+
+
+def test_positives__of_the_own_places_are_the_paper_s_loss():
+    maps, _ = case(0)
+    own = Selection(positives=torch.eye(4).double().expand(2, 4, 4))
+    found = cross_level_contrastive_loss(*maps, selection=own)
+    torch.testing.assert_close(found, cross_level_contrastive_loss(*maps))
+
+
+def test_positives__make_the_loss_least_where_similarities_are_theirs():
+    """With all negatives fully counted it is a cross-entropy: its least value is the entropy."""
+    maps, selection = case(1)
+    assert selection.positives is not None
+    terms = contrastive_terms(
+        *maps, temperature=0.5, normalize="l2", negatives="local",
+        selection=Selection(positives=selection.positives),
+    )  # fmt: skip
+    entropy = -(selection.positives * selection.positives.log()).sum(dim=-1)
+    assert (terms >= entropy).all()
 
 
 def test_selection__of_everything_is_the_paper_s_loss():

@@ -36,6 +36,7 @@ OPTIONS = {
     "same_class": ("left_out", "weighed"),
     "anchors": ("balanced", "lesion"),
     "queue": (16,),
+    "positives": ("mixed",),
     "vectors": ("teacher",),
     "confidence": ("weighed",),
     "further_tiles": ([1], [4, 1]),
@@ -82,7 +83,9 @@ def test_options__each_lets_the_loss_be_learned_from(name, value):
 
 
 OF_TILES = {"view", "tile_flips", "context", "detail"}
-OF_CONTRAST = {"depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors"}
+OF_CONTRAST = {
+    "depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors", "positives",
+}  # fmt: skip
 OF_CONSISTENCY = {"confidence", "further_tiles", "target"}
 REFUSED_ALONE = OF_TILES | OF_CONTRAST | OF_CONSISTENCY
 """But not options of the paper and its authors' code, whose ablations set weights to 0."""
@@ -108,6 +111,7 @@ def test_options__without_effect_are_refused(name, value):
         ({"vectors": "teacher"}, "Only the positive pair"),
         ({"vectors": "teacher", "anchor": "tile", "detach_local": True}, "Only the positive pair"),
         ({"anchor": "tile", "negatives": "local", "detach_local": True}, "Only the positive pair"),
+        ({"positives": "mixed", "same_class": "left_out"}, "Choose same_class 'negative'"),
         ({"depth": 2}, r"args.depth is 2; .* levels 0 to 1"),
         ({"queue": -1}, "args.queue is -1; it must be at least 0"),
         ({"further_tiles": [0]}, r"args.further_tiles\[0\] is 0; it must be at least 1"),

@@ -119,7 +119,7 @@ def test_teacher__has_its_own_projector_which_follows():
         ("depth", 1),
         ("negatives", "local"), ("negative_images", "own"), ("same_class", "left_out"),
         ("anchors", "lesion"), ("queue", 1), ("confidence", "ignored"), ("temperature", 0.1),
-        ("projection_end", "relu"), ("tile_batchnorm", "update"),
+        ("projection_end", "relu"), ("tile_batchnorm", "update"), ("positives", "mixed"),
     ],
 )  # fmt: skip
 def test_options__each_changes_a_loss(name, value):

@@ -30,12 +30,17 @@ class Selection:
         negatives: (B, P, P), the share of place j (last) among the negatives of anchor i.
         kept: (Q, D), further negatives of every anchor, from elsewhere.
         kept_negatives: (B, P, Q), the share of each of these.
+        positives: (B, P, P), the share of place j (last) in the target of anchor i, each row
+            summing to 1; its own place in the paper. Place j stands for what it is compared with
+            otherwise: the other level's vector if it is the anchor's own place, else the negative
+            of that place (of both levels, the mean of the two similarities).
     """
 
     anchors: Tensor | None = None
     negatives: Tensor | None = None
     kept: Tensor | None = None
     kept_negatives: Tensor | None = None
+    positives: Tensor | None = None
 
 
 EVERYTHING = Selection()
@@ -106,7 +111,9 @@ def contrastive_terms(
     Args and raises as `cross_level_contrastive_loss`.
 
     Returns:
-        (B, n²) non-negative terms, positions row-major.
+        (B, n²) terms, positions row-major: ln Σ_c w_c exp(s_c) - Σ_j t_ij s_ij over candidates c of
+        share w_c, with s the similarity / τ and t the positives. They are not negative where every
+        w is 1, or the anchor's own place is its target.
     """
     _check(global_map, local_map, temperature, negatives)
     with torch.autocast(global_map.device.type, enabled=False):  # τ magnifies rounding
@@ -120,8 +127,18 @@ def contrastive_terms(
         if selection.kept is not None:
             kept = _normalised(widen(selection.kept), normalize).to(queries.dtype)
             candidates.append(_shared(queries @ kept.T / temperature, selection.kept_negatives))
+        target = _target(positive, torch.stack(pools[negatives]).mean(dim=0), selection.positives)
     together = torch.cat([positive.unsqueeze(-1), *candidates], dim=-1)
-    return together.logsumexp(dim=-1) - positive
+    return together.logsumexp(dim=-1) - target
+
+
+def _target(positive: Tensor, others: Tensor, shares: Tensor | None) -> Tensor:
+    """Return the mean similarity (B, P) to an anchor's positives, by their shares."""
+    if shares is None:
+        return positive
+    itself = torch.eye(others.shape[1], dtype=torch.bool, device=others.device)
+    of_places = torch.where(itself, positive.unsqueeze(-1), others)
+    return (shares * of_places).sum(dim=-1)
 
 
 def _others(similarities: Tensor, selection: Selection) -> Tensor:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 SameClass = Literal["negative", "left_out", "weighed"]
 Anchors = Literal["all", "balanced", "lesion"]
+Positives = Literal["own", "mixed"]
+
+EPSILON = 1e-6
 
 
 def class_shares(probabilities: Tensor, n: int) -> Tensor:
@@ -88,3 +92,35 @@ def anchor_shares(shares: Tensor, anchors: Anchors) -> Tensor | None:
         return 1 - classes[..., 0]
     counts = classes.flatten(0, -2).sum(dim=0)
     return classes @ (1 / counts.clamp_min(1))
+
+
+def positive_shares(shares: Tensor, positives: Positives) -> Tensor | None:
+    """Return how much each place is the positive of each anchor, instead of its own place alone.
+
+    A place of one class has its own place as its target. Of a place of several classes, the share
+    m_i = 1 - Σ_k q_ik², the probability that two of its pixels differ in class, is dealt out to the
+    other places in proportion to r_ij = Σ_k q_ik q_jk, the probability that a pixel of one and a
+    pixel of the other do not: t_ij = m_i r_ij / Σ_{l≠i} r_il for j ≠ i, and t_ii = 1 - m_i. Where
+    no other place has a class of the anchor's, t_ii is 1.
+
+    Args:
+        shares: (…, P, K) class shares.
+        positives: "own": each anchor's own place; "mixed": as above.
+
+    Returns:
+        (…, P, P), each row summing to 1; None for the own places.
+
+    Example:
+        >>> lesion, background = torch.tensor([0.2, 0.8]), torch.tensor([1.0, 0.0])
+        >>> positive_shares(torch.stack([lesion, background]), "mixed")
+        tensor([[0.6800, 0.3200],
+                [0.0000, 1.0000]])
+    """
+    if positives == "own":
+        return None
+    itself = torch.eye(shares.shape[-2], dtype=torch.bool, device=shares.device)
+    agreement = (shares @ shares.transpose(-1, -2)).masked_fill(itself, 0)
+    total = agreement.sum(dim=-1, keepdim=True)
+    mixed = (1 - shares.square().sum(dim=-1, keepdim=True)).clamp(0, 1) * (total > EPSILON)
+    others = mixed * agreement / total.clamp_min(EPSILON)
+    return others + torch.diag_embed(1 - mixed.squeeze(-1))

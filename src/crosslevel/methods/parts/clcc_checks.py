@@ -11,7 +11,10 @@ from crosslevel.errors import InputError
 if TYPE_CHECKING:
     from crosslevel.methods.clcc import CLCC
 
-OF_CONTRAST = ("depth", "anchor", "negative_images", "same_class", "anchors", "queue", "vectors")
+OF_CONTRAST = (
+    *("depth", "anchor", "negative_images", "same_class", "anchors", "queue", "positives"),
+    "vectors",
+)
 OF_CONSISTENCY = ("confidence", "further_tiles", "target")
 OF_TILES = ("view", "tile_flips", "context", "detail")
 """Options beyond the paper's, by what they change. The paper's own stay where its ablations set a

@@ -9,15 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from crosslevel.errors import InputError
 from crosslevel.logits import to_log_class_probabilities
 from crosslevel.losses import cross_level_contrastive_loss
 from crosslevel.losses.contrastive import Negatives, Normalisation, Selection
 from crosslevel.losses.places import (
     Anchors,
+    Positives,
     SameClass,
     anchor_shares,
     class_shares,
     negative_shares,
+    positive_shares,
 )
 from crosslevel.methods.parts.class_queue import ClassQueue
 from crosslevel.methods.parts.levels import ProjectionArgs
@@ -43,6 +46,8 @@ class ContrastArgs(ProjectionArgs):
         anchors: Which places are anchors: "all", "balanced" (each class counts the same), or those
             of a "lesion" alone.
         queue: Vectors of each class kept from earlier steps as further negatives; 0 for none.
+        positives: What an anchor is pulled to: its "own" place, or, where several classes meet
+            ("mixed"), in part also the places that share them (see `positive_shares`).
     """
 
     temperature: Positive = 0.5
@@ -54,11 +59,13 @@ class ContrastArgs(ProjectionArgs):
     same_class: SameClass = "negative"
     anchors: Anchors = "all"
     queue: Annotated[int, Range(0)] = 0
+    positives: Positives = "own"
 
     @property
     def needs_classes(self) -> bool:
         """Whether the loss must be told which class each place is of."""
-        return self.same_class != "negative" or self.anchors != "all" or self.queue > 0
+        kinds = (self.same_class, self.anchors, self.positives)
+        return kinds != ("negative", "all", "own") or self.queue > 0
 
 
 class Contrast(nn.Module):
@@ -67,10 +74,19 @@ class Contrast(nn.Module):
     Args:
         args: The options.
         num_classes: K, background included.
+
+    Raises:
+        InputError: If places are pulled to some that are left out of what they are told from.
     """
 
     def __init__(self, args: ContrastArgs, num_classes: int) -> None:
         super().__init__()
+        if args.positives == "mixed" and args.same_class == "left_out":
+            raise InputError(
+                "With args.positives 'mixed' a place is pulled to others of its classes, which "
+                "args.same_class 'left_out' takes out of what it is told from: nothing would "
+                "bound the loss. Choose same_class 'negative' or 'weighed'."
+            )
         self.args = args
         length, dim = args.queue, args.projection_dim
         self.queue = ClassQueue(num_classes, length, dim) if length else None
@@ -130,12 +146,19 @@ class Contrast(nn.Module):
         args = self.args
         anchors = anchor_shares(shares, args.anchors)
         negatives = negative_shares(shares, shares, args.same_class)
+        positives = positive_shares(shares, args.positives)
         if self.queue is None:
-            return Selection(anchors=anchors, negatives=negatives)
+            return Selection(anchors=anchors, negatives=negatives, positives=positives)
         vectors, classes, filled = self.queue.kept()
         of_kept = negative_shares(shares, classes, args.same_class)
         of_kept = filled.expand(*shares.shape[:2], -1) if of_kept is None else of_kept * filled
-        return Selection(anchors=anchors, negatives=negatives, kept=vectors, kept_negatives=of_kept)
+        return Selection(
+            anchors=anchors,
+            negatives=negatives,
+            kept=vectors,
+            kept_negatives=of_kept,
+            positives=positives,
+        )
 
 
 def _as_one_image(maps: Tensor) -> Tensor:
