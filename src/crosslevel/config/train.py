@@ -70,8 +70,9 @@ class TrainConfig:
         batch_labelled: Labelled images in a step.
         batch_unlabelled: Unlabelled images in a step, where a method uses them.
         batchnorm: Whether training normalises labelled and unlabelled images in one batch of
-            BatchNorm ("joint"), or each in their own ("apart"), so that the supervised loss learns
-            as if alone. Tiles share a batch; running statistics follow both.
+            BatchNorm ("joint"), or each in their own ("apart", as Split-BN of Zając et al., arXiv
+            1904.03515), so that the supervised loss learns as if alone. Tiles share a batch;
+            running statistics follow both.
         balanced: Draw labelled images by class, so that one that few of them show is seen as often
             as the others; images without foreground are a class of their own.
         warp: Also turn, scale and move training images by any amount, besides the flips and

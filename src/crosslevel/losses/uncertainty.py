@@ -42,6 +42,7 @@ def certain_consistency_loss(
     """Return the mean-square difference of class probabilities over the pixels that are certain.
 
     Source: Yu et al., MICCAI 2019, Eq. 3: Σ m (p_S - p_T)² / (K Σ m) with m = [u < threshold].
+    Differs from the codes of SSL4MIS and PyMIC, which have 2 in the place of K.
 
     Args:
         student: (B, K, H, W) class probabilities.

@@ -31,8 +31,9 @@ class Task:
         num_channels: Logit channels C.
         model: The shared backbone.
         supervised_loss: (logits (B, C, H, W), class indices (B, H, W)) → scalar.
-        batchnorm: Whether labelled and other images share a batch of BatchNorm; methods keep to it
-            by `Method.forward_both` or `batches`.
+        batchnorm: Whether labelled and other images share a batch of BatchNorm, or are normalised
+            apart, after Zając et al., *Split batch normalization*, arXiv 1904.03515; methods keep
+            to it by `Method.forward_both` or `batches`.
     """
 
     size: int

@@ -21,8 +21,9 @@ class CPS(Method):
 
     Source: Chen et al., *Semi-supervised semantic segmentation with cross pseudo supervision*,
     CVPR 2021. Differs from the paper: the weight rises over the whole training, as for the other
-    methods here, the supervised loss is the comparison's, CutMix pastes one box, and networks label
-    with BatchNorm's running statistics. The first network is evaluated. With a pretrained encoder
+    methods here, the supervised loss is the comparison's, CutMix pastes one box from the next image
+    of the batch, and networks label with BatchNorm's running statistics, where those of the paper
+    are in training mode. The first network is evaluated. With a pretrained encoder
     the two start alike there and differ in their decoders.
     """
 

@@ -23,7 +23,8 @@ class UAMT(MeanTeacher):
     Source: Yu et al., *Uncertainty-aware self-ensembling model for semi-supervised 3D left atrium
     segmentation*, MICCAI 2019. Differs from the paper: 2-D, no dropout since the shared backbone
     has none (the passes differ by their noise), ln K for ln 2 with K classes, and the shared
-    optimiser and schedule.
+    optimiser and schedule. The squares are averaged over the K classes; the codes of SSL4MIS and
+    PyMIC divide by 2 whatever K is, so that with K > 2 their consistency weighs K/2 times more.
     """
 
     @dataclass(frozen=True, kw_only=True)

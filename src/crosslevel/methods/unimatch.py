@@ -24,7 +24,8 @@ class UniMatch(FixMatch):
     Source: Yang et al., *Revisiting weak-to-strong consistency in semi-supervised semantic
     segmentation*, CVPR 2023. Differs from the paper: an EMA teacher labels (`decay: 0` is the
     paper's), the weak view with perturbed features goes through the encoder beside the strong
-    views, the weight rises over the first fifth, and the sum of the losses is not halved.
+    views, the weight rises over the first fifth, and the sum of the losses is not halved. Batches
+    of BatchNorm, labels and CutMix are those of `fixmatch`, which says how its code differs.
     """
 
     @dataclass(frozen=True, kw_only=True)

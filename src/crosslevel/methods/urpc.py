@@ -27,8 +27,9 @@ class URPC(Method):
 
     Source: Luo et al., *Efficient semi-supervised gross target volume of nasopharyngeal carcinoma
     segmentation via uncertainty rectified pyramid consistency*, MICCAI 2021, with the perturbations
-    of its authors' 2-D code. Differs from that code: the finest head is the shared 1×1 convolution,
-    and the shared optimiser and schedule.
+    of its authors' 2-D code. Differs from that code: its encoder drops 5 to 50 % of the features,
+    shallow to deep, and the shared one none; the finest head is the shared 1×1 convolution, where
+    it has a 3×3 one; and the shared optimiser and schedule.
     """
 
     @dataclass(frozen=True, kw_only=True)
