@@ -317,6 +317,9 @@ def test_reader__is_told_names_and_states(place, page):
 
 def test_retrain__renews_suggestions_and_order(place, page):
     before, model = place.session.queue.version, place.session.suggestions.name
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url))
+    number = number_of(page)
     page.keyboard.press("r")
     wait(page, "crosslevel.state.job.state === 'running'")
     assert page.locator("#learn-progress").is_visible()
@@ -328,6 +331,7 @@ def test_retrain__renews_suggestions_and_order(place, page):
     assert place.session.queue.version > before
     assert place.session.suggestions.name.startswith("round-001:")
     begun_anew(place, page)
+    assert f"images/{number}/picture" not in " ".join(fetched)  # it is still at hand
 
 
 def test_retrain__that_fails_leaves_the_page_working(place, page):

@@ -17,6 +17,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from numpy.typing import NDArray
 
 from crosslevel.annotate.learning import Learning
+from crosslevel.annotate.patches import checksum
 from crosslevel.annotate.pictures import browser_picture, thumbnail
 from crosslevel.annotate.session import Session
 from crosslevel.annotate.tabs import OtherTabError
@@ -115,7 +116,8 @@ def _add_reading(router: APIRouter, learning: Learning) -> None:
 
     @router.get("/images/{number}/base")
     def base(number: int) -> Response:
-        return _bytes(session.draft(number).base)
+        mask = session.draft(number).base
+        return _bytes(mask, {"X-Checksum": str(checksum(mask))})
 
     @router.get("/images/{number}/levels")
     def levels(number: int) -> Response:

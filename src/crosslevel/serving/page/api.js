@@ -25,7 +25,8 @@ export async function getBytes(path) {
   const answer = await call(path);
   if (answer.status === 204) return null;
   const bytes = new Uint8Array(await answer.arrayBuffer());
-  return { bytes, shape: (answer.headers.get("X-Shape") ?? "").split(",").map(Number) };
+  const shape = (answer.headers.get("X-Shape") ?? "").split(",").map(Number);
+  return { bytes, shape, checksum: Number(answer.headers.get("X-Checksum")) };
 }
 
 export const getBlob = async (path) => (await call(path)).blob();

@@ -167,12 +167,15 @@ const palette = (alpha) => Uint32Array.from({ length: 256 }, (_, n) => (n === 0 
   : packed(n === 255 ? GREY : COLOURS[(n - 1) % COLOURS.length], alpha)));
 const PALETTE = { fill: palette(FILL), clear: palette(1), line: palette(255) };
 
-/** Ever smaller copies of a picture, so that one of 12 million pixels is drawn as fast as a small one. */
+/** A picture, and soon ever smaller copies of it, so that one of 12 million pixels is drawn as fast as a small one. */
 export async function copies(blob) {
   const levels = [await createImageBitmap(blob)];
-  for (;;) {
-    const last = levels.at(-1);
-    if (Math.max(last.width, last.height) <= LARGEST_LEVEL) return levels;
+  shrink(levels); // nobody waits for it: the first frame is drawn from the whole picture
+  return levels;
+}
+
+async function shrink(levels) {
+  for (let last = levels[0]; Math.max(last.width, last.height) > LARGEST_LEVEL; last = levels.at(-1)) {
     const half = { resizeWidth: Math.ceil(last.width / 2), resizeHeight: Math.ceil(last.height / 2), resizeQuality: "high" };
     levels.push(await createImageBitmap(last, half));
   }

@@ -77,6 +77,10 @@ class App {
     this.say(opened.begunFrom === "suggestion" ? "The model suggests this mask" : "");
     this.render();
     document.documentElement.dataset.opened = String(number);
+    this._prefetch(number);
+  }
+
+  _prefetch(number) {
     const next = nextTodo(this.state, number);
     this.work.prefetch(next);
     this.work.prefetch(nextTodo(this.state, number, next));
@@ -222,11 +226,16 @@ class App {
     };
   }
 
-  /** Another model is there: what nobody touched begins anew from it. */
+  /** Another model is there: what nobody touched begins anew from it, the open image first. */
   async _renewed() {
     const number = this.opened?.isUntouched && !this.gestures.isBusy ? this.opened.number : null;
-    await this.work.renew();
-    if (number !== null && this.state.current === number) await this.open(number);
+    const others = this.work.numbers.filter((other) => other !== number);
+    if (number !== null) {
+      await this.work.renew([number]);
+      if (this.state.current === number) await this.open(number);
+    }
+    await this.work.renew(others);
+    if (this.opened) this._prefetch(this.opened.number);
   }
 
   _lost() {
