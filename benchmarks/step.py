@@ -25,11 +25,12 @@ from crosslevel.types import Batch
 _OTHERS = ("supervised", "mean_teacher", "uamt", "urpc")
 _PSEUDO_LABELLING = ("fixmatch", "unimatch", "cps", "self_training")
 _FURTHER = ("entropy_minimisation", "pseudo_label", "ict")
+_RIVALS = ("cct", "r_drop", "mc_net", "dan", "deep_co_training", "bcp")
 SETTINGS: dict[str, tuple[str, float]] = {
     "clcc-stage-1": ("clcc", 0.0),
     "clcc-stage-2": ("clcc", 0.5),
     "clcc-both": ("clcc-both", 0.5),
-    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING, *_FURTHER)},
+    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING, *_FURTHER, *_RIVALS)},
 }
 """Method, and the share of the training that is done."""
 NUM_STEPS = 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.plain.decoders import PlainCCT, PlainMCNet, PlainRDrop
 from benchmarks.plain.further import PlainEntropyMinimisation, PlainICT, PlainPseudoLabel
 from benchmarks.plain.methods import (
     PlainCLCC,
@@ -17,6 +18,7 @@ from benchmarks.plain.pseudo_labels import (
     PlainSelfTraining,
     PlainUniMatch,
 )
+from benchmarks.plain.rivals import PlainBCP, PlainDAN, PlainDeepCoTraining
 
 PLAIN_METHODS: dict[str, type[PlainMethod]] = {
     "clcc": PlainCLCC,
@@ -32,4 +34,10 @@ PLAIN_METHODS: dict[str, type[PlainMethod]] = {
     "entropy_minimisation": PlainEntropyMinimisation,
     "pseudo_label": PlainPseudoLabel,
     "ict": PlainICT,
+    "cct": PlainCCT,
+    "r_drop": PlainRDrop,
+    "mc_net": PlainMCNet,
+    "dan": PlainDAN,
+    "deep_co_training": PlainDeepCoTraining,
+    "bcp": PlainBCP,
 }

@@ -21,8 +21,9 @@ def in_float64(batch):
 @pytest.mark.parametrize("name", step.SETTINGS)
 def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
     method, progress = step.SETTINGS[name]
-    ours = step.OurStep(method, progress, size=80, num_images=2)
-    plain = step.PlainStep(method, progress, size=80, num_images=2)
+    size = 80 if "clcc" in name else 32
+    ours = step.OurStep(method, progress, size=size, num_images=2)
+    plain = step.PlainStep(method, progress, size=size, num_images=2)
     for contender, module in ((ours, ours.optimisation.method), (plain, plain.method)):
         contender.batch = in_float64(contender.batch)
         module.double()

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -18,3 +20,22 @@ def test_mutual_consistency__is_the_sum_over_ordered_pairs():
     sharp = {0.5: 0.5, 0.75: 0.9, 0.25: 0.1}
     expected = sum((p - sharp[q]) ** 2 for p in sharp for q in sharp if p != q)
     assert mutual_consistency_loss(logits, temperature=0.5).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_mutual_consistency__equals_explicit_loops(channels):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 2, channels, 3, 4, generator=generator, dtype=torch.float64)
+
+    def probabilities(decoder, image, y, x):
+        values = logits[decoder, image, :, y, x].tolist()
+        odds = [math.exp(v) for v in ([0.0, *values] if channels == 1 else values)]
+        return [o / sum(odds) for o in odds]
+
+    total = 0.0
+    for one, other in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]:
+        for place in [(i, y, x) for i in range(2) for y in range(3) for x in range(4)]:
+            for p, q in zip(probabilities(one, *place), probabilities(other, *place), strict=True):
+                total += (p - q**2 / (q**2 + (1 - q) ** 2)) ** 2
+    found = mutual_consistency_loss(list(logits), temperature=0.5)
+    assert float(found) == pytest.approx(total / (24 * max(2, channels)), abs=1e-9)
