@@ -34,6 +34,7 @@ from crosslevel.training.calibration import observe_model
 from crosslevel.training.ladder import FOLD_CHECKS
 from crosslevel.training.loop import Shipping, Trainer
 from crosslevel.training.step import to_device
+from crosslevel.training.surer import as_sure, some_images, surer_by
 from crosslevel.training.validation import count
 
 
@@ -96,15 +97,20 @@ class Folds:
     def observe(self, threshold: float) -> Iterator[HeldOut]:
         """Yield what each mask leaves behind, seen by the network that did not learn from it.
 
+        It is as sure as the network that is shipped would be.
+
         Args:
             threshold: That of the network that is shipped.
         """
+        shipped, _ = load_model(self.run.model_folder)
         for name in self.split.fold_names:
-            folder, batches = (
-                self.run.fold(name).model_folder,
-                self._data(name).validation_batches(),
-            )
-            yield from observe_model(folder, batches, self.place, threshold)
+            folder, data = self.run.fold(name).model_folder, self._data(name)
+            net, _ = load_model(folder)
+            device = self.place.device
+            images = some_images(data.training_arrays()).to(device)
+            difference = surer_by(shipped.to(device), net.to(device), images, threshold)
+            for seen in observe_model(folder, data.validation_batches(), self.place, threshold):
+                yield as_sure(seen, difference)
 
     def _train(self, name: str, config: SettledConfig) -> None:
         method = to_device(build_method(config), self.place.device)

@@ -36,7 +36,7 @@ class Choice:
     args: dict[str, Any] = field(default_factory=dict)
 
 
-WITH_UNLABELLED = Choice("fixmatch", "some images have no mask")
+WITH_UNLABELLED = Choice("fixmatch", "some images have no mask", {"buffers": "average"})
 WITHOUT = Choice("supervised", "every image has a mask", {"decay": 0.99})
 
 
