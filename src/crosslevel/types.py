@@ -255,6 +255,7 @@ class Batch:
             (patient, sequence), or the image's own. None where nobody knows.
         finer: (L + U, 3, k·H, k·W), the same images in the same orientation with k times as many
             pixels a side, for learners whose `detail` k is greater than 1; else None.
+        drawn: What the method has drawn ahead for this step (`Learner.draw`); None if nothing.
     """
 
     images: Tensor
@@ -262,6 +263,7 @@ class Batch:
     unlabelled: Tensor
     groups: Tensor | None = None
     finer: Tensor | None = None
+    drawn: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on a device; the host does not wait where the batch is `pinned`."""
@@ -278,4 +280,5 @@ class Batch:
             unlabelled=change(self.unlabelled),
             groups=None if self.groups is None else change(self.groups),
             finer=None if self.finer is None else change(self.finer),
+            drawn=None if self.drawn is None else change(self.drawn),
         )

@@ -99,8 +99,8 @@ def fixed_boxes(shift=0):
 def let_draw(monkeypatch, module, views, boxes):
     """Strong views and boxes as given, in order, in place of random ones."""
     views, boxes = iter(views), iter(boxes)
-    monkeypatch.setattr(module, "strong_view", lambda images: next(views)(images), raising=False)
-    monkeypatch.setattr(module, "draw_boxes", lambda images, p: next(boxes), raising=False)
+    monkeypatch.setattr(module, "strong_view", lambda x, drawn: next(views)(x), raising=False)
+    monkeypatch.setattr(module, "boxes_at", lambda corners, x: next(boxes), raising=False)
 
 
 def darker(images):

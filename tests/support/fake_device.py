@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_iter, tree_map
 
 from crosslevel.system import devices
-from crosslevel.training import loop
+from crosslevel.training import steps
 
 aten = torch.ops.aten
 DEVICE = torch.device("lazy:0")
@@ -30,6 +30,18 @@ MAY_MIX = {
     aten._index_put_impl_.default,
 }
 """Operations that take tensors of the CPU beside those of a GPU."""
+
+ASK_FOR_SIZES = {
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten.equal.default,
+    aten._unique2.default,
+    aten.unique_dim.default,
+    aten.unique_consecutive.default,
+    aten.repeat_interleave.Tensor,
+    aten.bincount.default,
+}
+"""Operations that make the CPU wait for a GPU, since their result or its size depends on values."""
 
 
 class Elsewhere(torch.Tensor):
@@ -62,19 +74,30 @@ class Elsewhere(torch.Tensor):
 
 
 class Waits(TorchDispatchMode):
-    """Within it tensors can be made on that device; `count` is how often the CPU waited for it.
+    """Within it tensors can be made on that device.
 
-    On a GPU each wait empties its queue of work.
+    Attributes:
+        count: How often the CPU waited for it. On a GPU each wait empties its queue of work.
+        uploads: How many tensors of the CPU were copied to it.
+        operations: What ran there, with every argument that is not a tensor of that device.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.count = 0
+        self.count = self.uploads = 0
+        self.operations: list[tuple[Any, ...]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        is_read = func is aten._local_scalar_dense.default or _type(kwargs.get("device")) == "cpu"
-        self.count += is_read and any(isinstance(t, Elsewhere) for t in tree_iter(args))
+        tensors = [t for t in tree_iter((args, kwargs)) if isinstance(t, torch.Tensor)]
+        ours = [t for t in tensors if isinstance(t, Elsewhere)]
+        foreign = [t for t in tensors if not isinstance(t, Elsewhere)]
+        target = _type(kwargs.get("device"))
+        if ours or target == DEVICE.type:
+            self.operations.append((func, *map(_frozen, tree_iter((args, kwargs)))))
+        self.count += bool(ours) and (target == "cpu" or _reads(func, args))
+        is_moved = target == DEVICE.type or (ours and any(t.ndim for t in foreign))
+        self.uploads += len(foreign) if is_moved and not _reads(func, args) else 0
         return compute(func, args, kwargs)
 
 
@@ -104,6 +127,22 @@ def compute(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     return return_and_correct_aliasing(func, args, kwargs, moved) if ours else moved
 
 
+def _reads(func: Any, args: Any) -> bool:
+    """Whether an operation on tensors of that device tells the CPU something of their values."""
+    if func is aten.copy_.default:
+        return not isinstance(args[0], Elsewhere)
+    if func in MAY_MIX:
+        return any(t is not None and t.dtype == torch.bool for t in args[1])
+    return func is aten._local_scalar_dense.default or func in ASK_FOR_SIZES
+
+
+def _frozen(x: Any) -> Any:
+    """What a recording keeps of an argument: its shape, or its value if the CPU has it."""
+    if not isinstance(x, torch.Tensor):
+        return x
+    return tuple(x.shape) if isinstance(x, Elsewhere) or x.ndim else x.item()
+
+
 def _values(x: Any) -> Any:
     return x.there if isinstance(x, Elsewhere) else x
 
@@ -126,7 +165,7 @@ def other_device(patch: pytest.MonkeyPatch) -> Iterator[Waits]:
 
     with patch.context() as inside, Waits() as waits:
         inside.setattr(devices, "pick_device", lambda: DEVICE)
-        inside.setattr(loop, "free_memory", lambda _: FREE_BYTES)
+        inside.setattr(steps, "free_memory", lambda _: FREE_BYTES)
         inside.setattr(torch, "tensor", tensor)  # makes its tensor where no mode sees it
         inside.setattr(torch, "autocast", autocast_on)
         inside.setattr(

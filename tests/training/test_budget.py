@@ -3,12 +3,17 @@
 import pytest
 import torch
 
+from crosslevel.data.datamodule import DataModule, Sampling
+from crosslevel.data.prepare import prepare
 from crosslevel.methods import METHODS
 from crosslevel.methods.build import build_method
+from crosslevel.system.console import Reporter
 from crosslevel.training.budget import Pace, epochs_within, measure_pace
+from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.train import train
 from crosslevel.types import Batch
 from support.equal_runs import assert_equal_runs
+from support.fake_device import DEVICE, other_device
 from support.tiny import tiny_auto, tiny_batch, tiny_config
 
 
@@ -38,6 +43,26 @@ def test_measure_pace__times_steps_and_all_validation_batches(monkeypatch):
     config = tiny_config("supervised")
     pace = measure_pace(build_method(config), config, Data(small_batch()))  # type: ignore[arg-type]
     assert pace == Pace(step=2.0, check=3.0)
+
+
+def test_measure_pace__on_a_device_times_the_steps_that_a_run_takes_there(lesions, monkeypatch):
+    config, taken = tiny_config("supervised", labelled=4), []
+    prepared = prepare(lesions, config, Reporter(quiet=True), None)
+    sampling = Sampling(batch_labelled=2, batch_unlabelled=0, seed=0)
+    classes = config.mask_classes
+    data = DataModule(prepared.parts, prepared.split.hashes, classes, config.size, sampling)
+    take = DeviceSteps._run
+
+    def note(self, start, end):
+        taken.append((start, end))
+        return take(self, start, end)
+
+    with other_device(monkeypatch) as waits:
+        monkeypatch.setattr(DeviceSteps, "_run", note)
+        measure_pace(build_method(config).to(DEVICE), config, data)
+    prepared_for = [(100, 104), (400, 404), (700, 704), (950, 954)]
+    assert taken == prepared_for + [(end, end + 20) for _, end in prepared_for]
+    assert waits.count <= len(taken) + 2  # twice a validation batch
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

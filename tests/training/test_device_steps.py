@@ -10,21 +10,24 @@ from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.device_set import DeviceSet, choices_ahead, choices_at, fits
 from crosslevel.data.prepare import prepare
 from crosslevel.methods import METHODS
-from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
+from crosslevel.methods.learner import Learner
+from crosslevel.pretraining import TASKS
+from crosslevel.pretraining.build import build_task
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
-from crosslevel.training.device_steps import DeviceSteps
+from crosslevel.training import device_steps
+from crosslevel.training.device_steps import WARM_UP, DeviceSteps, Recorder
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.loop import Trainer
 from crosslevel.training.step import HostSteps, Optimisation
 from crosslevel.training.train import train
 from support.equal_runs import assert_equal_runs
 from support.fake_device import DEVICE, other_device
-from support.tiny import tiny_config
+from support.tiny import tiny_config, tiny_pretraining
 
 CPU = torch.device("cpu")
-NUM_STEPS = 30
+NUM_STEPS = 15
 
 
 @pytest.fixture
@@ -41,8 +44,12 @@ def make_data(lesions, *, warp=False, detail=1):
     )
 
 
-def build(method, device=CPU, **settings):
-    config = tiny_config(method, **settings)
+def build(name, device=CPU, **settings):
+    if name.startswith("pretext "):
+        asked = tiny_pretraining(name.removeprefix("pretext "))
+        task, loop_config = build_task(asked), asked.for_loop((0, 255), "fp32")
+        return Optimisation(task.to(device).train(), loop_config, NUM_STEPS)
+    config = tiny_config(name, **settings)
     return Optimisation(build_method(config).to(device).train(), config, NUM_STEPS)
 
 
@@ -80,31 +87,66 @@ def test_fits__counts_images_in_more_detail(lesions):
     assert fits(make_data(lesions, detail=2), 3 * used)
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_losses_and_weights__are_those_of_steps_from_the_host(data, method):
-    one, other = build(method), build(method)
-    host = HostSteps(one, map(data.batch, range(NUM_STEPS)))
-    device = DeviceSteps(other, data, pytest.fail)
-    for step in range(NUM_STEPS):
-        end = NUM_STEPS if step < 12 else 12
-        assert device.losses(step, end) == pytest.approx(host.losses(step, end), rel=1e-5)
-    assert device.is_level
-    for name, value in state(one).items():
-        torch.testing.assert_close(state(other)[name], value, rtol=1e-4, atol=1e-6, msg=name)
+ROUGH = {"urpc": 0.1, "cross_teaching": 0.1}
+"""Relative differences of losses that rounding grows to: a device's weights of losses are fp32."""
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_host__waits_once_for_twenty_steps(data, method, monkeypatch):
+class Recording:
+    """Runs steps as a CUDA graph would replay them, which it proves that they allow.
+
+    Between the first steps of a phase and the last, the CPU neither waits nor sends anything, and
+    the same operations run on the same numbers of the CPU.
+    """
+
+    def __init__(self, waits):
+        self.waits, self.phases = waits, {}
+
+    def run(self, phase, once, say):
+        waits, runs = self.waits, self.phases.setdefault(phase, [])
+        waits.operations, before = [], (waits.count, waits.uploads)
+        names = once()
+        runs.append(waits.operations)
+        if len(runs) > WARM_UP:
+            assert (waits.count, waits.uploads) == before
+        if len(runs) > WARM_UP + 1:
+            assert waits.operations == runs[WARM_UP]
+            runs.pop()
+        return names
+
+
+@pytest.mark.parametrize("name", [*sorted(METHODS), *(f"pretext {task}" for task in sorted(TASKS))])
+def test_steps_on_a_device__are_those_of_the_host_and_can_be_recorded(data, name, monkeypatch):
+    host_steps = HostSteps(build(name), map(data.batch, range(NUM_STEPS)))
     with other_device(monkeypatch) as waits:
-        optimisation = build(method, DEVICE)
-        steps = DeviceSteps(optimisation, data, pytest.fail)
-        steps.losses(0, 2)  # the first makes what is kept
-        steps.losses(1, 2)
+        recording = Recording(waits)
+        monkeypatch.setattr(device_steps, "recorder_for", lambda place: recording)
+        steps = DeviceSteps(build(name, DEVICE), data, pytest.fail)
+        found = [steps.losses(step, 2) for step in range(2)]
         before = waits.count
-        for step in range(2, 22):
-            steps.losses(step, 22)
-        is_recorded = optimisation.method.phase(Clock(5, NUM_STEPS)) is not None
-        assert waits.count - before <= (1 if is_recorded else 60)
+        found += [steps.losses(step, NUM_STEPS) for step in range(2, NUM_STEPS)]
+        assert waits.count - before <= 1
+        assert steps.is_level
+    assert max(map(len, recording.phases.values())) > WARM_UP, "some were compared"
+    for step, losses in enumerate(found):
+        expected = host_steps.losses(step, NUM_STEPS)  # each depends on the weights so far
+        assert losses == pytest.approx(expected, rel=ROUGH.get(name, 1e-3), abs=1e-6), step
+
+
+def test_a_method_that_cannot_be_recorded__says_so_once_and_runs(data, monkeypatch):
+    monkeypatch.setattr(device_steps, "recorder_for", lambda place: None)
+    expected = DeviceSteps(build("supervised"), data, pytest.fail).losses(0, 3)
+    said: list[str] = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    monkeypatch.setattr(device_steps, "recorder_for", lambda place: Recorder(place.device))
+    optimisation = build("supervised")
+    monkeypatch.setattr(type(optimisation.method), "phase", Learner.phase)
+    monkeypatch.setattr(type(optimisation.method), "unrecorded", "it asks a friend")
+    assert DeviceSteps(optimisation, data, said.append).losses(0, 3) == expected
+    assert said == [
+        "Steps are run one by one, since they cannot be recorded on this GPU: "
+        "Supervised: it asks a friend"
+    ]
 
 
 def test_losses__are_taken_ahead_but_not_past_the_end(data):

@@ -1,6 +1,7 @@
 """From images to an encoder, and from it to a training: no mask, no test image, exactly resumed."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,7 @@ def test_pretrain__killed_and_repeated_equals_uninterrupted(lesions, tmp_path, m
         return original(self, number)
 
     monkeypatch.setattr("crosslevel.training.loop.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("crosslevel.training.writing.SAVE_SHARE", math.inf)
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "_losses", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -1,6 +1,7 @@
 import math
 import os
 import shutil
+import signal
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from crosslevel.methods import METHODS
 from crosslevel.runs.folder import RunFolder, lock
 from crosslevel.system.console import Reporter
 from crosslevel.training.checkpoints import save_checkpoint
-from crosslevel.training.loop import Trainer
+from crosslevel.training.loop import Trainer, requested_stop
 from crosslevel.training.train import train
 from support.equal_runs import assert_equal_runs, stop_at, weights
 from support.tiny import tiny_config
@@ -113,10 +114,23 @@ def test_train__saves_at_checks_and_by_the_clock_not_every_short_epoch(
     monkeypatch.setattr("crosslevel.training.writing.save_checkpoint", note)
     train(lesions, tmp_path / "rare", tiny_config(epochs=6, check_every=4))
     assert [step for name, step in saved if name == "last.ckpt"] == [8, 12]
-    saved.clear()
     monkeypatch.setattr("crosslevel.training.loop.SAVE_EVERY", 0.0)
-    train(lesions, tmp_path / "often", tiny_config(epochs=6, check_every=4))
-    assert [step for name, step in saved if name == "last.ckpt"] == [2, 4, 6, 8, 10, 12]
+    for share, expected in ((math.inf, [2, 4, 6, 8, 10, 12]), (0.0, [2, 12])):
+        saved.clear()
+        monkeypatch.setattr("crosslevel.training.writing.SAVE_SHARE", share)
+        train(lesions, tmp_path / str(share), tiny_config(epochs=6, check_every=4))
+        assert [step for name, step in saved if name == "last.ckpt"] == expected
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_requested_stop__hears_a_signal_once(kind):
+    before = signal.getsignal(kind)
+    with requested_stop() as is_requested:
+        assert not is_requested()
+        os.kill(os.getpid(), kind)
+        assert is_requested()
+        assert signal.getsignal(kind) is before
+    assert signal.getsignal(kind) is before
 
 
 def test_train__finished_run_is_left_alone(lesions, tmp_path, monkeypatch):
@@ -213,7 +227,10 @@ def test_train__notices_that_the_file_of_a_method_is_another(lesions, tmp_path, 
     assert "mine.py:Mine is not the one this run was started with" in capsys.readouterr().err
 
 
-def test_train__a_damaged_checkpoint_costs_an_epoch_and_nothing_else(lesions, tmp_path, capsys):
+def test_train__a_damaged_checkpoint_costs_an_epoch_and_nothing_else(
+    lesions, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("crosslevel.training.writing.SAVE_SHARE", math.inf)
     whole = train(lesions, tmp_path / "whole", tiny_config())
     run = train(lesions, tmp_path / "run", tiny_config())
     run.last_checkpoint.write_bytes(run.last_checkpoint.read_bytes()[:-1])

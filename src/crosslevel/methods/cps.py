@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.losses.ramp import exponential_ramp
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.methods.parts.options import Share, Weight
-from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes
+from crosslevel.methods.parts.strong_views import boxes_at, cut_mix, draw_corners
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Batch
 
@@ -48,7 +49,7 @@ class CPS(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" of both and, with unlabelled images, "cross"."""
         nets = (self.net, self.other)
-        mixed, labels = self._mixed_targets(batch.unlabelled)
+        mixed, labels = self._mixed_targets(batch)
         both = [self.forward_both(batch.images, mixed, net) for net in nets]
         supervised = [self.task.supervised_loss(x, batch.masks) for x, _ in both]
         losses = {"supervised": torch.stack(supervised).sum()}
@@ -62,12 +63,21 @@ class CPS(Method):
             losses["cross"] = weight * torch.stack(cross).sum()
         return losses
 
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
+
+    def draw(self, unlabelled: torch.Size) -> Tensor:
+        """Return (U, 4): the box of each unlabelled image."""
+        return draw_corners(unlabelled, self.args.cutmix)
+
     @torch.no_grad()
-    def _mixed_targets(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _mixed_targets(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Unlabelled images with pasted boxes, and what each network says of them (U, H, W)."""
+        images = batch.unlabelled
         if not len(images):
             return images, []
-        boxes = draw_boxes(images, self.args.cutmix)
+        boxes = boxes_at(self.drawn_for(batch), images)
         (mixed,) = cut_mix(boxes, images)
         labels = [pseudo_labels(net.eval()(images))[0] for net in (self.net, self.other)]
         self.net.train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,14 @@ from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.losses.ramp import linear_ramp
 from crosslevel.methods.base import Clock
 from crosslevel.methods.parts.options import Share, Weight
-from crosslevel.methods.parts.strong_views import cut_mix, draw_boxes, strong_view
+from crosslevel.methods.parts.strong_views import (
+    NUM_CORNERS,
+    boxes_at,
+    cut_mix,
+    draw_corners,
+    draw_strong,
+    strong_view,
+)
 from crosslevel.methods.parts.teacher import TaughtMethod
 from crosslevel.types import Batch
 
@@ -58,11 +66,21 @@ class FixMatch(TaughtMethod):
             return {"supervised": self.task.supervised_loss(logits, batch.masks)}
         return self.learn(batch, clock, *self.label(batch.unlabelled))
 
+    def phase(self, clock: Clock) -> Hashable:
+        """Return one and the same: the weight's ramp knows `progress` alone."""
+        return ()
+
+    def draw(self, unlabelled: torch.Size) -> Tensor:
+        """Return (U, 16): the box of each unlabelled image, then its strong view."""
+        corners = draw_corners(unlabelled, self.args.cutmix)
+        return torch.cat([corners, draw_strong(unlabelled[0])], dim=1)
+
     def learn(
         self, batch: Batch, clock: Clock, labels: Tensor, confidence: Tensor
     ) -> dict[str, Tensor]:
         """Give the losses for labels and confidences (U, H, W) of the unlabelled images."""
-        strong, labels, keep = self.strong_targets(batch.unlabelled, labels, confidence)
+        drawn = self.drawn_for(batch)
+        strong, labels, keep = self.strong_targets(batch.unlabelled, labels, confidence, drawn)
         labelled, unlabelled = self.forward_both(batch.images, strong)
         return {
             "supervised": self.task.supervised_loss(labelled, batch.masks),
@@ -75,11 +93,19 @@ class FixMatch(TaughtMethod):
         return pseudo_labels(self.teacher.eval()(images))
 
     def strong_targets(
-        self, images: Tensor, labels: Tensor, confidence: Tensor
+        self, images: Tensor, labels: Tensor, confidence: Tensor, drawn: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return a strong view of the images, its labels, and where they are confident enough."""
-        boxes = draw_boxes(images, self.args.cutmix)
-        strong, labels, confidence = cut_mix(boxes, strong_view(images), labels, confidence)
+        """Return a strong view of the images, its labels, and where they are confident enough.
+
+        Args:
+            images: (U, 3, H, W).
+            labels: (U, H, W).
+            confidence: (U, H, W).
+            drawn: (U, 16), as `FixMatch.draw` gives.
+        """
+        boxes = boxes_at(drawn[:, :NUM_CORNERS], images)
+        view = strong_view(images, drawn[:, NUM_CORNERS:])
+        strong, labels, confidence = cut_mix(boxes, view, labels, confidence)
         return strong, labels, confidence >= self.args.threshold
 
     def weight(self, clock: Clock) -> float | Tensor:

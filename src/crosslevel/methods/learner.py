@@ -8,8 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from crosslevel.methods.parts.options import check_options
@@ -49,6 +50,9 @@ class Learner(nn.Module, ABC):
         InputError: If an option is outside its range (see `crosslevel.methods.parts.options`).
     """
 
+    unrecorded: ClassVar[str] = "it does not say on what the course of a step depends (`phase`)"
+    """Why `phase` gives None, in a few words for the user."""
+
     @dataclass(frozen=True, kw_only=True)
     class Args:
         """The options; none here."""
@@ -80,10 +84,32 @@ class Learner(nn.Module, ABC):
 
         Steps of one phase may be recorded once and replayed on a GPU (a CUDA graph): they run the
         same operations, read no value back from the device, and know the time by `clock.progress`
-        alone, which is a tensor then. None, as here, says that this is not known: each step is
-        run by Python, as on a CPU.
+        alone, which is a tensor then. None, as here, says that it cannot be recorded, for the
+        reason `unrecorded`: each step is run by Python, as on a CPU.
         """
         return None
+
+    def draw(self, unlabelled: torch.Size) -> Tensor | None:
+        """Return the numbers that a step draws on the CPU before all else; None, as here, for none.
+
+        They come from torch's generator. A GPU would have to be waited for to decide by a number
+        that it has drawn itself; so many steps' numbers are drawn ahead and copied there at once.
+
+        Args:
+            unlabelled: Shape (U, 3, H, W) of the step's unlabelled images, U ≥ 0.
+
+        Returns:
+            A tensor of a shape that depends on nothing else.
+        """
+        return None
+
+    def drawn_for(self, batch: Batch) -> Tensor:
+        """Return what `draw` has drawn for this step, or draw it now; on the batch's device."""
+        if batch.drawn is not None:
+            return batch.drawn
+        drawn = self.draw(batch.unlabelled.shape)
+        assert drawn is not None, "a method that asks for it draws"
+        return drawn.to(batch.unlabelled.device)
 
     def spoilt_by_a_pass(self) -> Iterable[Tensor]:
         """Return the buffers that computing the losses may change; all of them here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.methods.parts.options import Count, InnerShare, Share, Weight
-from crosslevel.methods.parts.strong_views import strong_view
+from crosslevel.methods.parts.strong_views import draw_strong, strong_view
 from crosslevel.types import Batch
 
 
@@ -49,7 +50,9 @@ class SelfTraining(Method):
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, once there is a teacher, with unlabelled images "pseudo"."""
         has_pseudo = self._round(clock.step, clock) > 0 and len(batch.unlabelled) > 0
-        others = strong_view(batch.unlabelled) if has_pseudo else batch.unlabelled[:0]
+        others = batch.unlabelled[:0]
+        if has_pseudo:
+            others = strong_view(batch.unlabelled, self.drawn_for(batch))
         labelled, unlabelled = self.forward_both(batch.images, others)
         losses = {"supervised": self.task.supervised_loss(labelled, batch.masks)}
         if has_pseudo:
@@ -58,14 +61,25 @@ class SelfTraining(Method):
             losses["pseudo"] = self.args.weight * pseudo_label_loss(unlabelled, labels, keep)
         return losses
 
+    def phase(self, clock: Clock) -> Hashable:
+        """Return whether there is a teacher, and whether there is a new one after this step."""
+        return self._round(clock.step, clock) > 0, self._is_last_of_round(clock)
+
+    def draw(self, unlabelled: torch.Size) -> Tensor:
+        """Return (U, 12): the strong view of each unlabelled image."""
+        return draw_strong(unlabelled[0])
+
     @torch.no_grad()
     def _label(self, images: Tensor) -> tuple[Tensor, Tensor]:
         return pseudo_labels(self.teacher.eval()(images))
 
     def after_step(self, clock: Clock) -> None:
         """Before the first step of a round, make the network its teacher."""
-        if self._round(clock.step + 1, clock) > self._round(clock.step, clock):
+        if self._is_last_of_round(clock):
             self.teacher.load_state_dict(self.net.state_dict())
+
+    def _is_last_of_round(self, clock: Clock) -> bool:
+        return self._round(clock.step + 1, clock) > self._round(clock.step, clock)
 
     def _round(self, step: int, clock: Clock) -> int:
         """Return the round of a step, from 1; 0 before the first teacher."""

@@ -47,7 +47,10 @@ class UniMatch(FixMatch):
         if not len(batch.unlabelled):
             return super().training_step(batch, clock)
         labels, confidence = self.label(batch.unlabelled)
-        views = [self.strong_targets(batch.unlabelled, labels, confidence) for _ in range(2)]
+        views = [
+            self.strong_targets(batch.unlabelled, labels, confidence, drawn)
+            for drawn in self.drawn_for(batch)
+        ]
         strong = [view for view, _, _ in views]
         others = torch.cat([*strong, batch.unlabelled])
         *clean, last = self.task.batches(batch.images, others)
@@ -65,6 +68,10 @@ class UniMatch(FixMatch):
             "strong": weight * STRONG_SHARE * torch.stack(strong_losses).sum(),
             "feature": weight * FEATURE_SHARE * feature,
         }
+
+    def draw(self, unlabelled: torch.Size) -> Tensor:
+        """Return (2, U, 16): what FixMatch draws, for each strong view."""
+        return torch.stack([super().draw(unlabelled), super().draw(unlabelled)])
 
     def _perturb(self, images: Tensor, count: int) -> Tensor:
         """Return logits of a batch, the last `count` images with perturbed encoder features."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +13,15 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.methods.base import Method
 from crosslevel.system.devices import autocast
+from crosslevel.training.device_steps import WARM_UP
 from crosslevel.training.ladder import NUM_CHECKS
-from crosslevel.training.step import Optimisation
+from crosslevel.training.step import Optimisation, Steps
+from crosslevel.training.steps import choose_steps
 
 MOMENTS = (0.1, 0.4, 0.7, 0.95)
 """Shares of the training at which a step is timed, since stages and ramps change its cost."""
+PREPARING, IN_A_ROW = WARM_UP + 1, 20
+"""Steps that a GPU takes at each of these moments: those until one is recorded, those timed."""
 RESERVE = 0.95
 """Share of the budget that is planned; the rest is for start, checkpoints and luck."""
 
@@ -37,8 +42,9 @@ class Pace:
 def measure_pace(method: Method, config: SettledConfig, data: DataModule) -> Pace:
     """Time a few steps and a validation batch, and leave no trace of them.
 
-    The steps are done on a copy of the method with its weights, which is thrown away: the run that
-    follows is the one it would have been.
+    They are the steps that the run will take: on a GPU many in a row from images there, recorded
+    where they can be, after those that prepare it. They are done on a copy of the method with its
+    weights, which is thrown away: the run that follows is the one it would have been.
 
     Args:
         method: On its device, as it will be trained.
@@ -47,12 +53,9 @@ def measure_pace(method: Method, config: SettledConfig, data: DataModule) -> Pac
     """
     trial = copy.deepcopy(method).train()
     optimisation = Optimisation(trial, config, num_steps=1000)
-    moments = [int(share * optimisation.num_steps) for share in MOMENTS]
-    _step(optimisation, data, moments[0])  # the first is slower than all others
-    start = time.perf_counter()
-    for moment in moments:
-        _step(optimisation, data, moment)
-    step_seconds = (time.perf_counter() - start) / len(MOMENTS)
+    step_seconds = _seconds_of_step(optimisation, data)
+    if optimisation.device.type != "cpu":
+        _validation_batch(trial, data, config)  # the first chooses kernels
     start = time.perf_counter()
     _validation_batch(trial, data, config)
     batch_seconds = time.perf_counter() - start
@@ -81,10 +84,26 @@ def epochs_within(seconds: float, pace: Pace, steps_per_epoch: int, check_every:
     return max(1, int(left / epoch_seconds))
 
 
-def _step(optimisation: Optimisation, data: DataModule, moment: int) -> None:
-    optimisation.step(moment, data.batch(0))
-    if optimisation.device.type == "cuda":
-        torch.cuda.synchronize()
+def _seconds_of_step(optimisation: Optimisation, data: DataModule) -> float:
+    """Return the mean over the moments; reading the losses waits until the steps are done."""
+    moments = [int(share * optimisation.num_steps) for share in MOMENTS]
+    if optimisation.device.type == "cpu":  # the first is slower than all others
+        first, trials = [range(moments[0], moments[0] + 1)], [range(m, m + 1) for m in moments]
+    else:
+        first = [range(m, m + PREPARING) for m in moments]
+        trials = [range(m + PREPARING, m + PREPARING + IN_A_ROW) for m in moments]
+    numbers = [number for row in (*first, *trials) for number in row]
+    steps = choose_steps(optimisation, data, numbers, lambda _: None)
+    _take(steps, first)
+    start = time.perf_counter()
+    _take(steps, trials)
+    return (time.perf_counter() - start) / sum(map(len, trials))
+
+
+def _take(steps: Steps, rows: Sequence[range]) -> None:
+    for row in rows:
+        for number in row:
+            steps.losses(number, row.stop)
 
 
 @torch.no_grad()

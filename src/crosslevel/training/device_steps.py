@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from crosslevel.data.datamodule import Choices, DataModule
 from crosslevel.data.device_set import DeviceSet, choices_ahead, choices_at
 from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock
+from crosslevel.system.devices import Place
 from crosslevel.system.randomness import preserved_generators
 from crosslevel.training.step import Optimisation
 
@@ -37,7 +38,7 @@ class DeviceSteps:
     Args:
         optimisation: What takes a step, on its device.
         data: Draws what the steps see; its images are copied to the device.
-        say: Told once why a phase is not recorded, if it cannot be.
+        say: Told once why steps are not recorded, if they cannot be.
     """
 
     def __init__(
@@ -47,15 +48,14 @@ class DeviceSteps:
         self._device = optimisation.device
         self._set = DeviceSet.load(data, self._device)
         self._taken: deque[dict[str, float]] = deque()
-        is_alone = optimisation.place.world == 1  # what processes say to each other is not recorded
-        records = self._device.type == "cuda" and is_alone
-        self._recorder = Recorder(self._device) if records else None
+        self._recorder = recorder_for(optimisation.place)
         rates = [optimisation.learning_rate(step) for step in range(optimisation.num_steps)]
         self._rates = torch.tensor(rates).to(self._device)
         self._first = torch.zeros(1, dtype=torch.int64).to(self._device)
         self._row = torch.zeros(1, dtype=torch.int64).to(self._device)
         self._table = torch.zeros(AHEAD, MOST_LOSSES).to(self._device)
         self._ahead = choices_ahead(data, [0] * AHEAD, self._device)
+        self._drawn: Tensor | None = None
 
     @property
     def is_level(self) -> bool:
@@ -95,14 +95,38 @@ class DeviceSteps:
         _overwrite(self._ahead, choices_ahead(self._data, steps, self._device))
         self._first.fill_(start)
         self._row.zero_()
-        return [self._step(step) for step in steps]
+        states = self._draw_ahead(steps)
+        return [self._step(step, state) for step, state in zip(steps, states, strict=True)]
 
-    def _step(self, step: int) -> list[str]:
+    def _draw_ahead(self, steps: range) -> list[Tensor]:
+        """Let the method draw for the steps; return the CPU's generator after each drawing."""
+        size = self._data.size
+        unlabelled = torch.Size([self._ahead.unlabelled.shape[1], 3, size, size])
+        rows, states = [], []
+        for step in steps:
+            self._optimisation.seed(step)
+            row = self._optimisation.method.draw(unlabelled)
+            states.append(torch.get_rng_state())
+            if row is not None:
+                rows.append(row)
+        if rows:
+            drawn = torch.stack(rows).to(self._device)
+            if self._drawn is None:
+                self._drawn = drawn.new_zeros(AHEAD, *drawn.shape[1:])
+            self._drawn[: len(drawn)].copy_(drawn)
+        return states
+
+    def _step(self, step: int, state: Tensor) -> list[str]:
         self._optimisation.seed(step)
-        num_steps = self._optimisation.num_steps
-        phase = self._optimisation.method.phase(Clock(step, num_steps))
-        if phase is None or self._recorder is None:
-            return self._once(Clock(step, num_steps))
+        torch.set_rng_state(state)  # as if the step had just drawn
+        clock = Clock(step, self._optimisation.num_steps)
+        if self._recorder is None:
+            return self._once(clock)
+        method = self._optimisation.method
+        phase = method.phase(clock)
+        if phase is None:
+            self._recorder.say_once(f"{type(method).__name__}: {method.unrecorded}", self._say)
+            return self._once(clock)
         return self._recorder.run(phase, lambda: self._once(self._timeless(step)), self._say)
 
     def _timeless(self, step: int) -> Clock:
@@ -113,6 +137,8 @@ class DeviceSteps:
 
     def _once(self, clock: Clock) -> list[str]:
         batch = self._set.batch(choices_at(self._ahead, self._row))
+        if self._drawn is not None:
+            batch = replace(batch, drawn=self._drawn.index_select(0, self._row)[0])
         rate: float | Tensor = self._rates.index_select(0, self._first + self._row)[0]
         if self._device.type == "cpu":
             rate = self._optimisation.learning_rate(clock.step)
@@ -128,6 +154,15 @@ class DeviceSteps:
         return list(losses)
 
 
+def recorder_for(place: Place) -> Recorder | None:
+    """Return what records steps; None off CUDA, and where processes talk to each other in a step.
+
+    Their talk is not recorded.
+    """
+    is_alone_on_cuda = place.device.type == "cuda" and place.world == 1
+    return Recorder(place.device) if is_alone_on_cuda else None
+
+
 class Recorder:
     """Runs a function step by step at first, then records it once per phase and replays it."""
 
@@ -137,6 +172,13 @@ class Recorder:
         self._runs: dict[Hashable, int] = {}
         self._graphs: dict[Hashable, tuple[torch.cuda.CUDAGraph, list[str]]] = {}
         self._cannot = False
+        self._has_said = False
+
+    def say_once(self, reason: str, say: Callable[[str], None]) -> None:
+        """Tell why steps are not recorded, the first time."""
+        if not self._has_said:
+            say(f"Steps are run one by one, since they cannot be recorded on this GPU: {reason}")
+        self._has_said = True
 
     def run(
         self, phase: Hashable, once: Callable[[], list[str]], say: Callable[[str], None]
@@ -168,7 +210,7 @@ class Recorder:
             raise
         except RuntimeError as error:
             self._cannot = True
-            say(f"Steps are run one by one, since they cannot be recorded on this GPU: {error}")
+            self.say_once(str(error), say)
             return once()
         self._graphs[phase] = graph, names
         graph.replay()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
-from crosslevel.data.device_set import fits
 from crosslevel.errors import Interrupted, RunError
 from crosslevel.evaluation.metrics import CaseScore
 from crosslevel.methods.base import Method
@@ -20,19 +20,19 @@ from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Log
 from crosslevel.system.console import Advance, Reporter, duration
-from crosslevel.system.devices import Place, free_memory
+from crosslevel.system.devices import Place
 from crosslevel.system.distributed import anywhere
-from crosslevel.system.threads import one_ahead
 from crosslevel.training.checkpoints import TrainingState, load_newest
-from crosslevel.training.device_steps import DeviceSteps
 from crosslevel.training.gradients import NotFiniteError
-from crosslevel.training.step import HostSteps, Optimisation, Steps
+from crosslevel.training.step import Optimisation, Steps
+from crosslevel.training.steps import choose_steps
 from crosslevel.training.validation import validate
 from crosslevel.training.writing import RunWriter
-from crosslevel.types import Batch
 
 SAVE_EVERY = 60.0
-"""Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps."""
+"""Seconds between checkpoints, beside one at each check: an epoch of few masks is a few steps.
+
+Neither is written before it is cheap (`RunWriter.is_cheap`)."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,11 @@ class Loop:
 
         Raises:
             RunError: If a loss is not finite.
-            Interrupted: After SIGINT, when the checkpoint is written.
+            Interrupted: After SIGINT or SIGTERM, when the checkpoint is written.
         """
         self._resume()
-        self._steps = self._choose_steps()
+        steps = range(self.progress.step, self.num_steps)
+        self._steps = choose_steps(self.optimisation, self.data, steps, self.reporter.say)
         label = (self.shipping and self.shipping.label) or self.config.method
         label += f" ({self.config.precision})"
         with (
@@ -115,24 +116,6 @@ class Loop:
             for damage in damages:
                 self.reporter.say(f"{damage} Going on from the one before.")
             self.reporter.say(f"Resuming after step {self.progress.step} of {self.num_steps}")
-
-    def _choose_steps(self) -> Steps:
-        """Steps from images on the device where they fit; else from batches of the host.
-
-        On a CPU batches are made one after the other: else they would take a step's cores.
-        """
-        is_gpu = self.device.type != "cpu"
-        is_short = is_gpu and not fits(self.data, free_memory(self.device))
-        if is_gpu and not anywhere(self.place, is_so=is_short):
-            return DeviceSteps(self.optimisation, self.data, self.reporter.say)
-        steps = range(self.progress.step, self.num_steps)
-        if self.device.type == "cpu":
-            return HostSteps(self.optimisation, map(self.data.batch, steps))
-        return HostSteps(self.optimisation, one_ahead(self._pinned_batch, steps))
-
-    def _pinned_batch(self, step: int) -> Batch:
-        batch = self.data.batch(step)
-        return batch.pinned() if self.device.type == "cuda" else batch
 
     def _epoch(self, advance: Advance, is_stop_requested: Callable[[], bool]) -> bool:
         """Return the rest of the epoch under way, then validation, log and checkpoint.
@@ -184,9 +167,9 @@ class Loop:
                 self._export(threshold)
             self._writer.best()
         self._writer.log()
-        # the last, so that a kill before it repeats the epoch
-        is_late = self._writer.seconds_since_saved >= SAVE_EVERY
-        if is_due or (is_late and self._steps.is_level):
+        # the last, so that a kill before it repeats the epochs since
+        is_time = is_due or self._writer.seconds_since_saved >= SAVE_EVERY
+        if is_last or (is_time and self._steps.is_level and self._writer.is_cheap):
             self._writer.last()
 
     def _losses(self, step: int) -> dict[str, float]:
@@ -274,19 +257,28 @@ class Trainer(Loop):
 
 @contextmanager
 def requested_stop() -> Iterator[Callable[[], bool]]:
-    """Within it the first SIGINT only asks to stop after the step; a second one stops at once."""
+    """Within it the first SIGINT or SIGTERM only asks to stop after the step; a second one acts.
+
+    SIGTERM is what SLURM, Kubernetes and a shutdown send.
+    """
     requests: list[int] = []
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def remember(number: int, frame: FrameType | None) -> None:
         requests.append(number)
-        signal.signal(signal.SIGINT, before)
+        restore()
 
     try:
-        before = signal.signal(signal.SIGINT, remember)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, remember)
     except ValueError:  # not in the main thread: whoever runs us handles signals
         yield lambda: False
         return
     try:
         yield lambda: bool(requests)
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

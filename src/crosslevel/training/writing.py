@@ -16,6 +16,9 @@ from crosslevel.training.checkpoints import TrainingState, save_checkpoint
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.step import Optimisation
 
+SAVE_SHARE = 0.03
+"""Most of a run's time that its checkpoints may take."""
+
 
 class RunWriter:
     """Writes log and checkpoints of a run; use it in a `with`.
@@ -30,6 +33,7 @@ class RunWriter:
         self._run, self._optimisation, self._progress = run, optimisation, progress
         self._writes = optimisation.place.is_first
         self._saved_step, self._saved_at = progress.step, time.monotonic()
+        self._save_seconds = 0.0
         self._board: SummaryWriter | None = None
 
     def __enter__(self) -> RunWriter:
@@ -52,6 +56,14 @@ class RunWriter:
         """Seconds since the last checkpoint, or since the beginning."""
         return time.monotonic() - self._saved_at
 
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the last checkpoint took at most `SAVE_SHARE` of the time since; so may the next.
+
+        A fast run loses little by a kill, and would spend its time on writing.
+        """
+        return self._save_seconds <= SAVE_SHARE * self.seconds_since_saved
+
     def log(self) -> None:
         """Write the epochs so far, the last of them for TensorBoard, too."""
         rows = self._progress.rows
@@ -69,8 +81,10 @@ class RunWriter:
     def last(self) -> None:
         """Save where the training is, unless that is done already."""
         if self._writes and self._progress.step != self._saved_step:
+            start = time.monotonic()
             self._save(self._run.last_checkpoint, keep_predecessor=True)
             self._saved_step, self._saved_at = self._progress.step, time.monotonic()
+            self._save_seconds = self._saved_at - start
 
     def not_finite(self, error: NotFiniteError) -> Path:
         """Keep the images of that step, and return where they are."""
