@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -55,6 +56,7 @@ def run(arguments: Namespace) -> int:
         )
         problems = [line for lines in gathered(place, result.problems) for line in lines]
         num_written = sum(gathered(place, result.num_written))
+        pace = describe_pace(gathered(place, (result.num_computed, result.seconds, result.busy)))
     for problem in problems:
         reporter.say(f"skipped: {problem}")
     if not result.expected_dice:
@@ -70,5 +72,24 @@ def run(arguments: Namespace) -> int:
         reporter.say(f"Lowest {what} (all in {arguments.out / table}):")
         for image, value in islice(values.items(), NUM_NAMED):
             reporter.say(f"  {value:.2f}  {one_line(str(image))}")
-    reporter.say(f"Done: {num_written} masks in {arguments.out}")
+    reporter.say(f"Done: {num_written} masks in {arguments.out}{pace}")
     return 1 if problems else 0
+
+
+def describe_pace(processes: Sequence[tuple[int, float, float | None]]) -> str:
+    """Return how fast processes went together, and how busy they kept their cores.
+
+    Args:
+        processes: Of each, images computed, in how many seconds, share of cores busy or None.
+
+    Example:
+        >>> describe_pace([(30, 2.0, 0.5), (30, 3.0, 0.25)])
+        ' (20.0 images/s, processor 75 % busy)'
+    """
+    num, seconds = sum(n for n, _, _ in processes), max(s for _, s, _ in processes)
+    if not num:
+        return ""
+    shares = [busy for _, _, busy in processes if busy is not None]
+    together = min(1.0, sum(shares))
+    busy = f", processor {together:.0%} busy".replace("%", " %") if shares else ""
+    return f" ({num / seconds:.1f} images/s{busy})"

@@ -1,12 +1,12 @@
-"""The list of the masks that `predict` wrote: what to look at first stands above."""
+"""What a `predict` did, and the list of its masks: what to look at first stands above."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from crosslevel.inference.written import WrittenFiles
@@ -26,6 +26,52 @@ class Said:
 
     expected: float | None
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a call of `predict` did.
+
+    Attributes:
+        confidence: That of the mask of each image, in [0, 1] (see `MaskConfidence`); the images a
+            person should look at first come first.
+        problems: One line for each image that could not be read.
+        expected_dice: That of the mask of each image, in [0, 1], in the same order; empty where the
+            model has no calibration for such masks.
+        num_computed: Masks that this call computed; others were done already.
+        seconds: What their computing took, without loading the model.
+        busy: Share of the cores it kept busy meanwhile; None where a GPU computes.
+    """
+
+    confidence: dict[Path, float]
+    problems: list[str]
+    expected_dice: dict[Path, float] = field(default_factory=dict)
+    num_computed: int = 0
+    seconds: float = 0.0
+    busy: float | None = None
+
+    @property
+    def num_written(self) -> int:
+        """Masks written."""
+        return len(self.confidence)
+
+    @classmethod
+    def of(
+        cls,
+        said: Mapping[Path, Said],
+        problems: Sequence[tuple[Path, str]],
+        num_computed: int,
+        seconds: float,
+        busy: float | None,
+    ) -> Prediction:
+        """Put together what there is to say of each mask, and of each image not read."""
+        ordered = in_order(said)
+        return cls(
+            {image: one.confidence for image, one in ordered},
+            list(dict.fromkeys(problem for _, problem in problems)),
+            {image: one.expected for image, one in ordered if one.expected is not None},
+            *(num_computed, seconds, busy),
+        )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar, Unpack
@@ -21,8 +21,8 @@ from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
-from crosslevel.inference.listing import CONFIDENCE_FILE, Said, in_order, listed
-from crosslevel.inference.manifest import WHOLE, Manifest, Shard
+from crosslevel.inference.listing import CONFIDENCE_FILE, Prediction, Said, listed
+from crosslevel.inference.manifest import WHOLE, Manifest, Shard, fingerprint
 from crosslevel.inference.mask_files import (
     check_dicom_seg,
     write_dicom_seg,
@@ -44,32 +44,11 @@ from crosslevel.inference.written import WrittenFiles
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
 from crosslevel.system.files import atomic_file
+from crosslevel.system.load import LoadMeter
 from crosslevel.system.threads import ahead
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a call of `predict` did.
-
-    Attributes:
-        confidence: That of the mask of each image, in [0, 1] (see `MaskConfidence`); the images a
-            person should look at first come first.
-        problems: One line for each image that could not be read.
-        expected_dice: That of the mask of each image, in [0, 1], in the same order; empty where the
-            model has no calibration for such masks.
-    """
-
-    confidence: dict[Path, float]
-    problems: list[str]
-    expected_dice: dict[Path, float] = field(default_factory=dict)
-
-    @property
-    def num_written(self) -> int:
-        """Masks written."""
-        return len(self.confidence)
 
 
 def predict(
@@ -113,10 +92,9 @@ def predict(
     shard = Shard.parse(outputs.shard or WHOLE)
     shared = list(files.masks)
     files = files.only(shard.share(shared))
-    manifest = Manifest.of(Path(out), shard, run, options, outputs)
-    said = manifest.done(files.masks) if manifest and outputs.resume else {}
-    if said:
-        reporter.say(f"{len(said)} of {len(files.masks)} masks are done already")
+    made_by = fingerprint(run, segmenter.runtime, options, outputs)
+    manifest = Manifest.of(Path(out), shard, made_by, outputs)
+    said = _done(manifest, files, reporter) if manifest and outputs.resume else {}
     all_files, files = files, files.only(image for image in files.masks if image not in said)
     written = WrittenFiles(Path(out))
     if not outputs.overwrite:
@@ -132,7 +110,8 @@ def predict(
     work = _Work(segmenter, outputs, files, written, notes, suggestions)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
-    problems: list[str] = []
+    problems: list[tuple[Path, str]] = []
+    meter, num_done = LoadMeter(), len(said)
     with (
         listed(Path(out) / shard.name(CONFIDENCE_FILE), said, all_files.masks, written),
         ThreadPoolExecutor(most) as readers,
@@ -140,22 +119,29 @@ def predict(
         reporter.task("Predicting", len(shots)) as advance,
     ):
         loading = ahead(readers, work.load, shots, most)
-        drawn = work.draw_all(_readable(loading, problems, notes))
+        drawn = work.draw_all(_readable(zip(shots, loading, strict=True), problems, notes))
         for done in ahead(writers, work.write, _whole_files(drawn, files.frames), most):
             image, said[image] = done.result()
             if manifest:
                 manifest.add(image, files.masks[image], said[image])
             advance(len(files.frames[image]))
         advance(len(problems))
+    if manifest:
+        manifest.fail(problems)
     if suggestions:
         suggestions.write()
     for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
-    return Prediction(
-        {image: one.confidence for image, one in in_order(said)},
-        list(dict.fromkeys(problems)),
-        {image: one.expected for image, one in in_order(said) if one.expected is not None},
-    )
+    busy = meter.busy if segmenter.computes_on_cpu else None
+    return Prediction.of(said, problems, len(said) - num_done, meter.seconds, busy)
+
+
+def _done(manifest: Manifest, files: OutputFiles, reporter: Reporter) -> dict[Path, Said]:
+    said = manifest.done(files.masks)
+    if said:
+        others = f", also by {', '.join(manifest.others)}" if manifest.others else ""
+        reporter.say(f"{len(said)} of {len(files.masks)} masks are done already{others}")
+    return said
 
 
 def _suggestions(
@@ -308,13 +294,15 @@ class _Work:
 
 
 def _readable(
-    loading: Iterable[Future[_Loaded]], problems: list[str], notes: list[str]
+    loading: Iterable[tuple[tuple[Path, int | None], Future[_Loaded]]],
+    problems: list[tuple[Path, str]],
+    notes: list[str],
 ) -> Iterator[_Loaded]:
-    for image in loading:
+    for (path, _), image in loading:
         try:
             loaded = image.result()
         except DataError as error:
-            problems.append(str(error))
+            problems.append((path, str(error)))
             continue
         if loaded.note:
             notes.append(f"{loaded.path}: {loaded.note}. Its mask may be wrong.")

@@ -17,7 +17,13 @@ from crosslevel.data.reading import read_image
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.options import InferenceKeywords, InferenceOptions
-from crosslevel.inference.runtimes import Image, Probabilities, Runtime, load_runtime
+from crosslevel.inference.runtimes import (
+    Image,
+    Probabilities,
+    Runtime,
+    TorchRuntime,
+    load_runtime,
+)
 from crosslevel.inference.windows import window_bands
 from crosslevel.logits import to_classes
 from crosslevel.models.calibration import Calibration, load_calibration
@@ -95,6 +101,12 @@ class Segmenter:
             sliding_window=chosen.sliding_window,
             calibration=calibration,
         )
+
+    @property
+    def computes_on_cpu(self) -> bool:
+        """Whether the CPU computes; exports are for the CPU."""
+        runtime = self.runtime
+        return not isinstance(runtime, TorchRuntime) or runtime.device.type == "cpu"
 
     @property
     def judge(self) -> Calibration | None:

@@ -77,14 +77,14 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     def do(start: int) -> list[R]:
         return [function(item) for item in items[start : start + _CHUNK]]
 
-    num_threads = _num_usable_cores()
+    num_threads = num_usable_cores()
     with ThreadPoolExecutor(num_threads) as pool:
         for chunk in ahead(pool, do, range(0, len(items), _CHUNK), 2 * num_threads + 1):
             yield from chunk.result()
 
 
-def _num_usable_cores() -> int:
-    """Fewer than the machine has where a container or `taskset` says so."""
+def num_usable_cores() -> int:
+    """Return how many cores this process may use; a container or `taskset` may leave it few."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
