@@ -51,6 +51,11 @@ def run(few: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return train(few, tmp_path_factory.mktemp("runs") / "run", tiny_auto(**OPTIONS))
 
 
+def test_evaluate__exports_of_folds_are_refused_in_one_line(run):
+    with pytest.raises(InputError, match="leave --runtime onnx out"):
+        evaluate(run.path, runtime="onnx")
+
+
 def test_train__few_masks_are_all_learned_from_and_each_is_held_out_once(run):
     split = Split.load(run.split_file)
     assert (len(split.train_labelled), split.val, split.test) == (FEW, (), ())

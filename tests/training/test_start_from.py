@@ -17,6 +17,7 @@ from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.growing import weights_for
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.runs.folder import RunFolder
+from crosslevel.system.devices import Place
 from crosslevel.training.loop import Trainer
 from crosslevel.training.train import train
 from support.equal_runs import assert_equal_runs, stop_at
@@ -91,6 +92,18 @@ def test_train__from_a_run_deals_out_new_masks_alone(more, begun, tmp_path):
     assert len(split.folds) == 12
     with pytest.raises(InputError, match="0 masks are new to the run"):
         train(more[0], tmp_path / "none", tiny_config("supervised", **settings | {"folds": 0}))
+
+
+def test_train__from_a_run_without_validation_images_is_of_one_process(more, begun, tmp_path):
+    others = tmp_path / "others"
+    for folder in ("images", "masks"):
+        (others / folder).mkdir(parents=True)
+        for number in range(12, 20):
+            shutil.copy(next((more[1] / folder).glob(f"*{number:04}.png")), others / folder)
+    config = tiny_config("supervised", labelled=1.0, epochs=1, start_from=begun.path)
+    two = Place(torch.device("cpu"), rank=0, world=2)
+    with pytest.raises(InputError, match="and these are 2: train in one process"):
+        train(others, tmp_path / "run", config, place=two)
 
 
 def test_train__from_a_run_and_a_split_contradict_each_other():

@@ -73,6 +73,9 @@ def _machine(here: Surroundings) -> Iterator[Finding]:
         text = f"CPU, {torch.get_num_threads()} threads; bf16 is {ratio:.1f} times as fast: {used}"
         yield Finding("device", text)
         return
+    if place.device.type != "cuda":
+        yield Finding("device", f"{describe_device(place.device)}, {place.faster_precision}")
+        return
     free, total = torch.cuda.mem_get_info(place.device)
     yield Finding(
         "device",

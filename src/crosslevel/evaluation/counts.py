@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crosslevel.errors import InputError
 from crosslevel.evaluation.metrics import CaseScore, class_scores
-from crosslevel.system.devices import Place
+from crosslevel.system.devices import Place, widest_float
 from crosslevel.system.distributed import gathered
 from crosslevel.types import IGNORED
 
@@ -62,7 +62,7 @@ class Counts:
         foreground = probabilities if probabilities.shape[1] == 1 else probabilities[:, 1:]
         actual = torch.arange(1, foreground.shape[1] + 1, device=truths.device)[:, None, None]
         error = (foreground - (truths[:, None] == actual).to(foreground)).abs()
-        errors = (error * counted[:, None]).sum(dim=(2, 3), dtype=torch.float64)
+        errors = (error * counted[:, None]).sum(dim=(2, 3), dtype=widest_float(error.device))
         pixels = counted.sum(dim=(1, 2))[:, None]
         self._errors.append(torch.cat([errors / pixels.clamp_min(1), pixels], dim=1))
         if probabilities.shape[1] == 1:

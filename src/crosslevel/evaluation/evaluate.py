@@ -20,6 +20,7 @@ from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
 from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
+from crosslevel.inference.runtimes import EXPORTED
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import (
@@ -126,10 +127,10 @@ def evaluate(
     folder = RunFolder(Path(run))
     config = folder.config()
     _warn_of_unfinished(folder, config, reporter)
-    segmenter = Segmenter.load(folder.path, flips=asked.flips, runtime=asked.runtime)
     data = Path(data) if data else folder.data()
     split = Split.load(folder.split_file)
     asked = _of_folds_if_untested(asked, split)
+    segmenter = Segmenter.load(folder.path, flips=asked.flips, runtime=asked.runtime)
     chosen = _choose(data, split, config, asked)
     classes = classes_of(config.mask_classes, asked)
     refuse_other_values(chosen.cases, classes, config.reading)
@@ -208,9 +209,19 @@ def _subset_text(subset: str) -> str:
 
 
 def _of_folds_if_untested(asked: EvaluateOptions, split: Split) -> EvaluateOptions:
-    """Return what is asked for, with the folds where a run has them instead of a test part."""
+    """Return what is asked for, with the folds where a run has them instead of a test part.
+
+    Raises:
+        InputError: If exports are to be scored there, of which folds have none.
+    """
     if asked.subset == "test" and split.folds and not split.test:
-        return replace(asked, subset="out-of-fold")
+        asked = replace(asked, subset="out-of-fold")
+    if asked.subset == OUT_OF_FOLD and asked.runtime in EXPORTED:
+        raise InputError(
+            "Out-of-fold scores are of the networks of the folds, which have no exports: leave "
+            f"--runtime {asked.runtime} out. The export is of the network that learned from all "
+            "masks: score it on others, with --data FOLDER --subset all."
+        )
     return asked
 
 

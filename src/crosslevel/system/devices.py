@@ -5,6 +5,8 @@ Some CPUs that list avx512_bf16 multiply bf16 matrices at half the speed of fp32
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -14,9 +16,16 @@ from typing import TypeVar
 
 import torch
 
+from crosslevel.errors import InputError
+from crosslevel.system.apple import apple_gpu_problem
+from crosslevel.system.randomness import CPU
 from crosslevel.types import SettledPrecision
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+
+VARIABLE = "CROSSLEVEL_DEVICE"
 
 WORTHWHILE = 1.3
 """bf16 is chosen from this ratio of speeds on: below it, the casts eat the gain."""
@@ -53,6 +62,8 @@ class Place:
     @cached_property
     def faster_precision(self) -> SettledPrecision:
         """The faster of fp32 and bf16 on this device, measured when it is first asked for."""
+        if self.device.type == "mps":
+            return "fp32"
         if self.device.type == "cuda":
             is_native = torch.cuda.is_bf16_supported(including_emulation=False)
             return "bf16" if is_native else "fp32"
@@ -65,8 +76,29 @@ def this_place() -> Place:
 
 
 def pick_device() -> torch.device:
-    """Return a CUDA device if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Return a CUDA device if there is one, else an Apple GPU that computes rightly, else the CPU.
+
+    `CROSSLEVEL_DEVICE=cpu` asks for the CPU.
+
+    Raises:
+        InputError: If that variable has another value.
+    """
+    asked = os.environ.get(VARIABLE, "")
+    if asked not in ("", "cpu"):
+        raise InputError(f"{VARIABLE} is {asked!r}; write cpu, or leave it out.")
+    if asked or not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        return CPU
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if problem := apple_gpu_problem():
+        _LOG.warning("The Apple GPU is not used, since %s: computing on the CPU.", problem)
+        return CPU
+    return torch.device("mps")
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """Return the most exact number format of a device; Apple's GPU has no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def describe_device(device: torch.device) -> str:

@@ -160,7 +160,7 @@ def _noticing_ends() -> Iterator[None]:
 def _own_device() -> torch.device:
     """Return the GPU of this process's number on its machine, or the CPU."""
     number = _number("LOCAL_RANK", 0)
-    if not torch.cuda.is_available():
+    if pick_device().type != "cuda":
         return torch.device("cpu")
     if number >= torch.cuda.device_count():
         raise InputError(

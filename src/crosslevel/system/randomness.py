@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 CPU = torch.device("cpu")
 
@@ -37,7 +39,35 @@ def preserved_generators(device: torch.device = CPU) -> Iterator[None]:
             generator.set_state(state)
 
 
-def _generators(device: torch.device) -> list[torch.Generator]:
+class Generator(Protocol):
+    """What torch's generators have in common."""
+
+    def manual_seed(self, seed: int) -> object:
+        """Start from a seed."""
+
+    def get_state(self) -> Tensor:
+        """Return where it is."""
+
+    def set_state(self, state: Tensor) -> object:
+        """Go on from there."""
+
+
+class _AppleGenerator:
+    """That of an Apple GPU, which torch has functions for."""
+
+    def manual_seed(self, seed: int) -> None:
+        torch.mps.manual_seed(seed)
+
+    def get_state(self) -> Tensor:
+        return torch.mps.get_rng_state()
+
+    def set_state(self, state: Tensor) -> None:
+        torch.mps.set_rng_state(state)
+
+
+def _generators(device: torch.device) -> list[Generator]:
+    if device.type == "mps":
+        return [torch.default_generator, _AppleGenerator()]
     if device.type != "cuda":
         return [torch.default_generator]
     torch.cuda.init()  # type: ignore[no-untyped-call] # until then it has no generators

@@ -188,7 +188,15 @@ def choose_folds(asked: TrainConfig, place: Place, num_masks: int, has_val: bool
         place: Several processes train no folds.
         num_masks: That no one has given to a test part; those of one group count once.
         has_val: A validation part is given.
+
+    Raises:
+        InputError: Several processes are to go on from a run, which only folds could choose.
     """
+    if asked.start_from and place.world > 1 and not has_val:
+        raise InputError(
+            "Without validation images here, a run with --from holds its new masks out in folds, "
+            f"which one process trains, and these are {place.world}: train in one process."
+        )
     if asked.folds != "auto":
         return asked.folds
     is_recipe = asked.method == "auto" and isinstance(asked.labelled, float) and asked.labelled == 1
