@@ -99,7 +99,7 @@ def test_train__from_a_run_without_validation_images_is_of_one_process(more, beg
     for folder in ("images", "masks"):
         (others / folder).mkdir(parents=True)
         for number in range(12, 20):
-            shutil.copy(next((more[1] / folder).glob(f"*{number:04}.png")), others / folder)
+            shutil.copy(next((more[1] / folder).glob(f"*{number:04}.*")), others / folder)
     config = tiny_config("supervised", labelled=1.0, epochs=1, start_from=begun.path)
     two = Place(torch.device("cpu"), rank=0, world=2)
     with pytest.raises(InputError, match="and these are 2: train in one process"):
