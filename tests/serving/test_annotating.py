@@ -317,9 +317,8 @@ def test_reader__is_told_names_and_states(place, page):
 
 def test_retrain__renews_suggestions_and_order(place, page):
     before, model = place.session.queue.version, place.session.suggestions.name
-    fetched = []
+    fetched, number = [], number_of(page)
     page.on("request", lambda request: fetched.append(request.url))
-    number = number_of(page)
     page.keyboard.press("r")
     wait(page, "crosslevel.state.job.state === 'running'")
     assert page.locator("#learn-progress").is_visible()

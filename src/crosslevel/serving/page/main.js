@@ -308,12 +308,13 @@ class App {
     this._renderClasses();
   }
 
-  /** What the suggestion is worth, while the person's work begins from it. */
+  /** What a person has before them: a suggestion and what it is worth, or nothing yet. */
   _renderWorth() {
     const { state, opened } = this;
-    const found = opened?.begunFrom === "suggestion" ? worth(state.images[opened.number].said) : null;
-    $("worth").hidden = !found;
-    $("worth").textContent = found?.words ?? "";
+    const words = opened?.begunFrom === "suggestion" ? worth(state.images[opened.number].said)?.words
+      : opened?.begunFrom === "from_scratch" && !opened.history.canUndo ? NOTHING_YET : "";
+    $("worth").hidden = !words;
+    $("worth").textContent = words ?? "";
   }
 
   _renderClasses() {
@@ -427,6 +428,7 @@ class App {
   }
 }
 
+const NOTHING_YET = "No suggestion. Draw the mask; accepted empty, it says that nothing is there.";
 const MOVES = { up: [0, -1], down: [0, 1], left: [-1, 0], right: [1, 0] };
 const KEYS = [
   ["↵ A", "accept"], ["S", "skip"], ["U", "ask a colleague"], ["J K", "next, previous image"],
