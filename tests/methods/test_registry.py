@@ -1,6 +1,8 @@
 """Methods that other packages add, and what a user's file that knows an old name is told."""
 
 import hashlib
+import inspect
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,8 @@ def test_predict__says_what_has_replaced_it(tmp_path):
     method = build_method(tiny_config(f"{tmp_path / 'old.py'}:Old"))
     with pytest.raises(ValueError, match=r"Old calls Method.predict.*labelled, unlabelled = "):
         method.training_step(tiny_batch(), Clock(0, 10))
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_method__is_one_small_file(name):
+    assert len(Path(inspect.getfile(find_method(name))).read_text().splitlines()) <= 120

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crosslevel.errors import InputError
 
 if TYPE_CHECKING:
-    from crosslevel.methods.clcc import CLCC
+    from crosslevel.methods.parts.clcc_options import CLCCArgs
 
 OF_CONTRAST = (
     *("depth", "anchor", "negative_images", "same_class", "anchors", "queue", "positives"),
@@ -21,12 +21,14 @@ OF_TILES = ("view", "tile_flips", "context", "detail")
 weight to 0."""
 
 
-def refuse_in_vain(args: CLCC.Args) -> None:
+def refuse_in_vain(args: CLCCArgs) -> None:
     """Refuse options that have no effect, and contrasts in which nothing is pushed apart.
 
     Raises:
         InputError: Naming the option and what it waits for.
     """
+    if not args.stages:
+        raise InputError("args.stages is empty; it needs at least one stage.")
     has_contrast = any(stage.alpha for stage in args.stages)
     has_consistency = any(stage.beta for stage in args.stages)
     if not has_contrast:
@@ -35,7 +37,7 @@ def refuse_in_vain(args: CLCC.Args) -> None:
         refuse(args, OF_CONSISTENCY, "no stage has a beta greater than 0")
     if not (has_contrast or has_consistency):
         refuse(args, OF_TILES, "no stage has an alpha or a beta greater than 0")
-    if "teacher" not in (args.vectors, args.target, args.evaluated):
+    if not args.has_teacher:
         refuse(args, ("decay", "buffers"), "vectors, target and evaluated are all of the student")
     if args.target == "teacher":
         refuse(args, ("detach_global",), "the target is the teacher's, which has no gradient")
@@ -48,7 +50,7 @@ def refuse_in_vain(args: CLCC.Args) -> None:
         )
 
 
-def _pushes_apart(args: CLCC.Args) -> bool:
+def _pushes_apart(args: CLCCArgs) -> bool:
     learns = {"global": args.vectors == "student", "local": not args.detach_local}
     anchor = "global" if args.anchor == "image" else "local"
     negatives = ["global", "local"] if args.negatives == "both" else [args.negatives]
