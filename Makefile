@@ -9,9 +9,10 @@ NEWEST := .venv-newest
 BARE := .venv-bare
 WHEEL := .venv-wheel
 DIST := .venv-dist
+AXE := .axe
 
 .PHONY: help demo test check lint coverage soak fuzz speed speed-gpu tables clean
-.PHONY: test-encoders test-oldest test-newest test-bare test-wheel docs dist
+.PHONY: test-encoders test-oldest test-newest test-bare test-wheel docs dist accessibility
 
 help:
 	@echo "make demo           set up, then train and compare two methods on generated images"
@@ -28,6 +29,7 @@ help:
 	@echo "make speed-gpu      a step of every method on this machine's GPU, against plain PyTorch there"
 	@echo "make dist           what a release holds, in dist/: built twice and equal, checked, with its parts"
 	@echo "make docs           set up, then make the site of all pages in site/; a warning fails it"
+	@echo "make accessibility  axe-core (npm) looks at docs and report in Chromium, light and dark"
 	@echo "make tables         the tables of README and docs from results/; a test fails if they drifted"
 	@echo "make clean          remove environments and everything generated"
 
@@ -107,6 +109,13 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q -E -c docs . site
 	@echo "Done: open site/index.html"
 
+accessibility: docs $(VENV)/.dev
+	rm -rf $(AXE)/demo
+	npm install --silent --no-save --no-package-lock --prefix $(AXE) axe-core@4.14.1
+	$(BIN)/crosslevel demo --out $(AXE)/demo --num_images 60 --epochs 1
+	$(BIN)/crosslevel report $(AXE)/demo/clcc
+	$(BIN)/python .ci/accessibility.py $(AXE)/node_modules/axe-core/axe.min.js site $(AXE)/demo
+
 $(VENV)/.python:
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Crosslevel needs Python 3.11 or newer'"
 	$(PYTHON) -m venv $(VENV)
@@ -154,4 +163,4 @@ $(BARE)/.installed: pyproject.toml constraints/core.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-* demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist
+	rm -rf $(VENV) .venv-* $(AXE) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* dist

@@ -25,6 +25,15 @@ def test_workflow__runs_every_target_that_tests():
     assert set(run) == {"lint", "check", "docs", *tests}
 
 
+def test_workflow__looks_at_pages_and_at_newer_pythons_each_week():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
+    weekly = workflow["jobs"]["weekly"]
+    assert weekly["if"] == "github.event_name == 'schedule'"
+    run = weekly["strategy"]["matrix"]["include"]
+    assert {one["target"] for one in run} == {"accessibility", "test-wheel"} <= set(TARGETS)
+    assert ".ci/accessibility.py" in TARGETS["accessibility"]
+
+
 def test_pre_commit__does_what_lint_does():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     done = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]

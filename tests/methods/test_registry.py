@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from crosslevel.methods import METHODS, find_method, method_names, source_hash
+from crosslevel.methods import (
+    METHODS,
+    WITHOUT_UNLABELLED,
+    find_method,
+    method_names,
+    source_hash,
+)
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
 from crosslevel.methods.supervised import Supervised
@@ -84,3 +90,8 @@ def test_predict__says_what_has_replaced_it(tmp_path):
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_method__is_one_small_file(name):
     assert len(Path(inspect.getfile(find_method(name))).read_text().splitlines()) <= 120
+
+
+def test_without_unlabelled__are_those_whose_class_says_so():
+    of_masks_alone = {name for name in METHODS if not find_method(name).uses_unlabelled}
+    assert of_masks_alone == set(WITHOUT_UNLABELLED)

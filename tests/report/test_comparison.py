@@ -155,7 +155,7 @@ def test_report__one_run_alone(bench, tmp_path):
     run = bench / "runs" / "supervised-draw1-seed0"
     write_report(tmp_path / "page.html", collect([run]))
     text = (tmp_path / "page.html").read_text()
-    assert "1 run in 1 row, 5 test images." in text
+    assert "was trained by supervised on 4 images with masks." in text
     assert "All settings are below" in text
 
 

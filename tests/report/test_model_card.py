@@ -51,3 +51,21 @@ def test_model_card__names_a_window_where_there_is_one(bench):
     assert "the window (0.0, 9.0)" in page_of(
         run, replace(card, reading=Reading(window=(0.0, 9.0)))
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "lead", "line"),
+    [
+        ("supervised", "on 4 images with masks.", "| images without a mask | not used |"),
+        (
+            "mean_teacher",
+            "on 4 images with masks and 10 without.",
+            "| images without a mask | 10 |",
+        ),
+    ],
+)
+def test_model_card__speaks_of_images_without_masks_where_they_were_used(bench, row, lead, line):
+    folder = bench / "runs" / f"{row}-draw0-seed0"
+    text = page_of(read_run(folder, "first"), load_card(folder / "model"))
+    assert lead in text
+    assert line in text

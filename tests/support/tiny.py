@@ -73,6 +73,7 @@ def tiny_pretraining(method: str = "simclr", **changes: Any) -> PretrainConfig:
         "size": 32,
         "batch": 4,
         "epochs": 2,
+        "folds": 0,
         "precision": "fp32",
         "model": ModelConfig(widths=(4, 8)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from crosslevel.cli import main
+from crosslevel.data.prepare import prepare
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.evaluation.evaluate import evaluate
@@ -27,6 +29,7 @@ from crosslevel.system.devices import Place
 from crosslevel.training.adapt import adapt
 from crosslevel.training.folds import out_of_fold
 from crosslevel.training.loop import Trainer
+from crosslevel.training.plan import choose_folds, hint_of_folds
 from crosslevel.training.train import train
 from support.equal_runs import assert_equal_runs
 from support.tiny import tiny_auto
@@ -205,6 +208,46 @@ def test_train__folds_of_which_bad_files_leave_one_are_refused(lesions, tmp_path
     next((tmp_path / "images").glob(f"{alone}.*")).write_bytes(b"not an image")
     with pytest.raises(InputError, match="all are in one fold"):
         train(tmp_path, tmp_path / "run", options)
+
+
+def test_train__folds_that_bad_files_empty_are_not_counted(lesions, tmp_path):
+    """Six masks make three folds of two; both masks of one of them are bad."""
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for file in sorted((lesions / folder).iterdir())[:6]:
+            shutil.copy(file, tmp_path / folder)
+    asked = tiny_auto(**OPTIONS | {"epochs": 1, "fold_epochs": 1}, skip_bad=True, folds=3)
+    split = prepare(tmp_path, asked, Reporter(quiet=True), choose_folds=lambda masks, val: 3).split
+    for name in (i for i, fold in split.folds.items() if fold == "2"):
+        next((tmp_path / "images").glob(f"{name}.*")).write_bytes(b"not an image")
+    run = train(tmp_path, tmp_path / "run", asked)
+    assert run.config().folds == 2
+    assert Split.load(run.split_file).fold_names == ("1", "3")
+    train(tmp_path, run.path, asked)  # the same command goes on
+
+
+def test_evaluate__names_the_threshold_of_each_fold_and_the_shipped_one(run):
+    summary = evaluate(run.path, subset="out-of-fold").summary
+    assert summary.fold_thresholds == {
+        name: Segmenter.load(run.fold(name).path).card.threshold for name in ("1", "2", "3")
+    }
+    assert summary.threshold == Segmenter.load(run.path).card.threshold
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_said"),
+    [({}, True), ({"folds": 0}, False), ({"labelled": 4}, False), ({"method": "auto"}, False)],
+)
+def test_hint__of_folds_is_for_whoever_names_a_method(lesions, changes, is_said):
+    asked = tiny_auto(**{"labelled": 1.0, "method": "supervised", **changes})
+    place = Place(torch.device("cpu"))
+    choose = partial(choose_folds, asked, place)
+    prepared = prepare(lesions, asked, Reporter(quiet=True), choose_folds=choose)
+    lines = hint_of_folds(asked, place, prepared)
+    assert [line.startswith("10 of the 24 masks are not learned from") for line in lines] == [
+        True
+    ] * is_said
+    assert all("With --folds 3" in line for line in lines)
 
 
 def test_adapt__of_a_run_with_folds_has_none_and_is_not_trained_over(few, run, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,18 @@ from PIL import Image
 
 from crosslevel.cli import main
 from crosslevel.config.model import ModelConfig
+from crosslevel.data.images_only import prepare_images
+from crosslevel.data.prepare import prepare
 from crosslevel.data.split import Split
 from crosslevel.models.pretrained import CARD, read_card
 from crosslevel.models.segmenter import build_backbone
 from crosslevel.pretraining import TASKS
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
+from crosslevel.system.devices import Place
 from crosslevel.training.leaks import check_pretraining
 from crosslevel.training.loop import Loop
+from crosslevel.training.plan import choose_folds
 from crosslevel.training.pretrain import pretrain
 from crosslevel.training.train import train
 from support.equal_runs import weights
@@ -116,6 +121,35 @@ def test_train__refuses_an_encoder_that_saw_its_test_images(lesions, encoder, tm
         train(lesions, tmp_path / "run", config)
 
 
+@pytest.mark.parametrize(
+    ("folds", "fixed", "num_test", "why"),
+    [
+        ("auto", False, 0, "24 images to learn from, none left out: `train` of this folder holds"),
+        ("auto", True, 4, "20 images to learn from, 4 left out, on which `train` of this folder"),
+        (0, False, 5, "19 images to learn from, 5 left out, on which `train` of this folder"),
+    ],
+)
+def test_pretrain__leaves_out_what_a_training_of_the_same_options_tests_on(
+    lesions, tmp_path, capsys, folds, fixed, num_test, why
+):
+    table = ["image,mask,part"]
+    for place, image in enumerate(sorted((lesions / "images").iterdir())):
+        part = ("test" if place < 4 else "train") if fixed else ""
+        table.append(f"{image},{next((lesions / 'masks').glob(f'{image.stem}.*'))},{part}")
+    (tmp_path / "data.csv").write_text("\n".join(table))
+    asked = tiny_pretraining(folds=folds).for_data
+    choose = partial(choose_folds, asked, Place(torch.device("cpu")))
+    seen = prepare_images(
+        tmp_path / "data.csv", asked, Reporter(), with_test=False, choose_folds=choose
+    )
+    assert why in capsys.readouterr().err
+    trained = prepare(tmp_path / "data.csv", asked, Reporter(), choose_folds=choose)
+    assert seen.split.test == trained.split.test
+    assert len(trained.split.test) == num_test
+    left = {case.id for case in seen.parts["train_unlabelled"]}
+    assert left == trained.split.case_ids - {*trained.split.test}
+
+
 def test_train__warns_if_images_that_folds_hold_out_were_seen(encoder, capsys):
     seen, *_ = read_card(encoder).images
     names = {"a": seen, "b": "another"}
@@ -129,8 +163,9 @@ def test_train__warns_if_test_images_were_asked_for(lesions, tmp_path, capsys):
     words = ["--data", str(lesions), "--model.name", "unet", "--model.widths", "[4, 8]"]
     words += ["--size", "32", "--epochs", "1"]
     out = str(tmp_path / "enc")
-    assert main(["pretrain", "--out", out, "--test_images", "--batch", "8", *words]) == 0
-    assert "24 images to learn from, 0 test images left out" in capsys.readouterr().err
+    asked = ["--test_images", "--folds", "0", "--batch", "8"]
+    assert main(["pretrain", "--out", out, *asked, *words]) == 0
+    assert "24 images to learn from, none left out, test images" in capsys.readouterr().err
     more = ["--method", "supervised", "--labelled", "4", "--model.weights", out]
     assert main(["train", "--out", str(tmp_path / "run"), *words, *more]) == 0
     assert "warning: 5 of the 5 test images" in capsys.readouterr().err

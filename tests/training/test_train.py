@@ -28,6 +28,7 @@ RUN_FILES = {
     "checkpoints/last.before.ckpt",
     "checkpoints/last.ckpt",
     "config.yaml",
+    "data.json",
     "environment.json",
     "log.csv",
     "model/calibration.json",

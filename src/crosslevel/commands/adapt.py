@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 from crosslevel.training.adapt_options import AdaptOptions
 
 EXAMPLE = """\
@@ -18,7 +18,7 @@ examples:
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("run", type=Path, help="run folder, or its model folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     parser.add_argument("images", nargs="+", help="files, folders or patterns; no masks are needed")
     parser.add_argument("--out", type=Path, required=True, help="new run folder")
     add_options(parser, AdaptOptions)

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from crosslevel.annotate.options import AnnotateOptions
 from crosslevel.commands.mask_options import add_mask_arguments, to_classes, to_layout
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 
 if TYPE_CHECKING:
     from crosslevel.types import Classes, Reading
@@ -24,7 +24,7 @@ examples:
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
     parser.add_argument("data", type=Path, help="folder of images, with or without masks")
-    parser.add_argument("--run", type=Path | None, help="run folder whose model suggests masks")
+    parser.add_argument("--run", type=Path | None, help=f"what suggests masks: {RUN_OR_MODEL}")
     parser.add_argument("--port", type=int, default=8642, help="port of the page; 0 for a free one")
     add_options(parser, AnnotateOptions)
     add_mask_arguments(parser)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 from crosslevel.evaluation.options import EvaluateOptions
 
 EXAMPLE = """\
@@ -17,7 +17,7 @@ examples:
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     parser.add_argument("--data", type=Path | None, help="images; those of the run if left out")
     add_options(parser, EvaluateOptions)
     parser.add_argument("--out", type=Path | None, help="folder for the scores")
@@ -27,10 +27,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     """Evaluate and print the mean scores."""
     from crosslevel.data.cases import check_source
-    from crosslevel.runs.folder import RunFolder
     from crosslevel.system.console import Reporter
 
-    RunFolder(arguments.run).config()
     if arguments.data:
         check_source(arguments.data)
     from crosslevel.evaluation.evaluate import evaluate  # after the paths, since it imports torch

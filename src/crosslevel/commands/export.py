@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.options import add_threads
+from crosslevel.commands.options import RUN_OR_MODEL, add_threads
 from crosslevel.types import ExportPrecision, Format
 
 EXAMPLE = """\
@@ -17,7 +17,7 @@ examples:
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     parser.add_argument(
         "--format",
         type=Format,

@@ -8,6 +8,9 @@ from typing import Any, get_type_hints
 from docstring_parser import parse
 from jsonargparse import ArgumentParser, Namespace
 
+RUN_OR_MODEL = "run folder, its model folder, or hf:owner/name[@revision]"
+"""Help of what every command that needs a model alone takes."""
+
 
 def add_options(parser: ArgumentParser, options: type[Any]) -> None:
     """Add an option for each field; one that is False by default is a switch.

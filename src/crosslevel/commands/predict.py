@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 from crosslevel.inference.options import InferenceOptions, Outputs
 
 EXAMPLE = """\
@@ -24,7 +24,7 @@ NUM_NAMED = 3
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("run", type=Path, help="run folder, or its model folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     parser.add_argument("images", nargs="+", help="files, folders or patterns")
     parser.add_argument("--out", type=Path, required=True, help="folder for the masks")
     add_options(parser, Outputs)

@@ -54,5 +54,6 @@ def run(arguments: Namespace) -> None:
     path = pretrain(arguments.data, arguments.out, config, reporter=reporter)
     reporter.say(f"Done: {path}")
     reporter.say(
-        f"Train with it: `crosslevel train --data {arguments.data} --model.weights {path}`"
+        f"Train with it: `crosslevel train --data {arguments.data} --out RUN "
+        f"--model.weights {path}`"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from crosslevel.annotate.options import RankOptions
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 
 EXAMPLE = """\
 examples:
@@ -19,7 +19,7 @@ NUM_NAMED = 3
 
 def configure(parser: ArgumentParser) -> None:
     """Name the options."""
-    parser.add_argument("run", type=Path, help="run folder, or its model folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     parser.add_argument("images", type=Path, help="folder of images, some with masks")
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
     add_options(parser, RankOptions)

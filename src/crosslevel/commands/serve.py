@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from crosslevel.commands.options import add_options, add_threads, chosen
+from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
 from crosslevel.inference.options import InferenceOptions
 
 EXAMPLE = """\
@@ -21,7 +21,7 @@ def configure(parser: ArgumentParser) -> None:
     """Name the options."""
     from crosslevel.serving.options import ServerOptions, ServiceOptions
 
-    parser.add_argument("run", type=Path, help="run folder, or its model folder")
+    parser.add_argument("run", type=Path, help=RUN_OR_MODEL)
     add_options(parser, ServerOptions)
     add_options(parser, ServiceOptions)
     add_options(parser, InferenceOptions)

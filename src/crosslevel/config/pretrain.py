@@ -25,6 +25,8 @@ class PretrainConfig:
         test_images: Learn from test images, too; a score on them then counts for little.
         split: A `split.json` that says which images are test images.
         split_seed: Of the 60/20/20 split, if it is drawn: that of the later training.
+        folds: As of the later training, whose test images are left out: one with folds has none.
+            "auto" is its default; 0 is a training that names its method, or has --folds 0.
         skip_bad: Set images aside that cannot be used.
         masks: Name of the folder that holds the masks, where several could; none is opened.
         group_by: A pattern whose match in an image's name is its group: "(.+)_" for the name up to
@@ -49,6 +51,7 @@ class PretrainConfig:
     test_images: bool = False
     split: Path | None = None
     split_seed: int = 0
+    folds: int | Auto = "auto"
     skip_bad: bool = False
     masks: str | None = None
     group_by: str | None = None
@@ -83,7 +86,7 @@ class PretrainConfig:
 
     def for_loop(self, window: Window, precision: SettledPrecision) -> SettledConfig:
         """Return what the loop of a training is told; the weights are looked at in the end."""
-        shared = self._shared | {"window": window, "precision": precision}
+        shared = self._shared | {"window": window, "precision": precision, "folds": 0}
         return SettledConfig(**shared, method=self.method, check_every=self.epochs)
 
     @property

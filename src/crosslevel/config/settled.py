@@ -55,8 +55,13 @@ def autos(config: TrainConfig) -> list[str]:
 
 
 def as_started(asked: TrainConfig, started: SettledConfig) -> SettledConfig:
-    """Return what is asked for, with what is "auto" in it as in the run that was started."""
+    """Return what is asked for, with what is "auto" in it as in the run that was started.
+
+    So is a number of folds of which files that were set aside left fewer.
+    """
     of_the_run = {*autos(asked)} | ({"args"} if asked.method == "auto" else set())
+    if asked.skip_bad and asked.folds != "auto" and 0 < started.folds < asked.folds:
+        of_the_run.add("folds")
     values = {
         f.name: getattr(started if f.name in of_the_run else asked, f.name) for f in fields(asked)
     }

@@ -17,6 +17,7 @@ from crosslevel.data.quality.findings import Findings, examine_images, examine_m
 from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, mask_hashes
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.quality.report import CheckReport, report
+from crosslevel.data.sheet import DataSheet, data_sheet
 from crosslevel.data.split import Split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
@@ -37,6 +38,7 @@ class Prepared:
         window: What is black and white in images deeper than 8 bits; of a run that goes on, its
             configuration says it.
         num_masks: Masks that there are, also those of images the split has not.
+        sheet: What the data are like; None of a run that goes on, which has it already.
     """
 
     split: Split
@@ -44,6 +46,7 @@ class Prepared:
     set_aside: tuple[BadFile, ...] = ()
     window: Window = ()
     num_masks: int = 0
+    sheet: DataSheet | None = None
 
 
 def prepare(
@@ -153,6 +156,7 @@ def _split_and_check(
         prepared = _resolve(split, cases, findings.hashes)
     except InputError as error:
         raise _together(error, folder, [*found.problems, *findings.problems]) from error
+    findings = _with_masks(prepared, config, findings)
     checked = _check(prepared, config, findings, alike, depths)
     for warning in [*found.warnings, *checked.warnings]:
         reporter.say(f"warning: {one_line(warning)}")
@@ -172,7 +176,8 @@ def _split_and_check(
         left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
         prepared = replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
     num_masks = _num_masked(without_bad(found.cases, found.bad_files))
-    return replace(prepared, window=depths.window, num_masks=num_masks)
+    sheet = data_sheet(found.cases, findings, config.mask_classes, prepared.split, bad_files)
+    return replace(prepared, window=depths.window, num_masks=num_masks, sheet=sheet)
 
 
 def _num_masked(cases: Sequence[Case]) -> int:
@@ -191,6 +196,12 @@ def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.id in known]
 
 
+def _with_masks(prepared: Prepared, config: TrainConfig, findings: Findings) -> Findings:
+    """Open the masks that are used."""
+    cases = [case for name in MASKED_PARTS for case in prepared.parts[name]]
+    return examine_masks(findings, cases, config.mask_classes, axis=config.axis, size=config.size)
+
+
 def _check(
     prepared: Prepared,
     config: TrainConfig,
@@ -198,13 +209,11 @@ def _check(
     alike: Sequence[Sequence[str]],
     depths: Depths,
 ) -> CheckReport:
-    """Open the masks that are used and compare the sides of the split."""
+    """Compare the sides of the split, and look at the masks that were opened."""
     parts = prepared.parts
     cases = [case for part in parts.values() for case in part]
     side_of = {case.id: name.partition("_")[0] for name in parts for case in parts[name]}
-    masked = [case.id for name in MASKED_PARTS for case in parts[name]]
     classes = config.mask_classes
-    findings = examine_masks(findings, cases, classes, masked, config.axis, config.size)
     checked = report(cases, classes, findings, side_of, alike, depths, config.size)
     learned = [case.id for case in parts["train_labelled"] if case.id in findings.masks]
     missing = about_labelled([findings.masks[case_id] for case_id in learned], classes)

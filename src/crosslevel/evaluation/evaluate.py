@@ -9,7 +9,6 @@ from typing import Unpack
 
 import pandas as pd
 
-from crosslevel.config.settled import SettledConfig
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
@@ -18,6 +17,7 @@ from crosslevel.evaluation.folds import FoldScoring
 from crosslevel.evaluation.means import what_rows_say
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
+from crosslevel.evaluation.source import Source, about, source_of
 from crosslevel.evaluation.subset import Chosen, choose
 from crosslevel.images.writing import write_mask
 from crosslevel.inference.runtimes import EXPORTED
@@ -102,7 +102,8 @@ def evaluate(
     """Score the best model of a run, and keep its masks in `predictions/` beside the scores.
 
     Args:
-        run: The run folder.
+        run: The run folder; or a model by itself, also "hf:owner/name@revision", of which `data`
+            and `out` are named and the subset is "all".
         data: Folder or CSV of images; the one the run was trained on if left out.
         out: Folder for the files. If left out, the run folder for the test part at original size,
             else `scores-SUBSET-SIZE` in it, with `-flips` and the runtime if so.
@@ -124,23 +125,21 @@ def evaluate(
     reporter = reporter or Reporter(quiet=True)
     if out:
         _refuse_foreign_masks(RunFolder(Path(out)))
-    folder = RunFolder(Path(run))
-    config = folder.config()
-    _warn_of_unfinished(folder, config, reporter)
-    data = Path(data) if data else folder.data()
-    split = Split.load(folder.split_file)
-    asked = _of_folds_if_untested(asked, split)
-    segmenter = Segmenter.load(folder.path, flips=asked.flips, runtime=asked.runtime)
-    chosen = _choose(data, split, config, asked)
-    classes = classes_of(config.mask_classes, asked)
-    refuse_other_values(chosen.cases, classes, config.reading)
+    source = source_of(run, asked.classes)
+    asked = _of_folds_if_untested(asked, source.split)
+    data, target = _places(source, data, out, asked)
+    for warning in about(source):
+        reporter.say(f"warning: {warning}")
+    segmenter = Segmenter.load(run, flips=asked.flips, runtime=asked.runtime)
+    chosen = _choose(data, source, asked)
+    classes = classes_of(source.classes, asked)
+    refuse_other_values(chosen.cases, classes, source.reading)
     if chosen.trained_on and not asked.allow_overlap:
         raise _misleading(chosen.trained_on, data)
     for warning in _warnings(chosen, data, asked.subset):
         reporter.say(f"warning: {warning}")
-    target = RunFolder(Path(out)) if out else _beside(folder, split, _scores_name(asked))
-    if asked.subset == OUT_OF_FOLD:
-        scoring: Scoring | FoldScoring = FoldScoring(folder, split, classes, asked)
+    if source.run and asked.subset == OUT_OF_FOLD:
+        scoring: Scoring | FoldScoring = FoldScoring(source.run, source.split, classes, asked)
     else:
         scoring = Scoring(segmenter, classes, asked.metric_size)
     place = place or this_place()
@@ -154,15 +153,16 @@ def evaluate(
         num_trained_on=len(chosen.trained_on),
         num_validated_on=len(chosen.validated_on),
         num_masks_changed=len(chosen.changed_masks),
-        num_epochs_done=folder.num_epochs_done,
+        num_epochs_done=source.run.num_epochs_done if source.run else None,
         **what_rows_say(per_image),
         expected_dice=scoring.trust() if place.world == 1 else None,
         metric_size=asked.metric_size,
         threshold=segmenter.card.threshold,
+        fold_thresholds=scoring.thresholds if isinstance(scoring, FoldScoring) else None,
         flips=asked.flips,
         runtime=segmenter.runtime.name,
         method=segmenter.card.method,
-        model=str(folder.path),
+        model=source.name,
         data=str(data),
         environment=Environment.here(),
     )
@@ -192,14 +192,30 @@ def _write(evaluation: Evaluation, target: RunFolder) -> None:
     target.incomplete_file.unlink(missing_ok=True)
 
 
-def _choose(data: Path, split: Split, config: SettledConfig, asked: EvaluateOptions) -> Chosen:
+def _places(
+    source: Source, data: Path | str | None, out: Path | str | None, asked: EvaluateOptions
+) -> tuple[Path, RunFolder]:
+    """Return where the images are and where the scores go; of a model by itself both are asked."""
+    if source.run is None:
+        if not (data and out and asked.subset == "all"):
+            raise InputError(
+                f"{source.name} is a model without its run, whose split and images are not known: "
+                "name images with masks, and a folder for the scores, as in `crosslevel evaluate "
+                f"{source.name} --data DIR --subset all --out SCORES`."
+            )
+        return Path(data), RunFolder(Path(out))
+    own = _beside(source.run, source.split, _scores_name(asked))
+    return Path(data) if data else source.run.data(), RunFolder(Path(out)) if out else own
+
+
+def _choose(data: Path, source: Source, asked: EvaluateOptions) -> Chosen:
     return choose(
         data,
-        split,
+        source.split,
         asked.subset,
-        skip_bad=config.skip_bad,
-        reading=config.reading,
-        layout=asked.layout(config.layout),
+        skip_bad=source.skip_bad,
+        reading=source.reading,
+        layout=asked.layout(source.layout),
     )
 
 
@@ -232,15 +248,6 @@ def _of_classes(per_image: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
         count = int(column.notna().sum())
         dice = f"{100 * column.mean():9.2f}" if count else "   absent"
         yield f"{dice}  Dice of class {number} {name}, in {count} images"
-
-
-def _warn_of_unfinished(folder: RunFolder, config: SettledConfig, reporter: Reporter) -> None:
-    if folder.num_epochs_done < config.epochs:
-        reporter.say(
-            f"warning: {folder.path} is trained for {folder.num_epochs_done} of "
-            f"{config.epochs} epochs. Repeat the command that started it before you compare "
-            "its scores."
-        )
 
 
 def _misleading(trained_on: Sequence[str], data: Path) -> InputError:

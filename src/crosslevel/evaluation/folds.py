@@ -14,6 +14,7 @@ from crosslevel.evaluation.options import EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
 from crosslevel.evaluation.trust import measure
 from crosslevel.inference.segmenter import Segmenter
+from crosslevel.models.folder import load_card
 from crosslevel.runs.expected_dice import ExpectedDice
 from crosslevel.runs.folder import RunFolder
 from crosslevel.types import Case, Classes
@@ -37,6 +38,12 @@ class FoldScoring:
         self.held_out: list[HeldOut] = []
         self.num_channels = classes.num_channels
         self._run, self._fold_of, self._classes, self._asked = run, split.folds, classes, asked
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Those of the networks, by the name of the fold that each did not learn from."""
+        folds = sorted(set(self._fold_of.values()))
+        return {name: load_card(self._run.fold(name).model_folder).threshold for name in folds}
 
     def score_all(
         self, cases: Iterable[Case]

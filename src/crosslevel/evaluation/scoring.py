@@ -16,6 +16,7 @@ from crosslevel.data.reading import read_as_trained, read_case_mask
 from crosslevel.errors import DataError
 from crosslevel.evaluation.calibrate import HeldOut, observe
 from crosslevel.evaluation.metrics import CaseScore, count_areas, score_case
+from crosslevel.evaluation.objects import count_objects
 from crosslevel.evaluation.physical import physical_scores
 from crosslevel.evaluation.trust import measure_all
 from crosslevel.images.preprocess import resize_mask
@@ -56,6 +57,7 @@ class Scoring:
     ) -> Iterator[tuple[Case, NDArray[np.uint8], dict[str, Any]]]:
         """Yield each readable case with its predicted classes (H, W) and its row of scores."""
         is_original = self._metric_size == "original"
+        num_classes = len(self._segmenter.card.classes)
         stream = self._segmenter.stream if is_original else self._segmenter.stream_small
         for probability in stream(self._images(cases)):
             case, truth = self._read.popleft()
@@ -68,8 +70,10 @@ class Scoring:
             if row[PerImage.FOREGROUND_SHARE] == 0:
                 row[PerImage.FALSE_ALARMS] = count_areas(mask, truth)
             if case.spacing_mm and is_original:
-                num_classes = len(self._segmenter.card.classes)
                 row |= physical_scores(mask, truth, num_classes, case.spacing_mm)
+            row |= _objects(mask, truth, num_classes)
+            if case.group:
+                row[PerImage.GROUP] = case.group
             yield case, mask, row
 
     def trust(self) -> ExpectedDice | None:
@@ -123,3 +127,12 @@ class Scoring:
         row[PerImage.FOREGROUND_SHARE] = share
         row[PerImage.HEIGHT], row[PerImage.WIDTH] = truth.shape
         return row
+
+
+def _objects(mask: NDArray[np.uint8], truth: NDArray[np.uint8], num_classes: int) -> dict[str, int]:
+    counts = count_objects(mask, truth, num_classes)
+    return {
+        PerImage.OBJECTS: counts.num_true,
+        PerImage.MISSED_OBJECTS: counts.num_missed,
+        PerImage.EXTRA_OBJECTS: counts.num_extra,
+    }

@@ -20,9 +20,10 @@ import torch
 
 from crosslevel.data.cases import usable_cases
 from crosslevel.data.reading import read_case, read_case_mask
-from crosslevel.data.split import Split, resolve_split
+from crosslevel.data.split import resolve_split
 from crosslevel.errors import InputError, RunError
 from crosslevel.evaluation.metrics import CaseScore, score_case
+from crosslevel.evaluation.source import is_model_alone, source_of
 from crosslevel.export.quantisation import quantise
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.exported import (
@@ -39,7 +40,7 @@ from crosslevel.inference.runtimes import (
     TorchRuntime,
     require_packages,
 )
-from crosslevel.inference.segmenter import Segmenter
+from crosslevel.inference.segmenter import Segmenter, model_folder
 from crosslevel.models.folder import ModelCard, load_model, weights_hash
 from crosslevel.models.segmenter import SegmentationNet
 from crosslevel.runs.folder import RunFolder
@@ -85,6 +86,7 @@ class _Source:
         card: How it is used.
         classes: How masks are read.
         parts: Cases of the run by part of the split.
+        named: Words for the images to compare on, if they are not a part of the split.
     """
 
     folder: Path
@@ -92,6 +94,7 @@ class _Source:
     card: ModelCard
     classes: Classes
     parts: Mapping[str, Sequence[Case]]
+    named: str = ""
 
     @property
     def compared(self) -> Sequence[Case]:
@@ -101,7 +104,8 @@ class _Source:
     @property
     def compared_on(self) -> str:
         """Words for these images."""
-        return "validation images" if self.parts["val"] else "labelled images (learned from)"
+        of_split = "validation images" if self.parts["val"] else "labelled images (learned from)"
+        return self.named or of_split
 
 
 def export(
@@ -116,7 +120,8 @@ def export(
     """Write the best model of a run in another format, once its Dice was compared.
 
     Args:
-        run: The run folder.
+        run: The run folder; or a model by itself, also "hf:owner/name@revision", of which `data`
+            (some of it with masks) and `out` are named.
         format: "onnx", "openvino" or "torchscript".
         precision: "int8" is calibrated on training images; not for "torchscript". If its Dice
             differs it is written all the same, but `predict` does not use it.
@@ -133,7 +138,7 @@ def export(
     """
     _check(format, precision)
     reporter = reporter or Reporter(quiet=True)
-    source = _open(RunFolder(Path(run)), data)
+    source = _open(run, data, out)
     target = export_file(Path(out) if out else exported_folder(source.folder), format, precision)
     device = this_place().device
     original = _dice(TorchRuntime(ImagesToProbabilities(source.net), device), source, reporter)
@@ -175,20 +180,46 @@ def _check(format: Format, precision: ExportPrecision) -> None:
     require_packages(f"--format {format}", *dict.fromkeys((*PACKAGES[format], *for_int8)))
 
 
-def _open(run: RunFolder, data: Path | str | None) -> _Source:
-    config = run.config()
-    net, card = load_model(run.model_folder)
+def _open(run: Path | str, data: Path | str | None, out: Path | str | None) -> _Source:
+    if is_model_alone(run):
+        return _open_model(run, data, out)
+    source, folder = source_of(run), RunFolder(Path(run))
+    net, card = load_model(folder.model_folder)
     cases = usable_cases(
-        Path(data) if data else run.data(),
-        skip_bad=config.skip_bad,
-        reading=config.reading,
-        layout=config.layout,
+        Path(data) if data else folder.data(),
+        skip_bad=source.skip_bad,
+        reading=source.reading,
+        layout=source.layout,
     )
-    split = Split.load(run.split_file)
-    parts = resolve_split(split, cases)
-    if not (parts["val"] or config.folds):
-        raise InputError(f"The split of {run.path} has no validation images to compare on.")
-    return _Source(run.model_folder, net, card, config.mask_classes, parts)
+    parts = resolve_split(source.split, cases)
+    if not (parts["val"] or folder.config().folds):
+        raise InputError(f"The split of {run} has no validation images to compare on.")
+    return _Source(folder.model_folder, net, card, source.classes, parts)
+
+
+def _open_model(run: Path | str, data: Path | str | None, out: Path | str | None) -> _Source:
+    """Open a model without its run: what it is compared on is all masks of the data."""
+    if not (data and out):
+        raise InputError(
+            f"{run} is a model without its run: name images with masks, on which the export is "
+            f"compared with it, and a folder, as in `crosslevel export {run} --data DIR --out "
+            "EXPORTED`."
+        )
+    folder = model_folder(run)
+    net, card = load_model(folder)
+    if len(card.classes) > 1:
+        raise InputError(
+            f"{run} has the classes {', '.join(card.classes)}, and only its run says which values "
+            "they have in a mask: export the run."
+        )
+    cases = usable_cases(Path(data), skip_bad=False, reading=card.reading)
+    masked = [case for case in cases if case.mask]
+    if not masked:
+        raise InputError(f"{data} has no masks: there is nothing to compare the export on.")
+    parts = {"val": masked, "train_labelled": cases, "train_unlabelled": []}
+    return _Source(
+        folder, net, card, Classes(foreground=card.classes[0]), parts, "images with masks"
+    )
 
 
 def _candidates(file: Path, source: _Source, precision: ExportPrecision) -> Iterator[Path]:

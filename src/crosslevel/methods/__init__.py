@@ -37,6 +37,9 @@ METHODS: dict[str, str] = {
     "urpc": "crosslevel.methods.urpc:URPC",
 }
 
+WITHOUT_UNLABELLED = ("supervised",)
+"""Those of our own that learn from masks alone, known without importing one."""
+
 
 REGISTRY = Registry("method", "Method", "crosslevel.methods", METHODS)
 

@@ -74,6 +74,20 @@ def is_address(run: str | Path) -> bool:
     return _text(run).startswith(SCHEME)
 
 
+def refuse_address(run: str | Path) -> None:
+    """Refuse a model on a hub where more than a model is needed.
+
+    Raises:
+        InputError: If it is an address.
+    """
+    if is_address(run):
+        raise InputError(
+            f"{_text(run)} is a model on a hub, without the split, log and scores of its run: name "
+            "a folder on this machine here. A model alone is enough for predict, evaluate, export, "
+            "adapt, serve, annotate and rank."
+        )
+
+
 def fetch(run: str | Path) -> Path:
     """Return the local folder of a model on the hub, fetched now if it is not there yet.
 

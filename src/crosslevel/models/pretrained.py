@@ -19,6 +19,7 @@ from crosslevel.config.model import ModelConfig
 from crosslevel.config.reading import from_dict
 from crosslevel.errors import InputError
 from crosslevel.models.backbone import Backbone
+from crosslevel.models.hub import refuse_address
 from crosslevel.system.files import atomic_file, write_text
 
 WEIGHTS, CARD = "pretrained.safetensors", "pretrained.json"
@@ -61,6 +62,7 @@ def read_card(folder: Path) -> PretrainedCard:
     Raises:
         InputError: If it is missing or damaged.
     """
+    refuse_address(folder)
     file = folder / CARD
     if not file.is_file():
         raise InputError(

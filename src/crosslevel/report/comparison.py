@@ -10,13 +10,16 @@ from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.calibration import calibration_curve
 from crosslevel.report.classes import class_sections
 from crosslevel.report.curves import loss_curves, validation_curves
+from crosslevel.report.data_sheet import data_section
 from crosslevel.report.distributions import dice_by_coverage, dice_by_size, dice_distribution
 from crosslevel.report.drawing import Rows
 from crosslevel.report.gain_map import gain_map
+from crosslevel.report.groups import group_sections
 from crosslevel.report.page import Section, write_page
 from crosslevel.report.parts import write_parts
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.settings import environment_section, settings_section
+from crosslevel.report.summary import counted, summary
 from crosslevel.runs.collect import Collection
 from crosslevel.runs.compare import VERDICTS, Difference, against, references
 from crosslevel.runs.finished import scored_images
@@ -47,7 +50,7 @@ def write_report(
         data: Images of the runs, for the pictures; where they were trained if left out.
         paper: A key of `PAPER`, for a column of its numbers.
         title: Of the page.
-        lead: Its first sentences; which rows differ from the reference if left out.
+        lead: Its first sentences; what the run is, or which rows differ, if left out.
         parts: Folder for its tables and figures as files, if they are wanted.
 
     Raises:
@@ -62,10 +65,11 @@ def write_report(
             "Scores",
             _missing(collection),
             table=bench_table(collection.runs, paper),
-            notes=bench_notes(collection.runs, paper),
+            notes=[*bench_notes(collection.runs, paper), *_healthy(collection)],
             charts=[chart for chart in (gain_map(rows),) if chart],
         ),
         *class_sections(rows),
+        *group_sections(rows),
         Section(
             "Learning curves",
             has_legend=True,
@@ -75,19 +79,32 @@ def write_report(
         ),
         _per_image(rows),
         *picture_sections(first, data),
+        data_section(first),
         settings_section(first),
         environment_section(collection.runs),
     ]
-    write_page(path, title, lead or verdict(collection), sections, list(rows))
+    write_page(path, title, lead or _lead(collection), sections, list(rows))
     if parts:
         write_parts(parts, sections)
+
+
+def _lead(collection: Collection) -> str:
+    """Return what the page begins with: of one run what it is, of several how they differ."""
+    runs = collection.runs
+    return summary(runs[0]) if len(runs) == 1 else verdict(collection)
+
+
+def _healthy(collection: Collection) -> list[str]:
+    return [
+        f"{run.label}: {run.summary.healthy}." for run in collection.runs if run.summary.healthy
+    ]
 
 
 def _refuse_unlike(collection: Collection) -> None:
     """Refuse runs of which no image was scored in all."""
     if not set.intersection(*(set(run.dice.index) for run in collection.runs)):
         raise InputError(
-            f"{_counted(len(collection.runs), 'run')} without one image that all of them were "
+            f"{counted(len(collection.runs), 'run')} without one image that all of them were "
             "scored on: there is nothing to compare. Make a page of each (`crosslevel report "
             "RUN`), or score them on the same images (`crosslevel evaluate RUN --data DIR`)."
         )
@@ -97,8 +114,8 @@ def verdict(collection: Collection) -> str:
     """Return which rows differ from the reference, in words; no more than the intervals allow."""
     rows = collection.rows
     num_images = len(collection.runs[0].per_image)
-    counts = f"{_counted(len(collection.runs), 'run')} in {_counted(len(rows), 'row')}, "
-    counts += f"{_counted(num_images, scored_images(collection.runs).removesuffix('s'))}."
+    counts = f"{counted(len(collection.runs), 'run')} in {counted(len(rows), 'row')}, "
+    counts += f"{counted(num_images, scored_images(collection.runs).removesuffix('s'))}."
     reference = references(rows)[0]
     gains = {name: against(runs, rows[reference]) for name, runs in rows.items()}
     known = {name: gain for name, gain in gains.items() if gain is not None}
@@ -118,10 +135,6 @@ def _sorted_out(gains: Mapping[str, Difference]) -> str:
         shown = f"{name} ({gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}])"
         groups[gain.verdict].append(shown)
     return "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _missing(collection: Collection) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,18 @@ WIDTH, COMPACT_WIDTH = 240, 180
 NUM_EXTREMES = 4
 
 
-def compared_cases(runs: Sequence[FinishedRun], cases: Iterable[Case]) -> Gallery:
-    """Show each case as a row: the image, its truth, each run's prediction beside the truth."""
+def compared_cases(
+    runs: Sequence[FinishedRun],
+    cases: Iterable[Case],
+    heading: Callable[[Case], str] = lambda case: case.id,
+) -> Gallery:
+    """Show each case as a row: the image, its truth, each run's prediction beside the truth.
+
+    Args:
+        runs: In the order of their panels.
+        cases: In the order of their rows.
+        heading: Of a case.
+    """
     rows = []
     for case in cases:
         shown = [
@@ -33,11 +43,11 @@ def compared_cases(runs: Sequence[FinishedRun], cases: Iterable[Case]) -> Galler
         shown += [
             Panel(
                 _picture(case, run, WIDTH, with_truth=True, with_prediction=True),
-                f"{run.name}: Dice {_dice(run, case.id):.0f}",
+                f"{run.name if len(runs) > 1 else 'prediction'}: Dice {_dice(run, case.id):.0f}",
             )
             for run in runs
         ]
-        rows.append((case.id, shown))
+        rows.append((heading(case), shown))
     return Gallery(rows)
 
 

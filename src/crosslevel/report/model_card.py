@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from crosslevel.data.split import Split
 from crosslevel.models.folder import ModelCard
+from crosslevel.report.summary import num_without_masks
 from crosslevel.runs.finished import FinishedRun
 from crosslevel.runs.records import IN_PERCENT, OUT_OF_FOLD, SCORES
 from crosslevel.types import BEFORE_WINDOWS
@@ -61,8 +62,9 @@ def _lead(run: FinishedRun) -> str:
 def _counts(run: FinishedRun) -> str:
     if run.split is None:
         return f"{run.config.labelled} masks"
-    parts = {name: len(ids) for name, ids in run.split.parts().items()}
-    return f"{parts['train_labelled']} images with masks and {parts['train_unlabelled']} without"
+    masks = f"{len(run.split.train_labelled)} images with masks"
+    others = num_without_masks(run)
+    return f"{masks} and {others} without" if others else masks
 
 
 def _classes(card: ModelCard) -> list[str]:
@@ -87,9 +89,9 @@ def _training(run: FinishedRun) -> list[tuple[str, str]]:
         ("seed", str(config.seed)),
     ]
     if run.split is not None:
-        parts = {name: len(ids) for name, ids in run.split.parts().items()}
         rows.append(("masks", _masks(run.split)))
-        rows.append(("images without a mask", str(parts["train_unlabelled"])))
+        others = num_without_masks(run)
+        rows.append(("images without a mask", str(others) if others else "not used"))
     version = own.packages.get("crosslevel")
     return rows + ([("crosslevel", version)] if version else [])
 

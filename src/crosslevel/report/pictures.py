@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crosslevel.data.cases import usable_cases
 from crosslevel.errors import InputError
+from crosslevel.report.failures import failure_sections
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
 from crosslevel.report.page import Section
@@ -18,7 +19,7 @@ OUTLINES = "Green outline: the truth. Cyan: the prediction."
 
 
 def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Section]:
-    """Hard cases of all rows, worst and best cases of each.
+    """Hard cases of all rows, worst and best cases of each; of one row alone its failures.
 
     Args:
         runs: One for each row.
@@ -33,19 +34,20 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
     remedies = [*missing, *_missing_masks(runs)]
     if missing or not shown:
         return [Section("Pictures", (" ".join(["They are left out.", *remedies]),))]
+    if len(runs) == 1:
+        return failure_sections(runs[0], cases, OUTLINES)
     chosen = typical_cases(shown, HARD_QUANTILES)
     disputed = [name for name in most_disputed(shown, len(chosen) + NUM_DISPUTED)
                 if name not in chosen][:NUM_DISPUTED]  # fmt: skip
     text = [f"{_rule(shown, disputed)} {_which_runs(shown)} {OUTLINES}", *remedies]
     hard = compared_cases(shown, [cases[name] for name in (*chosen, *disputed)])
+    first = Section("Hard cases", text, gallery=hard)
     ends = (
         f"The {NUM_EXTREMES} worst and the {NUM_EXTREMES} best {scored_images(shown)} of each row "
         "by Dice."
     )
-    return [
-        Section("Hard cases", text, gallery=hard),
-        Section("Worst and best", (f"{ends} {OUTLINES}",), gallery=extreme_cases(shown, cases)),
-    ]
+    both = Section("Worst and best", (f"{ends} {OUTLINES}",), gallery=extreme_cases(shown, cases))
+    return [first, both]
 
 
 def _cases(runs: Sequence[FinishedRun], data: Path | None) -> Mapping[str, Case]:

@@ -18,7 +18,7 @@ from crosslevel.runs.finished import FinishedRun
 PER_RUN = ("draw", "seed")
 """Settings in which the runs of one row differ."""
 ARGUMENTS = "Arguments of the method"
-IN_FULL = ("command", "data", "method_source")
+IN_FULL = ("command", "data", "method_source", "num_masks")
 """What is not shown of `environment.json` before the whole of it."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosslevel.errors import InputError
+from crosslevel.models.hub import refuse_address
 from crosslevel.runs.compare import REFERENCES
 from crosslevel.runs.finished import FinishedRun, read_run, refuse_adapted
 from crosslevel.runs.folder import RunFolder
@@ -82,6 +83,7 @@ def _cell_name(named: tuple[str, Path]) -> str:
 
 def _expand(folder: Path) -> list[tuple[str, Path]]:
     """Return rows and folders of the runs below, begun or planned; references come first."""
+    refuse_address(folder)
     if RunFolder(folder).config_file.is_file():
         refuse_adapted(folder)
         return [(folder.resolve().name, folder)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from crosslevel.config.settled import SettledConfig
+from crosslevel.data.sheet import DataSheet
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder
@@ -37,6 +38,7 @@ class FinishedRun:
         split: Case ids and image hashes of each part; None where no `split.json` came along.
         predictions: Folder with `<id>.png` for each test case.
         peak_bytes: Peak memory of its training, 0 if it was not measured.
+        sheet: What its data were like at its start; None where an earlier version trained it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class FinishedRun:
     split: Split | None
     predictions: Path
     peak_bytes: int
+    sheet: DataSheet | None = None
 
     @property
     def dice(self) -> pd.Series[float]:
@@ -90,7 +93,8 @@ def read_run(path: Path, name: str) -> FinishedRun:
     summary = folder.summary()
     try:
         log = pd.read_csv(folder.log_file)
-        per_image = pd.read_csv(folder.per_image_file, dtype={PerImage.ID: str})
+        texts = {PerImage.ID: str, PerImage.GROUP: str}
+        per_image = pd.read_csv(folder.per_image_file, dtype=texts)
         per_image = per_image.set_index(PerImage.ID)
     except (ValueError, KeyError) as error:
         raise InputError(
@@ -106,6 +110,7 @@ def read_run(path: Path, name: str) -> FinishedRun:
         split=read_split(folder.split_file),
         predictions=folder.predictions_folder,
         peak_bytes=peak_memory(path),
+        sheet=folder.data_sheet(),
     )
 
 

@@ -1,7 +1,7 @@
 """A run folder: which file is where, and when it may be continued.
 
-`config.yaml` (complete) · `split.json` · `set_aside.txt` · `environment.json` · `log.csv` ·
-`tensorboard/` ·
+`config.yaml` (complete) · `split.json` · `data.json` · `set_aside.txt` · `environment.json` ·
+`log.csv` · `tensorboard/` ·
 `checkpoints/{last,best}.ckpt` · `model/` (safetensors and JSON) · `per_image.csv` ·
 `summary.json` · `predictions/` · `folds/{1,2,…}/` (runs without checkpoints).
 """
@@ -18,8 +18,10 @@ from filelock import FileLock, Timeout
 from crosslevel.config.files import differences, settled_from_yaml, to_yaml
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
+from crosslevel.data.sheet import DataSheet
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
+from crosslevel.models.hub import refuse_address
 from crosslevel.runs.records import Environment, Summary
 from crosslevel.system.files import remove_leftovers, write_text
 
@@ -48,6 +50,11 @@ class RunFolder:
     def set_aside_file(self) -> Path:
         """With `skip_bad`: the files the run does without, each with what is wrong."""
         return self.path / "set_aside.txt"
+
+    @property
+    def data_file(self) -> Path:
+        """What the data were like at the start: counts, sizes, shares, what was left out."""
+        return self.path / "data.json"
 
     @property
     def environment_file(self) -> Path:
@@ -142,6 +149,7 @@ class RunFolder:
         Raises:
             InputError: If the folder holds no run.
         """
+        refuse_address(self.path)
         if not self.config_file.is_file():
             raise InputError(
                 f"{self.path} is not a run folder (it has no config.yaml). "
@@ -174,6 +182,19 @@ class RunFolder:
             return Environment.from_json(self.environment_file.read_text())
         except ValueError as error:
             raise InputError(f"{self.environment_file} is damaged: {error}. Delete it.") from error
+
+    def data_sheet(self) -> DataSheet | None:
+        """Return what the data were like; None of a run of an earlier version.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        if not self.data_file.is_file():
+            return None
+        try:
+            return DataSheet.from_json(self.data_file.read_text())
+        except ValueError as error:
+            raise InputError(f"{self.data_file} is damaged: {error}. Delete it.") from error
 
     def data(self) -> Path:
         """Return where the images it was trained on are.
@@ -280,8 +301,8 @@ def lock(run: RunFolder) -> Iterator[None]:
 
 def _holds_other_things(run: RunFolder) -> bool:
     """Return True unless the folder is empty, or a run that was killed while it started."""
-    files = (run.split_file, run.set_aside_file, run.environment_file, run.start_folder)
-    first = {path.name for path in files}
+    files = (run.split_file, run.set_aside_file, run.environment_file, run.data_file)
+    first = {path.name for path in (*files, run.start_folder)}
     return any(not p.name.startswith(".") and p.name not in first for p in run.path.iterdir())
 
 

@@ -29,14 +29,14 @@ OUT_OF_FOLD = "out-of-fold"
 class PerImage:
     """Columns of `per_image.csv`, one row for each case; beside them the scores of `SCORES`."""
 
-    ID = "id"
-    DICE = "dice"
+    ID, DICE = "id", "dice"
     CONFIDENCE = "confidence"
+    GROUP = "group"
+    OBJECTS, MISSED_OBJECTS, EXTRA_OBJECTS = "objects", "missed_objects", "extra_objects"
     FALSE_ALARMS = "false_alarms"
     EXPECTED_DICE = "expected_dice"
     FOREGROUND_SHARE = "foreground_share"
-    HEIGHT = "height"
-    WIDTH = "width"
+    HEIGHT, WIDTH = "height", "width"
 
 
 class Physical:
@@ -44,8 +44,7 @@ class Physical:
 
     HD95 = "hd95_mm"
     ASSD = "assd_mm"
-    AREA = "area_mm2"
-    PREDICTED_AREA = "predicted_area_mm2"
+    AREA, PREDICTED_AREA = "area_mm2", "predicted_area_mm2"
 
 
 class Annotated:
@@ -68,7 +67,8 @@ class Next:
 
 NOT_SCORES = (
     *(PerImage.ID, PerImage.CONFIDENCE, PerImage.EXPECTED_DICE, PerImage.FOREGROUND_SHARE),
-    *(PerImage.HEIGHT, PerImage.WIDTH, PerImage.FALSE_ALARMS),
+    *(PerImage.HEIGHT, PerImage.WIDTH, PerImage.FALSE_ALARMS, PerImage.GROUP),
+    *(PerImage.OBJECTS, PerImage.MISSED_OBJECTS, PerImage.EXTRA_OBJECTS),
 )
 """Columns that are not averaged over the images."""
 SCORES = {
@@ -120,8 +120,7 @@ def class_dice(name: str) -> str:
 class Log:
     """Columns of `log.csv`, one row for each epoch; beside them one for each loss."""
 
-    EPOCH = "epoch"
-    STEP = "step"
+    EPOCH, STEP = "epoch", "step"
     LEARNING_RATE = "learning_rate"
     SECONDS = "seconds"
     VAL_DICE = "val/dice"
@@ -242,7 +241,9 @@ class Summary:
         confidence: None where nothing can be told, or of fewer than ten images.
         expected_dice: How true the expected Dice is; None without a calibration, or of few images.
         metric_size: Whether scored at "original" or "input" size.
-        threshold: From which probability on a pixel was foreground.
+        threshold: From which probability on a pixel was foreground; of an out-of-fold score that of
+            the shipped segmenter, which scored nothing here.
+        fold_thresholds: By fold, that of its network, which scored what the fold held out.
         flips: Whether mirror images were averaged.
         runtime: What computed.
         method: Name of the method.
@@ -265,6 +266,7 @@ class Summary:
     expected_dice: ExpectedDice | None = None
     metric_size: str
     threshold: float
+    fold_thresholds: dict[str, float] | None = None
     flips: bool | None = None
     runtime: str | None = None
     method: str

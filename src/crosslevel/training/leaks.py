@@ -38,6 +38,7 @@ def check_pretraining(model: ModelConfig, split: Split, reporter: Reporter) -> N
     if not card.with_test:
         raise InputError(
             f"{told}: a score on them would be too good. Pretrain and train with the same --split "
-            "or --split_seed on the same images."
+            "or --split_seed on the same images; where masks are few, pretrain with --folds 0 for "
+            "a training that has a test part."
         )
     reporter.say(f"warning: {told}, as it was asked to: a score on them may be too good.")

@@ -12,6 +12,7 @@ from typing import Any
 from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.data.datamodule import steps_per_epoch
+from crosslevel.data.prepare import Prepared
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.methods.build import with_all_args
@@ -119,7 +120,7 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
         choice = method_for(facts.num_unlabelled)
         values |= {"method": choice.method, "args": choice.args}
         reasons["method"] = choice.reason
-    if asked.folds == "auto":
+    if asked.folds == "auto" or facts.num_folds:  # files set aside may have emptied a fold
         values["folds"] = facts.num_folds
     if facts.num_folds:
         reasons["folds"] = f"{facts.num_labelled} masks, and none is wasted"
@@ -203,6 +204,23 @@ def choose_folds(asked: TrainConfig, place: Place, num_masks: int, has_val: bool
     if place.world > 1 or has_val or not (asked.split or asked.start_from or is_recipe):
         return 0
     return num_folds(num_masks)
+
+
+def hint_of_folds(asked: TrainConfig, place: Place, prepared: Prepared) -> list[str]:
+    """Return a line for whoever names a method with few masks, of which some are then held back."""
+    parts = prepared.parts
+    held_back = [*parts["val"], *parts["test"]]
+    is_free = asked.folds == "auto" and asked.labelled == 1.0 and not any(c.part for c in held_back)
+    if prepared.split.folds or not is_free or asked.split or asked.start_from:
+        return []
+    number = num_folds(prepared.num_masks)
+    if not number or place.world > 1:
+        return []
+    return [
+        f"{len(held_back)} of the {prepared.num_masks} masks are not learned from, as always where "
+        f"a method is named: they choose the epoch and are the test. With --folds {number} the run "
+        "learns from all, and each mask is scored by a network that did not learn from it."
+    ]
 
 
 def refuse_contradiction(asked: TrainConfig, budget: float | None) -> None:

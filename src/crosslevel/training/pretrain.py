@@ -6,6 +6,7 @@ Steps, log and checkpoints are those of a training, and no mask is opened.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from crosslevel.system.console import Reporter
 from crosslevel.system.devices import describe_device, this_place
 from crosslevel.system.files import write_text
 from crosslevel.training.loop import Loop
+from crosslevel.training.plan import choose_folds
 from crosslevel.training.step import to_device
 
 CONFIG = "pretrain.yaml"
@@ -86,14 +88,15 @@ class _Pretraining:
         started = self._started()
         asked = started or self.asked
         task = build_task(asked)  # refuses what cannot be learned before the long work
+        place = this_place()
         prepared = prepare_images(
             folder,
             asked.for_data,
             self.reporter,
             with_test=asked.test_images,
+            choose_folds=partial(choose_folds, asked.for_data, place),
             resumed_split=self.run.split_file if started else None,
         )
-        place = this_place()
         settled = started or _settled(asked, prepared, place.faster_precision)
         task = to_device(task, place.device)
         if not started:

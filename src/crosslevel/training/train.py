@@ -51,6 +51,7 @@ from crosslevel.training.plan import (
     Facts,
     Plan,
     choose_folds,
+    hint_of_folds,
     plan,
     refuse_contradiction,
     refuse_several_processes,
@@ -217,6 +218,8 @@ class _Start:
             self._split_before(),
         )
         split = prepared.split
+        for line in [] if self.is_resumed else hint_of_folds(self.asked, self.place, prepared):
+            self.reporter.say(line)
         if needs_test and not (split.test or split.folds):
             raise InputError(
                 f"The split of {folder} has no test images to score the run on: give some masked "
@@ -288,6 +291,8 @@ class _Start:
             copy_model(RunFolder(config.start_from).model_folder, self.run.start_folder)
         if config.skip_bad:
             write_text(self.run.set_aside_file, to_text(prepared.set_aside))
+        if prepared.sheet:
+            write_text(self.run.data_file, prepared.sheet.to_json())
         write_start(self.run, config, prepared.split.to_json(), environment)
         return environment
 

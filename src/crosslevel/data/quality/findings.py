@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from PIL import Image
 
 from crosslevel.data.formats.readers import read_hashed_picture
 from crosslevel.data.formats.unclear import Level, UnclearMaskError
-from crosslevel.data.intensity import Levels, choose_window, measure, to_rgb
+from crosslevel.data.intensity import Levels, choose_window, kind_of, measure, to_rgb
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.duplicates import SIDE, look_alikes, thumbnail
 from crosslevel.data.quality.objects import NONE, Objects, count_objects
@@ -41,6 +42,7 @@ class ImageFinding:
         levels: Its values, if it is deeper than 8 bits.
         orientation: How its pixels lie in the file, by EXIF's number; 1 is upright.
         is_like_a_mask: It is black and white alone.
+        kind: How deep its pixels are, and grey or in colours, in words.
     """
 
     digest: str
@@ -49,6 +51,7 @@ class ImageFinding:
     levels: Levels | None = None
     orientation: int = 1
     is_like_a_mask: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,16 @@ def _examine_image(case: Case, reading: Reading) -> ImageFinding | list[BadFile]
         levels=levels,
         orientation=picture.orientation,
         is_like_a_mask=_is_like_a_mask(image),
+        kind=_kind(picture.pixels),
     )
+
+
+def _kind(pixels: NDArray[Any]) -> str:
+    """Return depth and colours; three equal channels are grey."""
+    depth = kind_of(pixels.dtype)
+    if pixels.ndim == 2 or (pixels == pixels[..., :1]).all():
+        return f"{depth} grey"
+    return f"{depth} colour" if pixels.shape[2] == 3 else f"{depth} of {pixels.shape[2]} channels"
 
 
 def _is_like_a_mask(image: NDArray[np.uint8]) -> bool:
