@@ -2,13 +2,17 @@
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from crosslevel.data.formats.readers import read_picture
 from crosslevel.inference.predict import predict
+from crosslevel.inference.segmenter import Segmenter
+from crosslevel.serving.predictor import Predictor
 from support import medical_files
 from support.drawn import filled, from_coco
 from support.served import form, serving
@@ -185,3 +189,19 @@ def test_warning__names_images_unlike_those_of_the_training(tmp_path):
         note = sent(running, deep).headers["X-Warning"]
         assert sent(running, deep, query="?format=rle").json()["warning"] == note
     assert note
+
+
+def test_predictor__leaves_the_cores_to_the_network(model):
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    predictor = Predictor(Segmenter.load(model, runtime="torch"), 10**6)
+    try:
+        predictor._batcher._forward = lambda images: np.full(
+            (len(images), 1, 1, 1), torch.get_num_threads(), np.float32
+        )
+        assert predictor._batcher(COLOURS).item() == 2
+        with ThreadPoolExecutor(1) as others:
+            assert others.submit(torch.get_num_threads).result() == 1
+    finally:
+        predictor.close()
+        torch.set_num_threads(usual)

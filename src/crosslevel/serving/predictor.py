@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from crosslevel.data.formats.readers import read_header
@@ -57,8 +58,12 @@ class Predictor:
         most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
         self._hands = threading.BoundedSemaphore(most)
         size = segmenter.card.size
-        segmenter.forward([np.zeros((size, size, 3), np.uint8)])  # the first takes longer
         self._batcher = Batcher(segmenter.forward, segmenter.runtime.batch_size)
+        self._batcher(np.zeros((size, size, 3), np.uint8))  # the first takes longer
+        if not segmenter.sliding_window:
+            # The network's thread keeps its cores; of those that read and draw, each would
+            # else start as many helpers, which spin on the cores that the network wants.
+            torch.set_num_threads(1)
         self._folder = tempfile.TemporaryDirectory(prefix="crosslevel-uploads-")
 
     def close(self) -> None:
