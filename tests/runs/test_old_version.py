@@ -24,7 +24,8 @@ def test_evaluate__gives_the_scores_of_then(old, tmp_path, row):
     run, out = old / "runs" / f"{row}-draw0-seed0", tmp_path / "scores"
     assert main(["evaluate", str(run), "--data", str(old / "data"), "--out", str(out)]) == 0
     then, now = (pd.read_csv(folder / "per_image.csv") for folder in (run, out))
-    assert set(now) - set(then) == {"mae_mask"}
+    later = {"mae_mask", "objects", "missed_objects", "extra_objects"}
+    assert set(now) - set(then) == later
     pd.testing.assert_frame_equal(then, now[then.columns], check_exact=False, atol=0.02)
 
 

@@ -144,3 +144,15 @@ def test_train__names_options_that_change_nothing(lesions, tmp_path, capsys, cha
     heard = capsys.readouterr().err
     assert said in heard
     assert heard.count("has no effect") == 1
+
+
+def test_train__goes_on_where_a_method_has_had_an_option_only_since(lesions, tmp_path):
+    run = train(lesions, tmp_path / "run", tiny_config("clcc", epochs=1))
+    text = run.config_file.read_text()
+    assert "  detail: 1\n" in text
+    run.config_file.write_text(text.replace("  detail: 1\n", ""))
+    train(lesions, run.path, tiny_config("clcc", epochs=1))
+    later = tiny_config("clcc", epochs=1)
+    changed = replace(later, args={**later.args, "detail": 2})
+    with pytest.raises(ValueError, match=r"another configuration:\n  args\.detail: 1 → 2"):
+        train(lesions, run.path, changed)

@@ -22,7 +22,7 @@ from crosslevel.data.cases import usable_cases
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.methods import source_hash
-from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.methods.build import build_method, with_all_args, with_later_args
 from crosslevel.report.bench import bench_notes, bench_table, to_markdown
 from crosslevel.report.comparison import write_report
 from crosslevel.runs.collect import Collection, collect
@@ -124,7 +124,9 @@ def _configure_all(
     for cell, config in configs.items():
         build_method(config)
         if RunFolder(cell.folder).config_file.is_file():
-            open_run(cell.folder, config)  # refuses a cell of another configuration
+            open_run(
+                cell.folder, config, with_later_args
+            )  # refuses a cell of another configuration
             _warn_of_another_source(cell, config, reporter)
     return configs
 

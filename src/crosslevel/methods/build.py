@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import TypeVar
 
 from crosslevel.config.reading import from_dict
+from crosslevel.config.settled import SettledConfig
 from crosslevel.config.train import TrainConfig
 from crosslevel.losses import SUPERVISED_LOSSES
 from crosslevel.methods import find_method
@@ -28,6 +29,18 @@ def with_all_args(config: C) -> C:
     args_class = find_method(config.method).Args
     args = from_dict(args_class, config.args, where=f"args of {config.method}")
     return replace(config, args=asdict(args))
+
+
+def with_later_args(started: SettledConfig) -> SettledConfig:
+    """Return the configuration of a run with arguments that its method has had only since.
+
+    They are at their defaults, at which a method does as it did without them.
+    """
+    args_class = find_method(started.method).Args
+    known = {f.name for f in fields(args_class)}
+    own = {name: value for name, value in started.args.items() if name in known}
+    args = from_dict(args_class, own, where=f"args of {started.method}")
+    return replace(started, args=asdict(args) | started.args)
 
 
 def build_method(config: TrainConfig) -> Method:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,12 +208,19 @@ class RunFolder:
         return Path(recorded)
 
 
-def open_run(path: Path, config: TrainConfig, *, may_lengthen: bool = False) -> RunFolder:
+def open_run(
+    path: Path,
+    config: TrainConfig,
+    completed: Callable[[SettledConfig], SettledConfig],
+    *,
+    may_lengthen: bool = False,
+) -> RunFolder:
     """Return the run folder for this configuration; a new one is not yet written.
 
     Args:
         path: Where; created when the first file is written.
         config: What is asked for now; where it says "auto", the run's own value is taken.
+        completed: Gives a run of an older version the options that there have been only since.
         may_lengthen: Take more epochs for a run that is trained to its end. Not in a bench: a
             lengthened run is not one of that length from the start.
 
@@ -228,7 +235,7 @@ def open_run(path: Path, config: TrainConfig, *, may_lengthen: bool = False) -> 
             "choose another --out. --from starts from it."
         )
     if run.config_file.is_file():
-        started = run.config()
+        started = completed(run.config())
         wanted = _with_split_of(run, started, as_started(config, started))
         changed = differences(started, wanted)
         if changed and not (may_lengthen and _is_lengthened(run, started, wanted)):

@@ -27,7 +27,7 @@ from crosslevel.errors import InputError
 from crosslevel.evaluation.calibrate import HeldOut
 from crosslevel.methods import find_method, source_hash
 from crosslevel.methods.base import Method
-from crosslevel.methods.build import build_method, with_all_args
+from crosslevel.methods.build import build_method, with_all_args, with_later_args
 from crosslevel.models.calibration import HeldOutSource
 from crosslevel.models.folder import copy_model, load_card, refuse_unloadable
 from crosslevel.models.footprint import refuse_too_large
@@ -98,7 +98,7 @@ def train(
     asked = with_their_classes(asked, Path(data), reporter)
     if warning := asked.model.warning:
         reporter.say(f"warning: {warning}")
-    run = open_run(Path(out), asked, may_lengthen=True)
+    run = open_run(Path(out), asked, with_later_args, may_lengthen=True)
     folds = run.config().folds if run.config_file.is_file() else asked.folds
     refuse_several_processes(folds, budget, place)
     with _alone(run, place):
