@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 
 from crosslevel.data.split import Split
+from crosslevel.report.curves import validation_curves
 from crosslevel.report.data_sheet import data_section
 from crosslevel.report.groups import group_sections
 from crosslevel.report.pictures import picture_sections
 from crosslevel.report.summary import summary
 from crosslevel.runs.collect import collect
+from crosslevel.runs.records import Log
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,13 @@ def test_summary__says_what_learned_from_what_and_how_good_it_is(runs):
 def test_summary__says_on_what_the_score_is(runs, changes, said):
     changed = replace(runs[0].summary, **changes)
     assert said in summary(replace(runs[0], summary=changed))
+
+
+def test_validation_curve__is_left_out_where_no_run_was_validated(runs):
+    first, second = runs
+    unseen = replace(first, log=first.log.drop(columns=Log.VAL_DICE))
+    assert validation_curves({"folds": [unseen]}) is None
+    assert validation_curves({"folds": [unseen], "other": [second]}) is not None
 
 
 def test_groups__have_their_mean_and_worst_image_the_lowest_mean_above(runs):

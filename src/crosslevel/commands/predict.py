@@ -73,6 +73,8 @@ def run(arguments: Namespace) -> int:
         for image, value in islice(values.items(), NUM_NAMED):
             reporter.say(f"  {value:.2f}  {one_line(str(image))}")
     reporter.say(f"Done: {num_written} masks in {arguments.out}{pace}")
+    if len(arguments.images) == 1 and Path(folder := arguments.images[0]).is_dir():
+        reporter.say(f"Correct them with `crosslevel annotate {folder} --run {arguments.run}`")
     return 1 if problems else 0
 
 

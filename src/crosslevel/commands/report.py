@@ -34,6 +34,7 @@ def run(arguments: Namespace) -> None:
     """Write the page."""
     from crosslevel.report.comparison import write_report
     from crosslevel.runs.collect import collect
+    from crosslevel.runs.folder import RunFolder
     from crosslevel.system.console import Reporter
 
     folders = arguments.folders
@@ -48,4 +49,7 @@ def run(arguments: Namespace) -> None:
         title=title,
         parts=arguments.parts,
     )
-    Reporter().say(f"Done: {out}")
+    reporter = Reporter()
+    reporter.say(f"Done: {out}")
+    if len(folders) == 1 and RunFolder(folders[0]).model_folder.is_dir():
+        reporter.say(f"Use it with `crosslevel predict {folders[0]} IMAGES --out MASKS`")

@@ -73,7 +73,7 @@ def write_report(
         Section(
             "Learning curves",
             has_legend=True,
-            charts=(validation_curves(rows),),
+            charts=[chart for chart in (validation_curves(rows),) if chart],
             small_charts=loss_curves(first),
             small_text="Losses by name, weighted as minimised, of one run of each row",
         ),

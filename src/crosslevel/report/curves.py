@@ -19,9 +19,14 @@ DECADE = 10.0
 """Losses that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-def validation_curves(rows: Rows) -> Chart:
-    """Return validation Dice over the steps: the mean of each row's runs, and their range."""
+def validation_curves(rows: Rows) -> Chart | None:
+    """Return validation Dice over the steps: the mean of each row's runs, and their range.
+
+    None if no run was validated, as those with folds are not.
+    """
     curves = {name: _validation(runs) for name, runs in rows.items()}
+    if all(dice.empty for dice in curves.values()):
+        return None
     look = marks(rows)
 
     def paint(axis: Axes) -> None:
