@@ -10,7 +10,6 @@ from crosslevel import cli
 from crosslevel.annotate.looking import Looker
 from crosslevel.models.hub import Address, push
 from crosslevel.serving.options import ServerOptions, ServiceOptions
-from crosslevel.serving.service import create_service
 from support.hub_server import served
 
 pytest.importorskip("huggingface_hub", reason="the extra `hub` is missing")
@@ -88,6 +87,8 @@ def test_adapt__and_rank_take_an_address(lesions, tmp_path):
 
 def test_serve__and_annotate_load_an_address():
     pytest.importorskip("fastapi", reason="the extra `serve` is missing")
+    from crosslevel.serving.service import create_service
+
     create_service(POLYPS, ServerOptions(), ServiceOptions())
     assert Looker(Path(POLYPS)).card.method == "supervised"
 
