@@ -90,7 +90,7 @@ def test_failures__are_those_of_lowest_dice_then_others_with_most_objects_wrong(
     assert [name for name, _ in missed.gallery.rows] == [f"{best}.jpg"]
     assert "Of 10 true objects 2 were missed" in missed.text[0]
     assert "in 2 of 5 images" in missed.text[0]
-    assert (extra.gallery, extra.text[0]) == (None, "Nothing was found where there is no object.")
+    assert (extra.gallery, extra.text[0]) == (None, "Nothing was found outside of true objects.")
 
 
 def test_failures__of_scores_without_objects_say_what_to_do(runs):

@@ -69,7 +69,7 @@ def _extra(run: FinishedRun) -> str:
         return NOT_COUNTED
     number, images = _count(run, PerImage.EXTRA_OBJECTS)
     if not number:
-        return "Nothing was found where there is no object."
+        return "Nothing was found outside of true objects."
     return f"{counted(number, 'object')} found that touch no true one. {images}"
 
 
