@@ -192,9 +192,10 @@ def test_command__resume_contradicts_what_needs_every_image(run, images, tmp_pat
 def test_command__says_how_fast_it_was_and_how_busy_the_processor(run, images, tmp_path, capsys):
     words = ["predict", str(run.path), str(images), "--out", str(tmp_path / "out"), "--resume"]
     assert main(words) == 0
-    last = capsys.readouterr().err.strip().splitlines()[-1]
+    done, correct = capsys.readouterr().err.strip().splitlines()[-2:]
     assert re.fullmatch(
-        r"Done: 10 masks in .*/out \(\d+\.\d images/s, processor \d+ % busy\)", last
+        r"Done: 10 masks in .*/out \(\d+\.\d images/s, processor \d+ % busy\)", done
     )
+    assert correct == f"Correct them with `crosslevel annotate {images} --run {run.path}`"
     assert main(words) == 0
     assert capsys.readouterr().err.strip().endswith("out")  # nothing was left to compute
