@@ -17,13 +17,16 @@ from playwright.sync_api import Browser, sync_playwright
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LEADS_ON = 'http-equiv="refresh"'
+"""In a page that is gone before it can be looked at."""
 MOST_NODES = 5
 """Places of one finding that are named on a page."""
 
 
 def main(axe: Path, folders: list[Path]) -> int:
     """Print each finding with its page and places; return how the process ends."""
-    pages = sorted(page for folder in folders for page in folder.rglob("*.html"))
+    files = sorted(page for folder in folders for page in folder.rglob("*.html"))
+    pages = [page for page in files if LEADS_ON not in page.read_text()]
     if not pages:
         print(f"No pages in {', '.join(map(str, folders))}: nothing was looked at.")
         return 1
