@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 
 from crosslevel.commands.train import seconds
 from crosslevel.config.model import ModelConfig
@@ -104,7 +105,11 @@ def run_cell(
 
 def _base(asked: argparse.Namespace) -> TrainConfig:
     return TrainConfig(
-        size=asked.size, precision=asked.precision, model=ModelConfig(name=asked.model)
+        method=asked.method,
+        args=asked.args,
+        size=asked.size,
+        precision=asked.precision,
+        model=ModelConfig(name=asked.model),
     )
 
 
@@ -115,6 +120,8 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--masks", type=int, nargs="+", default=[10, 20, 50])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS)
+    parser.add_argument("--method", default="auto", help="the recipe's if left out")
+    parser.add_argument("--args", type=yaml.safe_load, default={}, help="of the method, as YAML")
     parser.add_argument("--budget", type=seconds, help="of each run; the recipe's length if none")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--model", default="efficientnet_lite0")

@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from torch.testing import assert_close
 
 from crosslevel.methods import (
     METHODS,
@@ -95,3 +96,12 @@ def test_method__is_one_small_file(name):
 def test_without_unlabelled__are_those_whose_class_says_so():
     of_masks_alone = {name for name in METHODS if not find_method(name).uses_unlabelled}
     assert of_masks_alone == set(WITHOUT_UNLABELLED)
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_start_from__any_method_takes_the_weights_of_a_network(name):
+    method = build_method(tiny_config(name))
+    weights = {key: value + 1 for key, value in method.inference_model.state_dict().items()}
+    method.start_from(weights)
+    assert_close(dict(method.net.state_dict()), weights)
+    assert_close(dict(method.inference_model.state_dict()), weights)

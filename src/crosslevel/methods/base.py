@@ -120,15 +120,16 @@ class Method(Learner):
     def start_from(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights of a trained network for the one that learns, and for its averages.
 
-        Other networks of the method start as they are.
+        Other networks of the method start as they are, averages of projectors among them.
 
         Args:
             weights: The state of a network like `inference_model`, on any device.
         """
         self.net.load_state_dict(weights)
-        for part in self.modules():
-            if isinstance(part, MovingAverage):
-                part.module.load_state_dict(weights)
+        averages = (part.module for part in self.modules() if isinstance(part, MovingAverage))
+        for average in averages:
+            if average.state_dict().keys() == weights.keys():
+                average.load_state_dict(weights)
 
     @property
     def inference_model(self) -> SegmentationNet:
