@@ -120,7 +120,7 @@ class Bench:
         if what in CLCC_STAGES:
             config = replace(config, args={**config.args, "stages": CLCC_STAGES[what]})
         flops, num_bytes = self._needs(config)
-        plain = [self._plain(method, *kind) if has_plain else math.nan for kind in KINDS]
+        plain = [self._plain(what, *kind) if has_plain else math.nan for kind in KINDS]
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         ours = self._ours(config)
@@ -146,10 +146,10 @@ class Bench:
                 steps.losses(step, end)
         return 1e3 * seconds[0] / self.num_steps
 
-    def _plain(self, method: str, precision: str, is_compiled: bool) -> float:
+    def _plain(self, what: str, precision: str, is_compiled: bool) -> float:
         if is_compiled and not self._compiles:
             return math.nan
-        plain = PlainStep(method, 0.5, self.size, 4)
+        plain = PlainStep(plain_name(what), 0.5, self.size, 4)
         plain.method.to(self.device)
         plain.optimizer = torch.optim.AdamW(plain.method.trained(), lr=1e-3, fused=True)
         if is_compiled:
@@ -169,6 +169,11 @@ class Bench:
         with Traffic() as traffic:
             optimisation.step(2, batch)
         return float(flops.get_total_flops()), float(traffic.num_bytes)
+
+
+def plain_name(what: str) -> str:
+    """Return the plain method of a row."""
+    return "clcc-both" if what == "clcc, both" else what.partition(",")[0]
 
 
 KINDS = (("fp32", False), ("bf16", False), ("bf16", True))
@@ -231,9 +236,9 @@ def main(words: Sequence[str] | None = None) -> int:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         data = write_synthetic(Path(folder), 40, size=asked.size, seed=0)
-        bench = Bench(device, asked.size, asked.steps, data)
+        bench = Bench(device, asked.size, asked.steps, data, compiles=not asked.no_compile)
         for what in asked.only:
-            has_plain = what.partition(",")[0] in PLAIN_METHODS and what != "clcc, both"
+            has_plain = plain_name(what) in PLAIN_METHODS
             rows.append(bench.row(what, has_plain=has_plain, tflops=tflops, tbytes=tbytes))
             sys.stdout.write(rows[-1].to_markdown() + "\n")
             sys.stdout.flush()

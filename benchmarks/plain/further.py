@@ -51,7 +51,7 @@ class PlainICT(PlainMeanTeacher):
         self, images: Tensor, masks: Tensor, unlabelled: Tensor, progress: float
     ) -> dict[str, Tensor]:
         """Supervised, and consistency."""
-        alpha = torch.full((len(unlabelled), 1, 1, 1), 0.2)
+        alpha = torch.full((len(unlabelled), 1, 1, 1), 0.2, device=unlabelled.device)
         share = torch.distributions.Beta(alpha, alpha).sample().to(unlabelled.dtype)
         mixed = (1 - share) * unlabelled + share * torch.roll(unlabelled, -1, 0)
         logits = self.net(torch.cat([images, mixed]))

@@ -23,7 +23,7 @@ def contrastive_loss(whole: Tensor, tiles: Tensor, temperature: float = 0.07) ->
     keys = F.normalize(tiles.view(images, -1, dim), dim=2)
     positive = (queries * keys).sum(2, keepdim=True) / temperature
     others = torch.bmm(queries, queries.transpose(1, 2)) / temperature
-    itself = torch.eye(others.shape[1], dtype=torch.bool)
+    itself = torch.eye(others.shape[1], dtype=torch.bool, device=others.device)
     others = others.masked_fill(itself, float("-inf"))
     return -torch.log_softmax(torch.cat([positive, others], dim=2), dim=2)[:, :, 0].mean()
 

@@ -121,7 +121,9 @@ class PlainMeanTeacher(PlainMethod):
         """Return what the teacher sees in noise."""
         noise = torch.clamp(torch.randn_like(unlabelled) * 0.1, -0.2, 0.2)
         with torch.no_grad():
-            return two_classes(self.teacher(unlabelled + noise / torch.tensor(STD).view(3, 1, 1)))
+            return two_classes(
+                self.teacher(unlabelled + noise / unlabelled.new_tensor(STD).view(3, 1, 1))
+            )
 
     def after_step(self) -> None:
         """Move the teacher."""

@@ -150,7 +150,7 @@ def two_class_logits(logits: Tensor) -> Tensor:
 
 def strong_view(images: Tensor) -> Tensor:
     """Return colours, grey and blur."""
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    mean, std = (torch.tensor(x, device=images.device).view(3, 1, 1) for x in (MEAN, STD))
     jitter = ColorJiggle(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.25, p=0.8)
     blur = RandomGaussianBlur(kernel_size=(13, 13), sigma=(0.1, 2.0), p=0.5)
     with torch.no_grad():

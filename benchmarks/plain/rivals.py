@@ -33,8 +33,8 @@ class PlainDAN(PlainMethod):
         deceived = self.critic(p[count:], unlabelled)
         self.critic.train().requires_grad_(True)
         verdicts = self.critic(p.detach(), together)
-        truth = torch.tensor([1] * count + [0] * others)
-        deceiving = F.cross_entropy(deceived, torch.ones(others, dtype=torch.int64))
+        truth = torch.tensor([1] * count + [0] * others, device=logits.device)
+        deceiving = F.cross_entropy(deceived, torch.ones_like(truth[count:]))
         return {
             "supervised": supervised_loss(logits[:count], masks),
             "adversarial": 0.1 * math.exp(-5 * (1 - progress) ** 2) * deceiving,
@@ -87,7 +87,7 @@ class PlainDeepCoTraining(PlainMethod):
             labels = (own.detach() > 0).to(own.dtype)
             loss = loss + F.binary_cross_entropy_with_logits(own, labels)
             [slope] = torch.autograd.grad(loss, together, retain_graph=True)
-            std = torch.tensor(STD).to(together.dtype).view(3, 1, 1)
+            std = together.new_tensor(STD).view(3, 1, 1)
             misleading = (together + 0.02 / std * slope.sign()).detach()
             found = two_classes(net(misleading))
             difference = difference - (target.detach() * torch.log(found)).sum(1).mean()
@@ -131,7 +131,7 @@ def boxes(images: Tensor, share: float) -> Tensor:
     inside = torch.zeros(len(images), height, width, dtype=torch.bool)
     for box, y, x in zip(inside, top.flatten().tolist(), left.flatten().tolist(), strict=True):
         box[y : y + rows, x : x + columns] = True
-    return inside
+    return inside.to(images.device)
 
 
 def of_region(logits: Tensor, truth: Tensor, region: Tensor) -> Tensor:
