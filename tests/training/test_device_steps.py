@@ -17,7 +17,12 @@ from crosslevel.pretraining.build import build_task
 from crosslevel.runs.folder import RunFolder
 from crosslevel.system.console import Reporter
 from crosslevel.training import device_steps
-from crosslevel.training.device_steps import WARM_UP, DeviceSteps, Recorder
+from crosslevel.training.device_steps import (
+    WARM_UP,
+    DeviceSteps,
+    Recorder,
+    tried_convolutions,
+)
 from crosslevel.training.gradients import NotFiniteError
 from crosslevel.training.loop import Trainer
 from crosslevel.training.step import HostSteps, Optimisation
@@ -250,3 +255,17 @@ def test_host__waits_once_whatever_the_options_of_clcc(data, monkeypatch, args):
         for step in range(2, 8):
             steps.losses(step, 8)
         assert waits.count - before <= 1
+
+
+@pytest.mark.parametrize(
+    ("is_worth_it", "is_deterministic", "is_tried"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+)
+def test_tried_convolutions__where_a_run_is_long(is_worth_it, is_deterministic, is_tried):
+    torch.use_deterministic_algorithms(is_deterministic)
+    try:
+        with tried_convolutions(is_worth_it):
+            assert torch.backends.cudnn.benchmark == is_tried
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert not torch.backends.cudnn.benchmark

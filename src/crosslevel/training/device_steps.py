@@ -28,6 +28,9 @@ AHEAD = 100
 """Most steps between two looks at the losses."""
 WARM_UP = 3
 """Steps of a phase that Python runs before it is recorded: they choose kernels, make states."""
+WORTH_TRYING = 5000
+"""Steps of a run from which on cuDNN's kernels are tried. On an H200 that took EfficientNet-Lite0
+27 s, and a step then 11 instead of 14 ms."""
 MOST_LOSSES = 8
 """Names of losses that a step may have."""
 
@@ -74,7 +77,8 @@ class DeviceSteps:
 
     def _take(self, start: int, end: int) -> None:
         before = State.of(self._optimisation)
-        with preserved_generators(self._device), fastest_convolutions():
+        is_long = self._optimisation.num_steps >= WORTH_TRYING
+        with preserved_generators(self._device), tried_convolutions(is_long):
             names = self._run(start, end)
         rows = self._table[: end - start].cpu().tolist()  # the one wait
         losses = [dict(zip(keys, row, strict=False)) for keys, row in zip(names, rows, strict=True)]
@@ -218,11 +222,14 @@ class Recorder:
 
 
 @contextmanager
-def fastest_convolutions() -> Iterator[None]:
-    """Let cuDNN try its kernels and keep the fastest, unless they must be deterministic."""
+def tried_convolutions(is_worth_it: bool) -> Iterator[None]:
+    """Let cuDNN try its kernels and keep the fastest, or take those it thinks best.
+
+    It takes those, too, if kernels must be deterministic.
+    """
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark
-    cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+    cudnn.benchmark = is_worth_it and not torch.are_deterministic_algorithms_enabled()
     try:
         yield
     finally:
