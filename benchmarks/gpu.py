@@ -25,12 +25,12 @@ from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import describe
-from benchmarks.plain.registry import PLAIN_METHODS
 from benchmarks.step import NUM_STEPS, PlainStep, config_of
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import prepare
 from crosslevel.data.synthetic import write_synthetic
+from crosslevel.methods import METHODS
 from crosslevel.methods.build import build_method
 from crosslevel.system.console import Reporter
 from crosslevel.training.device_steps import DeviceSteps
@@ -40,6 +40,8 @@ CLCC_STAGES = {
     "clcc, consistency": [{"epochs": 1, "alpha": 0.0, "beta": 1.0}],
     "clcc, both": [{"epochs": 1, "alpha": 0.1, "beta": 3.0}],
 }
+OTHERS = [name for name in METHODS if name not in ("supervised", "clcc")]
+ROWS = ["supervised", *CLCC_STAGES, *OTHERS]
 HEADER = (
     "step of", "ours ms", "plain fp32", "plain bf16", "compiled", "fp32/ours",
     "arithmetic ms", "bytes ms", "GiB",
@@ -48,7 +50,7 @@ HEADER = (
 
 @dataclass(frozen=True, kw_only=True)
 class StepRow:
-    """One method: milliseconds a step; NaN where there is no plain step.
+    """One method: milliseconds a step; NaN where none was compiled.
 
     Attributes:
         what: The method, and for CLCC which losses.
@@ -113,14 +115,14 @@ class Bench:
         parts, hashes = prepared.parts, prepared.split.hashes
         self.data = DataModule(parts, hashes, config.mask_classes, size, sampling)
 
-    def row(self, what: str, *, has_plain: bool, tflops: float, tbytes: float) -> StepRow:
+    def row(self, what: str, *, tflops: float, tbytes: float) -> StepRow:
         """Measure a method by its name, or one of `CLCC_STAGES`."""
         method = what.partition(",")[0]
         config = replace(config_of(method, self.size), precision="bf16")
         if what in CLCC_STAGES:
             config = replace(config, args={**config.args, "stages": CLCC_STAGES[what]})
         flops, num_bytes = self._needs(config)
-        plain = [self._plain(what, *kind) if has_plain else math.nan for kind in KINDS]
+        plain = [self._plain(what, *kind) for kind in KINDS]
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
         ours = self._ours(config)
@@ -221,7 +223,7 @@ def floors(device: torch.device, side: int) -> tuple[float, float]:
 def main(words: Sequence[str] | None = None) -> int:
     """Measure the methods asked for, print a table and write JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--only", nargs="+", default=["supervised", *CLCC_STAGES, *OTHERS])
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--steps", type=int, default=100)
@@ -238,16 +240,13 @@ def main(words: Sequence[str] | None = None) -> int:
         data = write_synthetic(Path(folder), 40, size=asked.size, seed=0)
         bench = Bench(device, asked.size, asked.steps, data, compiles=not asked.no_compile)
         for what in asked.only:
-            has_plain = plain_name(what) in PLAIN_METHODS
-            rows.append(bench.row(what, has_plain=has_plain, tflops=tflops, tbytes=tbytes))
+            rows.append(bench.row(what, tflops=tflops, tbytes=tbytes))
             sys.stdout.write(rows[-1].to_markdown() + "\n")
             sys.stdout.flush()
             content = {"machine": describe(), "gpu": name, "tflops": tflops, "tbytes": tbytes}
             asked.out.write_text(json.dumps({**content, "rows": [asdict(r) for r in rows]}) + "\n")
     return 0
 
-
-OTHERS = ("mean_teacher", "uamt", "urpc", "fixmatch", "unimatch", "cps", "self_training")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,14 +7,18 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from benchmarks.contest import Effort, Row, contest
+from benchmarks.plain.methods import PlainCLCC
 from benchmarks.plain.pseudo_labels import THRESHOLD
 from benchmarks.plain.registry import PLAIN_METHODS
 from crosslevel.config.files import preset
 from crosslevel.config.settled import SettledConfig
+from crosslevel.methods import METHODS
 from crosslevel.methods.base import Clock, Method
 from crosslevel.methods.build import build_method
+from crosslevel.methods.parts.class_queue import ClassQueue
 from crosslevel.system.devices import this_place
 from crosslevel.system.memory import keep_freed_memory
 from crosslevel.training.gradients import accumulate_gradients, check_finite
@@ -22,15 +26,11 @@ from crosslevel.training.plan import Facts, plan
 from crosslevel.training.step import Optimisation
 from crosslevel.types import Batch
 
-_OTHERS = ("supervised", "mean_teacher", "uamt", "urpc")
-_PSEUDO_LABELLING = ("fixmatch", "unimatch", "cps", "self_training")
-_FURTHER = ("entropy_minimisation", "pseudo_label", "ict")
-_RIVALS = ("cct", "r_drop", "mc_net", "dan", "deep_co_training", "bcp")
 SETTINGS: dict[str, tuple[str, float]] = {
     "clcc-stage-1": ("clcc", 0.0),
     "clcc-stage-2": ("clcc", 0.5),
     "clcc-both": ("clcc-both", 0.5),
-    **{name: (name, 0.5) for name in (*_OTHERS, *_PSEUDO_LABELLING, *_FURTHER, *_RIVALS)},
+    **{name: (name, 0.5) for name in METHODS if name != "clcc"},
 }
 """Method, and the share of the training that is done."""
 NUM_STEPS = 300
@@ -50,7 +50,8 @@ def measure(name: str, effort: Effort) -> list[Row]:
 def config_of(method: str, size: int) -> SettledConfig:
     """Return the paper's preset, with another method or size.
 
-    "clcc-both" weighs both losses of CLCC at once, as the second stage of its default does.
+    "clcc-both" weighs both losses of CLCC at once, as the second stage of its default does. Of two
+    classes, one is always sure enough here, or a random network would not be learned from.
     """
     config = replace(preset("kvasir"), size=size, epochs=NUM_STEPS, precision="fp32")
     if method == "clcc-both":
@@ -59,9 +60,21 @@ def config_of(method: str, size: int) -> SettledConfig:
     elif method != config.method:
         config = replace(config, method=method, args={})
     settled = plan(config, Facts(), this_place()).config
-    if "threshold" in settled.args:
-        settled = replace(settled, args={**settled.args, "threshold": THRESHOLD})
-    return settled
+    ours = {"threshold": THRESHOLD, "sure": THRESHOLD, "tiles": PlainCLCC.tiles}
+    args = settled.args | {name: ours[name] for name in ours.keys() & settled.args}
+    return replace(settled, args=args)
+
+
+def method_of(config: SettledConfig) -> Method:
+    """Return the method; a queue is full, as it is after the first steps."""
+    method = build_method(config)
+    generator = torch.Generator().manual_seed(0)
+    for queue in method.modules():
+        if isinstance(queue, ClassQueue):
+            vectors = torch.randn(queue.vectors.shape, generator=generator)
+            queue.vectors.copy_(normalize(vectors, dim=2))
+            queue.filled.fill_(1)
+    return method
 
 
 def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
@@ -77,7 +90,7 @@ def make_batch(size: int, num_images: int, *, uses_unlabelled: bool) -> Batch:
 
 def our_optimisation(config: SettledConfig) -> Optimisation:
     """Return what `crosslevel train` makes steps with, in training mode."""
-    method = cast(Method, build_method(config).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    method = cast(Method, method_of(config).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     return Optimisation(method.train(), config, NUM_STEPS)
 
 
@@ -113,7 +126,7 @@ class PlainStep:
         config = config_of(method, size)
         self.batch = make_batch(size, num_images, uses_unlabelled=method != "supervised")
         self.progress = progress
-        self.method = PLAIN_METHODS[method](build_method(config).state_dict()).train()
+        self.method = PLAIN_METHODS[method](method_of(config).state_dict()).train()
         self.optimizer = torch.optim.AdamW(
             self.method.trained(), lr=1e-3, weight_decay=1e-2, foreach=True
         )

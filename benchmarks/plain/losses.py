@@ -10,10 +10,16 @@ from torch import Tensor
 def supervised_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """½ (Dice + CE)."""
     truth = masks.unsqueeze(1).float()
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, truth)
+    return 0.5 * (dice_loss(logits, masks) + cross_entropy)
+
+
+def dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Return the mean over images."""
+    truth = masks.unsqueeze(1).float()
     p = torch.sigmoid(logits)
     overlap = (p * truth).sum((2, 3))
-    dice = 1 - (2 * overlap + 1) / (p.sum((2, 3)) + truth.sum((2, 3)) + 1)
-    return 0.5 * (dice.mean() + F.binary_cross_entropy_with_logits(logits, truth))
+    return (1 - (2 * overlap + 1) / (p.sum((2, 3)) + truth.sum((2, 3)) + 1)).mean()
 
 
 def contrastive_loss(whole: Tensor, tiles: Tensor, temperature: float = 0.07) -> Tensor:

@@ -21,7 +21,7 @@ from benchmarks.plain.losses import (
 )
 from benchmarks.plain.unet import PlainNet
 
-STD = (0.229, 0.224, 0.225)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class PlainMethod(nn.Module):
@@ -57,14 +57,7 @@ class PlainCLCC(PlainMethod):
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__(weights)
-        kernels = [weights[f"p.{i}.weight"] for i in (0, 3, 6)]
-        layers: list[nn.Module] = []
-        for kernel in kernels:
-            outputs, inputs, side = kernel.shape[:3]
-            layers += [nn.Conv2d(inputs, outputs, side, stride=side), nn.BatchNorm2d(outputs)]
-            layers += [nn.ReLU(inplace=True)]
-        self.p = nn.Sequential(*layers[:-2])
-        self.load_state_dict(dict(weights))
+        self.p = projector(weights)
 
     def losses(
         self, images: Tensor, masks: Tensor, unlabelled: Tensor, progress: float
@@ -84,6 +77,24 @@ class PlainCLCC(PlainMethod):
     def weigh(self, progress: float) -> tuple[float, float]:
         """Return α = 1, β = 0 in the first third, and the other way round after it."""
         return (1.0, 0.0) if progress < 1 / 3 else (0.0, 1.0)
+
+
+def statistics(images: Tensor) -> list[Tensor]:
+    """Return mean and standard deviation of ImageNet, (3, 1, 1) each."""
+    both = torch.tensor([MEAN, STD], dtype=images.dtype, device=images.device)
+    return list(both.view(2, 3, 1, 1))
+
+
+def projector(weights: Mapping[str, Tensor]) -> nn.Sequential:
+    """Return p with its weights: three convolutions that shrink a tile to a vector."""
+    layers: list[nn.Module] = []
+    for kernel in (weights[f"p.{i}.weight"] for i in (0, 3, 6)):
+        outputs, inputs, side = kernel.shape[:3]
+        layers += [nn.Conv2d(inputs, outputs, side, stride=side), nn.BatchNorm2d(outputs)]
+        layers += [nn.ReLU(inplace=True)]
+    p = nn.Sequential(*layers[:-2])
+    p.load_state_dict({name: weights[f"p.{name}"] for name in p.state_dict()})
+    return p
 
 
 class PlainCLCCBoth(PlainCLCC):
@@ -121,9 +132,7 @@ class PlainMeanTeacher(PlainMethod):
         """Return what the teacher sees in noise."""
         noise = torch.clamp(torch.randn_like(unlabelled) * 0.1, -0.2, 0.2)
         with torch.no_grad():
-            return two_classes(
-                self.teacher(unlabelled + noise / unlabelled.new_tensor(STD).view(3, 1, 1))
-            )
+            return two_classes(self.teacher(unlabelled + noise / statistics(unlabelled)[1]))
 
     def after_step(self) -> None:
         """Move the teacher."""

@@ -14,12 +14,13 @@ import torch.nn.functional as F  # noqa: N812
 from kornia.augmentation import ColorJiggle, RandomGaussianBlur, RandomGrayscale
 from torch import Tensor, nn
 
-from benchmarks.plain.losses import supervised_loss
-from benchmarks.plain.methods import STD, PlainMeanTeacher, PlainMethod
+from benchmarks.plain.losses import dice_loss, supervised_loss
+from benchmarks.plain.methods import PlainMeanTeacher, PlainMethod, statistics
 from benchmarks.plain.unet import PlainNet
+from crosslevel.config.model import ModelConfig
 from crosslevel.methods.parts.strong_views import draw_boxes
+from crosslevel.models.segmenter import build_segmentation_net
 
-MEAN = (0.485, 0.456, 0.406)
 THRESHOLD = 0.5
 
 
@@ -111,6 +112,28 @@ class PlainCPS(PlainMethod):
         }
 
 
+class PlainCrossTeaching(PlainMethod):
+    """A U-Net and a transformer that label for each other; the transformer is the library's."""
+
+    def build(self) -> None:
+        """The transformer."""
+        self.transformer = build_segmentation_net(ModelConfig(name="segformer"), 1)
+
+    def losses(
+        self, images: Tensor, masks: Tensor, unlabelled: Tensor, progress: float
+    ) -> dict[str, Tensor]:
+        """Supervised, and Dice with the other's labels."""
+        together, count = torch.cat([images, unlabelled]), len(images)
+        near, far = self.net(together), self.transformer(together)
+        labels = [(x[count:, 0] > 0).long() for x in (near, far)]
+        cross = dice_loss(near[count:], labels[1]) + dice_loss(far[count:], labels[0])
+        return {
+            "supervised": supervised_loss(near[:count], masks)
+            + supervised_loss(far[:count], masks),
+            "cross": 0.1 * math.exp(-5 * (1 - progress) ** 2) * cross,
+        }
+
+
 class PlainSelfTraining(PlainMethod):
     """A frozen copy labels the strong view."""
 
@@ -132,8 +155,13 @@ class PlainSelfTraining(PlainMethod):
 
 @torch.no_grad()
 def label(net: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the most probable class of each pixel and its probability, in evaluation mode."""
-    confidence, labels = torch.softmax(two_class_logits(net.eval()(images)), 1).max(1)
+    """Return what a network takes for most probable, in evaluation mode."""
+    return most_probable(net.eval()(images))
+
+
+def most_probable(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the most probable class of each pixel and its probability."""
+    confidence, labels = torch.softmax(two_class_logits(logits), 1).max(1)
     return labels, confidence
 
 
@@ -150,7 +178,7 @@ def two_class_logits(logits: Tensor) -> Tensor:
 
 def strong_view(images: Tensor) -> Tensor:
     """Return colours, grey and blur."""
-    mean, std = (torch.tensor(x, device=images.device).view(3, 1, 1) for x in (MEAN, STD))
+    mean, std = statistics(images.float())
     jitter = ColorJiggle(brightness=0.5, contrast=0.5, saturation=0.5, hue=0.25, p=0.8)
     blur = RandomGaussianBlur(kernel_size=(13, 13), sigma=(0.1, 2.0), p=0.5)
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.plain.contrasts import PlainCAC, PlainFixMatchCLCC
 from benchmarks.plain.decoders import PlainCCT, PlainMCNet, PlainRDrop
 from benchmarks.plain.further import PlainEntropyMinimisation, PlainICT, PlainPseudoLabel
 from benchmarks.plain.methods import (
@@ -14,6 +15,7 @@ from benchmarks.plain.methods import (
 )
 from benchmarks.plain.pseudo_labels import (
     PlainCPS,
+    PlainCrossTeaching,
     PlainFixMatch,
     PlainSelfTraining,
     PlainUniMatch,
@@ -40,4 +42,7 @@ PLAIN_METHODS: dict[str, type[PlainMethod]] = {
     "dan": PlainDAN,
     "deep_co_training": PlainDeepCoTraining,
     "bcp": PlainBCP,
+    "cac": PlainCAC,
+    "cross_teaching": PlainCrossTeaching,
+    "fixmatch_clcc": PlainFixMatchCLCC,
 }

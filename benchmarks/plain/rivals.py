@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from benchmarks.plain.losses import supervised_loss, two_classes
-from benchmarks.plain.methods import STD, PlainMeanTeacher, PlainMethod
+from benchmarks.plain.methods import PlainMeanTeacher, PlainMethod, statistics
 from benchmarks.plain.pseudo_labels import label
 from benchmarks.plain.unet import PlainNet
 
@@ -87,8 +87,7 @@ class PlainDeepCoTraining(PlainMethod):
             labels = (own.detach() > 0).to(own.dtype)
             loss = loss + F.binary_cross_entropy_with_logits(own, labels)
             [slope] = torch.autograd.grad(loss, together, retain_graph=True)
-            std = together.new_tensor(STD).view(3, 1, 1)
-            misleading = (together + 0.02 / std * slope.sign()).detach()
+            misleading = (together + 0.02 / statistics(together)[1] * slope.sign()).detach()
             found = two_classes(net(misleading))
             difference = difference - (target.detach() * torch.log(found)).sum(1).mean()
         return {

@@ -8,10 +8,12 @@ import pytest
 from benchmarks import __main__ as speed
 from benchmarks import contest, costs, epoch, step
 from benchmarks.plain.predict import predict_plain
+from benchmarks.plain.registry import PLAIN_METHODS
 from benchmarks.prediction import foreground, make_run
 from crosslevel.data.synthetic import write_synthetic
 from crosslevel.inference.predict import predict
 from crosslevel.types import Batch
+from support.fake_device import DEVICE, other_device
 
 
 def in_float64(batch):
@@ -30,6 +32,25 @@ def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
     found = ours.check()
     assert all(value > 0 for value in found.values())
     contest.expect_agreement(found, plain.check(), 1e-5)
+    ours.optimisation.method.after_step(ours.clock)
+    plain.method.after_step()
+    assert queue_of(plain.method) == pytest.approx(queue_of(ours.optimisation.method))
+
+
+@pytest.mark.parametrize("name", PLAIN_METHODS)
+def test_plain_step__computes_where_its_images_are(name, monkeypatch):
+    plain = step.PlainStep(name, 0.5, size=80 if "clcc" in name else 32, num_images=2)
+    with other_device(monkeypatch):
+        plain.method.to(DEVICE)
+        batch = plain.batch.to(DEVICE)
+        losses = plain.method.losses(batch.images, batch.masks, batch.unlabelled, 0.5)
+        plain.method.after_step()
+        assert all(loss.device == DEVICE for loss in losses.values())
+
+
+def queue_of(module):
+    state = module.state_dict()
+    return {name[-7:]: float(state[name].abs().sum()) for name in state if "queue." in name}
 
 
 @pytest.mark.parametrize(

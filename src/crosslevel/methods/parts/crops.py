@@ -68,7 +68,8 @@ def draw_crops(images: Tensor, least: float) -> Crops:
     """
 
     def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(images), device=images.device)
+        drawn = torch.rand(len(images), device=images.device).to(images.dtype)
+        return low + (high - low) * drawn
 
     area, aspect = uniform(least, 1), uniform(*map(math.log, ASPECT)).exp()
     width, height = (area * aspect).sqrt().clamp_max(1), (area / aspect).sqrt().clamp_max(1)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from crosslevel.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from crosslevel.logits import widen
 
 View = Literal["same", "colour", "blur", "noise", "all"]
 
@@ -37,12 +38,12 @@ def other_view(images: Tensor, view: View) -> Tensor:
         view: What changes; "all" is colour, then blur, then noise; "same" gives the images.
 
     Returns:
-        The same shape, normalised, in float32; without a copy if nothing changes.
+        The same shape, normalised, float32 or wider; without a copy if nothing changes.
     """
     if view == "same" or not len(images):
         return images
     with torch.autocast(images.device.type, enabled=False):  # half precision loses grey levels
-        seen = _scaled(images.float(), IMAGENET_STD, IMAGENET_MEAN)  # in [0, 1]
+        seen = _scaled(widen(images), IMAGENET_STD, IMAGENET_MEAN)  # in [0, 1]
         if view in ("colour", "all"):
             seen = change_colours(seen)
         if view in ("blur", "all"):
@@ -105,7 +106,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     """Return (B, 1, 1, 1), drawn on the images' device."""
-    drawn = torch.rand(len(images), 1, 1, 1, device=images.device)
+    drawn = torch.rand(len(images), 1, 1, 1, device=images.device).to(images.dtype)
     return low + (high - low) * drawn
 
 
