@@ -49,7 +49,7 @@ def main(run: Path | None = None) -> None:
                     viewport={"width": width, "height": height}, color_scheme=scheme
                 )
                 page.goto(address)
-                _wait_for_order(page)
+                _wait_for_model(page)
                 page.keyboard.press("l")
                 page.screenshot(path=IMAGES / f"{name}.jpg", type="jpeg", quality=82)
                 page.close()
@@ -71,9 +71,9 @@ def _page_of(data: Path, run: Path) -> Iterator[str]:
         server.wait()
 
 
-def _wait_for_order(page: Page) -> None:
-    """Until the model has seen all images and the first of its order is shown."""
-    ready = "crosslevel.state.ranking === 'both' && crosslevel.state.numLooks === 40"
+def _wait_for_model(page: Page) -> None:
+    """Until the model has seen all images and the first of the order is shown."""
+    ready = "crosslevel.state.numLooks === 40"
     while not page.evaluate(ready):
         page.wait_for_timeout(200)
     page.evaluate("crosslevel.open(crosslevel.state.order[0])")

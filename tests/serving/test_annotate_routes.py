@@ -105,6 +105,13 @@ def test_second_tab__is_refused_until_it_takes_over(client):
     assert post(client, "images/0/mark", {"mark": "skipped"}, tab="another-tab").status_code == 200
 
 
+def test_ranking__is_one_of_those_there_are(client, session):
+    assert post(client, "ranking", {"ranking": "best"}).status_code == 422
+    assert session.queue.wanted == "both"
+    assert post(client, "ranking", {"ranking": "random"}).status_code == 200
+    assert client.get("/annotate/state").json()["wanted"] == "random"
+
+
 def test_full_disk__is_said_and_the_strokes_are_kept(client, session, monkeypatch):
     assert post(client, "images/0/stroke", STROKE).status_code == 200
     mask = session.draft(0).mask

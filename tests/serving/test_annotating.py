@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +9,11 @@ import torch
 from matplotlib.path import Path as Outline
 from scipy import ndimage
 
-from crosslevel.annotate.learning import Learning
-from support.annotating import HEIGHT, TINY, TOKEN, WIDTH, open_session, save_network, served
-from support.annotating import write_images as make_images
-from support.browser import BROWSER, needs_browser
+from support.annotating import HEIGHT, WIDTH
+from support.browser import needs_browser
 from support.page import (
+    DESKTOP,
+    NUM,
     accepted,
     begun_anew,
     clear,
@@ -27,35 +26,7 @@ from support.page import (
     wait,
 )
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = needs_browser
-NUM = 16
-DESKTOP = {"width": 1280, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A server, a browser and a page on a folder of images, three with masks."""
-    root = tmp_path_factory.mktemp("page")
-    data = make_images(root / "data", NUM, masks=3)
-    (root / "tiny.yaml").write_text(TINY)
-    run = save_network(root / "model")
-    session = open_session(data)
-    learning = Learning(session, run, ["--config", str(root / "tiny.yaml"), "--threads", "1"])
-    with served(learning) as address, playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        url = f"{address}/#token={TOKEN}"
-        page = browser.new_page(viewport=DESKTOP)
-        page.set_default_timeout(20_000)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
-        wait(page, "crosslevel.state.ranking === 'both'")
-        yield SimpleNamespace(
-            learning=learning, session=session, browser=browser, page=page, url=url
-        )
-        assert errors == []
-        browser.close()
 
 
 @pytest.fixture
@@ -85,6 +56,24 @@ def test_page__says_what_a_suggestion_is_worth(place, page):
     assert page.evaluate(worth, said).endswith("(Dice) 90 %: hardly anything to mend.")
     assert page.evaluate(worth, said | {"sureness": 0.4}).endswith("40 %: mostly wrong.")
     assert page.evaluate(worth, said | {"is_empty": True}).startswith("Nothing found")
+
+
+def test_order__is_chosen_on_the_page_and_what_is_open_makes_room(place, page):
+    looks = place.session.suggestions.looks
+    by_doubt = sorted(looks, key=lambda name: looks[name].sureness)
+    page.select_option("#ranking", label="Least sure first")
+    wait(page, "crosslevel.state.ranking === 'uncertainty'")
+    settle(page)
+    state = page.evaluate("crosslevel.state")
+    todo = [i for i in state["order"] if state["images"][i]["status"] == "todo"]
+    shown_names = [state["images"][i]["name"] for i in todo]
+    assert shown_names == [name for name in by_doubt if name in shown_names]
+    assert number_of(page) == todo[0]
+    page.select_option("#ranking", "random")
+    wait(page, "crosslevel.state.ranking === 'random'")
+    assert not page.is_visible("#order-note")
+    page.select_option("#ranking", "both")
+    wait(page, "crosslevel.state.ranking === 'both'")
 
 
 def test_brush__paints_the_pixels_under_its_way_and_undo_takes_them_back(place, page):

@@ -10,6 +10,9 @@ from PIL import Image
 from support.annotating import HEIGHT, WIDTH
 
 SCALE = 8
+DESKTOP = {"width": 1280, "height": 800}
+NUM = 16
+"""Images of the folder, three with masks."""
 
 
 def wait(page, condition, seconds=20.0):

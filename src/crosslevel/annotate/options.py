@@ -19,11 +19,13 @@ Doubt = Literal["expected_dice", "confidence"]
 class RankOptions:
     """Which images are named, and by what.
 
+    Whoever asks a network for an order gets one by what it says, so luck is not the default.
+
     Attributes:
         num: How many images to name.
         ranking: By luck, by how unsure the mask is (by its expected Dice, or its confidence where
             the model has no calibration), by how far the image is from all that have masks, or by
-            both.
+            both. With few masks, luck taught no less.
         seed: Of the luck.
     """
 
@@ -46,16 +48,18 @@ class RankOptions:
 class AnnotateOptions:
     """How a folder is annotated.
 
+    The order is by luck unless it is said: no other was better (`results/tries/kvasir-order`).
+
     Attributes:
         who: Your name, for annotations.csv; your login name if left out.
-        ranking: Which images come first, once a model has seen them.
+        ranking: Which images come first: by luck, or, once a model has seen them, as in `rank`.
         retrain_every: Train by itself after so many new masks; 0 for never.
         retrain_budget: Time that a training may take, like 5min; with --config left out.
         config: YAML file or preset for training; the recipe for any data if left out.
     """
 
     who: str = ""
-    ranking: RankingName = "both"
+    ranking: RankingName = "random"
     retrain_every: int = 0
     retrain_budget: str = "10min"
     config: str = ""

@@ -1,13 +1,15 @@
-"""The order in which a person sees the images; it changes only when a model has seen them all."""
+"""The order in which a person sees the images.
+
+By luck it is the same for ever. By a model it changes only when that has seen them all.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from crosslevel.annotate.items import Item
 from crosslevel.annotate.options import RankingName, RankOptions
@@ -28,17 +30,18 @@ class Queue:
     Args:
         work: Where the order is kept.
         items: The images, by number.
-        ranking: Which come first, once a model has seen them; before that, luck decides.
+        ranking: Which come first; where it asks a model, luck decides until that has seen them.
 
     Attributes:
         order: All images, the next one first.
+        wanted: By which the order is to be.
         ranking: By which the order was made.
         doubt_from: What said how unsure a mask is (see `Doubt`), "" before a model did.
         version: Counts changes.
     """
 
     def __init__(self, work: WorkFolder, items: Sequence[Item], ranking: RankingName) -> None:
-        self._work, self._items, self._wanted = work, items, ranking
+        self._work, self._items, self.wanted = work, items, ranking
         self._lock = threading.Lock()
         self.ranking, self.doubt_from = "random", ""
         self.version = 0
@@ -49,13 +52,29 @@ class Queue:
         with self._lock:
             self.version += 1
 
+    def rank_by(self, ranking: RankingName, suggestions: Suggestions | None) -> None:
+        """Order the images another way, at once or when the model has seen them all."""
+        self.wanted = ranking
+        if suggestions and suggestions.has_seen_all:
+            self.renew(suggestions)
+            return
+        with self._lock:
+            self._shuffle()
+
     def renew(self, suggestions: Suggestions) -> None:
-        """Order the images by what a model said of them, and keep that."""
+        """Order the images, and keep what depends on a model that has said something of them."""
+        if self.wanted == "random":
+            with self._lock:
+                self._shuffle()
+        else:
+            self._rank(suggestions, self.wanted)
+
+    def _rank(self, suggestions: Suggestions, ranking: RankingName) -> None:
         from crosslevel.annotate.rank import place
 
         looks = dict(suggestions.looks)
         numbers = {item.case.id: number for number, item in enumerate(self._items)}
-        options = RankOptions(num=MOST_RANKED, ranking=self._wanted)
+        options = RankOptions(num=MOST_RANKED, ranking=ranking)
         placed = place([item.case for item in self._items], looks, options)
         first = [numbers[one.case.id] for one in placed]
         taken = set(first)
@@ -63,7 +82,7 @@ class Queue:
         rest = sorted((n for n in free if n not in taken), key=lambda n: self._sureness(n, looks))
         with self._lock:
             self.order = self._with_masked([*first, *rest])
-            self.ranking = self._wanted
+            self.ranking = ranking
             self.doubt_from = placed[0].look.doubt_from if placed else ""
             self.version += 1
             self._write(suggestions.name)
@@ -77,16 +96,27 @@ class Queue:
         taken = set(free)
         return [*free, *(n for n in range(len(self._items)) if n not in taken)]
 
+    def _shuffle(self) -> None:
+        self.order, self.ranking, self.doubt_from = self._by_luck(), "random", ""
+        self.version += 1
+
     def _by_luck(self) -> list[int]:
+        """Return an order that masks, models and new images leave as it is."""
         free = [n for n, item in enumerate(self._items) if item.case.mask is None]
-        return self._with_masked(np.random.default_rng(0).permutation(free).tolist())
+        return self._with_masked(sorted(free, key=self._lot))
+
+    def _lot(self, number: int) -> str:
+        key = self._work.key(self._items[number].case.image)
+        return hashlib.sha256(key.encode()).hexdigest()
 
     def _kept(self) -> list[int]:
-        """Return the order of last time, with images that are new since at its end."""
+        """Return a model's order of last time, with images that are new since at its end."""
         found = read_json(self._work.queue_file)
+        if self.wanted == "random" or found.get("ranking") != self.wanted:
+            return []
         numbers = {self._work.key(item.case.image): n for n, item in enumerate(self._items)}
         known = [numbers[key] for key in found.get("order", []) if key in numbers]
-        self.ranking = found.get("ranking", "random")
+        self.ranking = self.wanted
         self.doubt_from = found.get("doubt_from", "")
         return self._with_masked(known) if known else []
 

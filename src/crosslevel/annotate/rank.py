@@ -1,4 +1,4 @@
-"""`crosslevel rank`: the images of a folder in the order in which masks for them teach most."""
+"""`crosslevel rank`: the images of a folder in an order by what a network says of them."""
 
 from __future__ import annotations
 

@@ -102,6 +102,11 @@ class Session:
         suggestions.start(cases, lambda: self.queue.renew(suggestions))
         self.queue.changed()
 
+    def rank_by(self, ranking: RankingName) -> None:
+        """Order the images another way, for as long as this session lasts."""
+        with self._lock:
+            self.queue.rank_by(ranking, self.suggestions)
+
     def item(self, number: int) -> Item:
         """Return an image by its number.
 
@@ -214,6 +219,7 @@ class Session:
             "model": self.suggestions.name if self.suggestions else "",
             "order": self.queue.order,
             "ranking": self.queue.ranking,
+            "wanted": self.queue.wanted,
             "doubt_from": self.queue.doubt_from,
             "version": self.queue.version,
             "today": provenance.done_today(rows, datetime.now().astimezone()),

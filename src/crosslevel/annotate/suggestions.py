@@ -42,6 +42,7 @@ class Suggestions:
         self._looker: Looker = Looker(model_folder)
         self._computing = threading.Lock()
         self._stopping = threading.Event()
+        self._seen_all = threading.Event()
         self._thread: threading.Thread | None = None
         self.looks: dict[str, Look] = {}
 
@@ -55,6 +56,11 @@ class Suggestions:
         """Binary only: foreground where the probability is at least this."""
         return self._looker.card.threshold
 
+    @property
+    def has_seen_all(self) -> bool:
+        """Whether it has looked at every image it was started on."""
+        return self._seen_all.is_set()
+
     def start(self, cases: Sequence[Case], done: Callable[[], None]) -> None:
         """Look at all of these in a thread of its own; `done` is called at the end, there."""
 
@@ -63,6 +69,7 @@ class Suggestions:
                 if self._stopping.is_set():
                     return
                 self.look(case)
+            self._seen_all.set()
             done()
 
         self._thread = threading.Thread(target=work, daemon=True)

@@ -17,6 +17,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from numpy.typing import NDArray
 
 from crosslevel.annotate.learning import Learning
+from crosslevel.annotate.options import RankingName
 from crosslevel.annotate.patches import checksum
 from crosslevel.annotate.pictures import browser_picture, thumbnail
 from crosslevel.annotate.session import Session
@@ -171,6 +172,10 @@ def _add_writing(router: APIRouter, learning: Learning) -> None:
         note: Annotated[str, Body(max_length=2000)] = "",
     ) -> dict[str, bool]:
         return _written(session, tab, lambda: session.mark(number, mark, note))
+
+    @router.post("/ranking")
+    def ranking(tab: Tab, ranking: Annotated[RankingName, Body(embed=True)]) -> dict[str, bool]:
+        return _written(session, tab, lambda: session.rank_by(ranking))
 
 
 def _add_learning(router: APIRouter, learning: Learning) -> None:

@@ -21,8 +21,8 @@ class App {
     this.work = new Work(this.writes);
     this.canvas = new Canvas($("stage"));
     this.gestures = new Gestures($("stage"), this);
-    this.queue = new QueueList({ list: $("list"), filter: $("filter"), note: $("order-note") },
-      { open: (number) => this.open(number), choose: (filter) => this.dispatch({ type: "filtered", filter }) });
+    this.queue = new QueueList({ list: $("list"), filter: $("filter"), ranking: $("ranking"), note: $("order-note") },
+      { open: (number) => this.open(number), choose: (filter) => this.dispatch({ type: "filtered", filter }), rank: (name) => this.rank(name) });
     this._active = performance.now();
     this._wire();
   }
@@ -173,6 +173,13 @@ class App {
   async retrain() {
     const isRunning = this.state.job.state === "running";
     if (await this._save(isRunning ? "retrain/stop" : "retrain")) this._soon();
+  }
+
+  /** Another order of the images; what nobody touched makes room for the first of it. */
+  async rank(ranking) {
+    if (!await this._save("ranking", { ranking })) return;
+    await this.refresh();
+    if (this.opened?.isUntouched && !this.gestures.isBusy) await this.open(nextTodo(this.state));
   }
 
   say(text) { $("hint").textContent = text || TOOLS[this.state.tool].hint; }

@@ -1,16 +1,19 @@
 // The list of images on the left.
 
 import { address } from "./api.js";
-import { FILTERS, listed, orderWords, STATUS, worth } from "./state.js";
+import { FILTERS, listed, orderWords, RANKINGS, STATUS, worth } from "./state.js";
 
 export class QueueList {
-  constructor({ list, filter, note }, { open, choose }) {
+  constructor({ list, filter, ranking, note }, { open, choose, rank }) {
     this.list = list;
     this.filter = filter;
+    this.ranking = ranking;
     this.note = note;
     this._rows = new Map();
     for (const [name, { label }] of Object.entries(FILTERS)) filter.add(new Option(label, name));
     filter.addEventListener("change", () => choose(filter.value));
+    for (const [name, label] of Object.entries(RANKINGS)) ranking.add(new Option(label, name));
+    ranking.addEventListener("change", () => rank(ranking.value));
     list.addEventListener("click", (event) => {
       const row = event.target.closest("li");
       if (row) open(Number(row.dataset.number));
@@ -23,7 +26,10 @@ export class QueueList {
       const { label, has } = FILTERS[option.value];
       option.textContent = `${label} (${state.images.filter((image) => has(image.status)).length})`;
     }
+    this.ranking.value = state.wanted;
+    this.ranking.disabled = !state.holds;
     this.note.textContent = orderWords(state);
+    this.note.hidden = !this.note.textContent;
     const shown = listed(state);
     this.list.replaceChildren(...shown.map((number) => this._row(number, state)));
     if (!shown.length) this.list.innerHTML = '<li role="presentation">No image here.</li>';

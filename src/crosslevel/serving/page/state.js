@@ -44,21 +44,20 @@ export function worth(said) {
   return { share, figure: `Dice ${much}`, words: `Expected overlap with your mask (Dice) ${much}: ${work}.` };
 }
 
-/** Which images come first, in words. */
-export function orderWords({ ranking, doubtFrom }) {
-  const words = {
-    random: "In a random order, until a model has seen all",
-    uncertainty: "First what the model is least sure of",
-    diversity: "First what looks newest to the model",
-    both: "First what is unsure and new to the model",
-  }[ranking];
-  if (ranking !== "uncertainty" && ranking !== "both") return words;
-  return `${words}, by ${doubtFrom === "expected_dice" ? "expected Dice" : "its own confidence"}`;
+export const RANKINGS = {
+  random: "Random", uncertainty: "Least sure first", diversity: "Newest to the model first", both: "Least sure and new first",
+};
+
+/** What the chosen order is made from, in words; "" where its name says it. */
+export function orderWords({ ranking, wanted, doubtFrom }) {
+  if (ranking !== wanted) return "Random until a model has seen all images";
+  if (ranking !== "uncertainty" && ranking !== "both") return "";
+  return `Sure by ${doubtFrom === "expected_dice" ? "expected Dice" : "its own confidence"}`;
 }
 
 export const initial = () => ({
   images: [], order: [], classes: [], current: null, filter: "all", tool: "brush", radius: 12, value: 1,
-  holds: true, today: 0, medianSeconds: null, model: "", ranking: "random", doubtFrom: "", version: -1, job: { state: "idle" },
+  holds: true, today: 0, medianSeconds: null, model: "", ranking: "random", wanted: "random", doubtFrom: "", version: -1, job: { state: "idle" },
 });
 
 /** Numbers of the images that the queue lists. */
@@ -82,7 +81,7 @@ export function reduce(state, event) {
       const s = event.state;
       return {
         ...state, images: s.images, order: s.order, classes: s.classes, today: s.today, job: s.job,
-        medianSeconds: s.median_seconds, model: s.model, ranking: s.ranking, doubtFrom: s.doubt_from, version: s.version,
+        medianSeconds: s.median_seconds, model: s.model, ranking: s.ranking, wanted: s.wanted, doubtFrom: s.doubt_from, version: s.version,
         canTrain: s.can_train, who: s.who, data: s.data,
         current: state.current !== null && state.current < s.images.length ? state.current : null,
       };
