@@ -14,6 +14,7 @@ KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
 APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
 SIDE_BY_SIDE = f"{KVASIR}/96px-48-masks"
 FIRST = f"{KVASIR}/160px-apart-contrast-first"
+FRESH, AUTHORS = f"{KVASIR}/160px-new-split", f"{KVASIR}/160px-authors"
 RECIPE = {
     f"{KVASIR}/256px-10-masks": ("Kvasir-SEG", "10"),
     f"{KVASIR}/256px-24-masks": ("Kvasir-SEG", "24"),
@@ -36,7 +37,8 @@ def readme(page: Path) -> str:
     """Show what images without a mask are worth, in four lines."""
     keys = [f"{KVASIR}/256px-10-masks", f"{KVASIR}/256px-96-masks", f"{ISIC}/256px-124-masks"]
     lines = [["the recipe", *_added(page, key, *RECIPE[key], "fixmatch")] for key in keys]
-    lines.append(["CLCC, 160 px", *_added(page, APART, "Kvasir-SEG", "96", "clcc")])
+    clcc = _added(page, FRESH, "Kvasir-SEG", "96", "clcc_further_tiles")
+    lines.append(["CLCC, two sizes of tiles, 160 px", *clcc])
     return markdown(["method", *_ADDED], lines)
 
 
@@ -84,6 +86,33 @@ def clcc_ladder(page: Path) -> str:
     )
 
 
+def clcc_fresh(page: Path) -> str:
+    """Show what each part of CLCC adds on a split that chose nothing."""
+    consistency, further = f"{FRESH}/clcc_without_contrast", f"{FRESH}/clcc_further_tiles"
+    both = f"{FRESH}/clcc_contrast_first_further_tiles"
+    return _compared(
+        page,
+        ("CLCC, normalised apart", "runs"),
+        [
+            ("consistency alone", consistency, f"{FRESH}/supervised"),
+            ("consistency of two sizes of tiles", further, f"{FRESH}/supervised"),
+            ("the same", further, consistency),
+            ("contrast first, then consistency", f"{FRESH}/clcc_contrast_first", consistency),
+            ("contrast first, then two sizes of tiles", both, further),
+        ],
+    )
+
+
+def clcc_authors(page: Path) -> str:
+    """Show the paper's rows with its authors' network and schedule."""
+    names = ("uamt", "urpc", "clcc_without_consistency", "clcc_without_contrast", "clcc")
+    entries: list[Entry] = [
+        ("supervised", f"{AUTHORS}/supervised", f"{FRESH}/supervised"),
+        *((name, f"{AUTHORS}/{name}", f"{AUTHORS}/supervised") for name in names),
+    ]
+    return _compared(page, ("the authors' network and schedule", "runs"), entries)
+
+
 def clcc_elsewhere(page: Path) -> str:
     """Show CLCC's default at the paper's size, and on the other data set."""
     return _compared(
@@ -123,6 +152,18 @@ def batchnorm(page: Path) -> str:
         for how, key in (("in one batch", JOINT), ("apart", APART))
     ]
     return _compared(page, ("row", "draws"), entries)
+
+
+def masks_in_all(page: Path) -> str:
+    """Show what the recipe makes of a few masks, where no other mask chose anything."""
+    lines = []
+    for masks in ("10", "20"):
+        key = f"{KVASIR}/256px-{masks}-masks-in-all"
+        folds, divided = row(f"{key}/folds"), row(f"{key}-divided/divided")
+        shown = [link(page, masks, key), str(len(folds)), spread(folds), spread(folds, "iou")]
+        lines.append([*shown, spread(divided), gain(*paired(folds, divided))[0]])
+    header = ("masks in all", "runs", "Dice", "mIoU", "divided, one run", COMPARED[2])
+    return markdown(header, lines)
 
 
 _ADDED = ("data", "masks", "draws", "on the masks alone", "with all images", *COMPARED[2:])

@@ -127,7 +127,7 @@ def _line(of: Protocol, one: FinishedRun) -> dict[str, object]:
         "mae": f"{mean['mae']:.2f}",
         "mae_mask": f"{mean['mae_mask']:.2f}" if "mae_mask" in mean else "",
         "hd95_px": f"{mean['hd95_px']:.1f}",
-        "best_val_dice": f"{100 * one.log['val/dice'].max():.2f}",
+        "best_val_dice": f"{100 * one.log['val/dice'].max():.2f}" if "val/dice" in one.log else "",
         "minutes": f"{one.seconds / 60:.1f}",
         "commit": one.summary.environment.commit,
     }
