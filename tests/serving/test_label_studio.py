@@ -100,7 +100,7 @@ def test_regions__of_a_polygon_keep_their_holes():
     region[1:8, 1:8] = True
     region[3:5, 3:6] = False
     labelling = read_labelling(POLYGON, ["polyp"])
-    [one] = _regions(Predicted(region.astype(np.uint8), 0.5, None, ""), labelling, 0.5)
+    [one] = _regions(Predicted(region.astype(np.uint8), 0.5, None, None, ""), labelling, 0.5)
     ring = np.array(one["value"]["points"]) * 9 / 100
     inside = [[is_inside(x + 0.5, y + 0.5, ring) for x in range(9)] for y in range(9)]
     assert (np.array(inside) == region).all()
@@ -108,7 +108,7 @@ def test_regions__of_a_polygon_keep_their_holes():
 
 def test_regions__are_none_of_an_empty_mask():
     for view in (BRUSH, POLYGON):
-        found = Predicted(np.zeros((4, 4), np.uint8), 0.5, None, "")
+        found = Predicted(np.zeros((4, 4), np.uint8), 0.5, None, None, "")
         assert list(_regions(found, read_labelling(view, ["polyp"]), 0.5)) == []
 
 

@@ -1,7 +1,9 @@
 """The service as other programs call it: the same masks as `predict`, whatever kind of file."""
 
 import io
+import json
 import re
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,12 +14,18 @@ from PIL import Image
 from crosslevel.data.formats.readers import read_picture
 from crosslevel.inference.predict import predict
 from crosslevel.inference.segmenter import Segmenter
+from crosslevel.models.folder import load_card
 from crosslevel.serving.predictor import Predictor
 from support import medical_files
+from support.annotating import calibrate
 from support.drawn import filled, from_coco
 from support.served import form, serving
 from support.tiny_service import picture, service_of, write_model
 
+BRUSH = (
+    '<View><Image name="img" value="$image"/><BrushLabels name="tag" toName="img">'
+    '<Label value="Polyp"/></BrushLabels></View>'
+)
 RNG = np.random.default_rng(1)
 COLOURS = picture()
 
@@ -110,6 +118,31 @@ def test_predict__json_has_shapes_areas_and_millimetres(running, masks):
         else:
             rings = [[np.array(ring) for ring in polygon] for polygon in only["polygons"]]
             assert (filled(rings, drawn.shape) == drawn).all()
+
+
+def test_predict__says_the_expected_dice_that_the_command_says(running, tmp_path):
+    model, images = write_model(tmp_path / "model"), tmp_path / "images"
+    calibrate(model, threshold=load_card(model).threshold)
+    images.mkdir()
+    for seed in (1, 2):
+        (images / f"{seed}.png").write_bytes(encoded("PNG", picture(seed=seed)))
+    expected = predict(model, images, tmp_path / "out", runtime="torch").expected_dice
+    with serving(service_of(model)) as calibrated:
+        assert calibrated.ask("/v1/model").json()["has_expected_dice"] is True
+        for image, dice in expected.items():
+            answer = sent(calibrated, image.read_bytes())
+            assert answer.headers["X-Expected-Dice"] == f"{dice:.4f}"
+            said = sent(calibrated, image.read_bytes(), query="?format=rle").json()
+            assert said["expected_dice"] == round(dice, 4) != said["confidence"]
+            address = "data:image/png;base64," + b64encode(image.read_bytes()).decode()
+            tasks = {"tasks": [{"data": {"image": address}}], "label_config": BRUSH}
+            answer = calibrated.ask("/predict", json.dumps(tasks), Content_Type="application/json")
+            [result] = answer.json()["results"]
+            assert result["score"] == result["result"][0]["score"] == round(dice, 4)
+    plain = sent(running, image.read_bytes())
+    assert "X-Expected-Dice" not in plain.headers
+    assert "expected_dice" not in sent(running, image.read_bytes(), query="?format=rle").json()
+    assert running.ask("/v1/model").json()["has_expected_dice"] is False
 
 
 @pytest.mark.parametrize(

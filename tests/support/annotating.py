@@ -68,13 +68,13 @@ def save_network(folder: Path, classes: int = 1, seed: int = 0) -> Path:
     return folder
 
 
-def calibrate(folder: Path, shift: float = -1.0) -> Calibration:
+def calibrate(folder: Path, shift: float = -1.0, threshold: float = 0.5) -> Calibration:
     """Give a model folder a calibration, in which empty masks are worth less than others."""
     calibration = Calibration(
         source="validation",
         num_images=12,
         num_empty=3,
-        threshold=0.5,
+        threshold=threshold,
         pixels=Line(slope=1.0, shift=0.0),
         masks=Line(slope=1.2, shift=shift),
         empty_masks=Line(slope=0.5, shift=-3.0),

@@ -271,11 +271,8 @@ class _Work:
         return image, self._say([frame.confidence for frame in frames])
 
     def _say(self, frames: Sequence[MaskConfidence]) -> Said:
-        confidence, judge = MaskConfidence.of_all(frames), self.segmenter.judge
-        if judge is None:
-            return Said(None, confidence.compute())
-        expected = judge.expected_dice(confidence.certainty(), is_empty=confidence.is_empty)
-        return Said(expected, confidence.compute())
+        confidence = MaskConfidence.of_all(frames)
+        return Said(self.segmenter.expected_dice(confidence), confidence.compute())
 
     def _write_pictures(self, target: Path, drawn: _Drawn) -> None:
         if drawn.beneath is not None:

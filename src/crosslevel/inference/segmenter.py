@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 from crosslevel.data.reading import read_image
 from crosslevel.errors import InputError
 from crosslevel.images.preprocess import resize_image
+from crosslevel.inference.confidence import MaskConfidence
 from crosslevel.inference.options import InferenceKeywords, InferenceOptions
 from crosslevel.inference.runtimes import (
     Image,
@@ -115,6 +116,13 @@ class Segmenter:
         if known is None or self.flips or self.sliding_window:
             return None
         return known if known.threshold == self.card.threshold else None
+
+    def expected_dice(self, confidence: MaskConfidence) -> float | None:
+        """Return the Dice that masks like one have on average; None if there is no `judge`."""
+        judge = self.judge
+        if judge is None:
+            return None
+        return judge.expected_dice(confidence.certainty(), is_empty=confidence.is_empty)
 
     def calibrated(self, probability: Probabilities) -> NDArray[np.floating[Any]]:
         """Map probabilities (C, …) as the network gives them to those that hold on average.

@@ -46,7 +46,17 @@ class Prediction(BaseModel):
 
     height: int
     width: int
-    confidence: float = Field(description="About the Dice to expect, in [0, 1].")
+    confidence: float = Field(
+        description="About the Dice to expect if the network's own probabilities were right, in "
+        "[0, 1]; often too high."
+    )
+    expected_dice: float | None = Field(
+        default=None,
+        description="The Dice that such masks had on average on images held out, in [0, 1]; of a "
+        "mask without foreground, the chance that nothing is there. Left out where it was not "
+        "measured: a model without a calibration, or flips, a sliding window or another threshold "
+        "than it was measured with.",
+    )
     spacing_mm: tuple[float, float] | None = Field(
         default=None, description="Height, width of a pixel."
     )
@@ -71,6 +81,7 @@ class Model(BaseModel):
     runtime: str
     flips: bool
     sliding_window: bool
+    has_expected_dice: bool = Field(description="Whether predictions have an `expected_dice`.")
     max_pixels: int = Field(description="Of an image that is sent.")
     version: str = Field(description="Of Crosslevel.")
 
@@ -100,6 +111,7 @@ def about_model(segmenter: Segmenter, weights: str, max_pixels: int) -> Model:
         runtime=segmenter.runtime.name,
         flips=segmenter.flips,
         sliding_window=segmenter.sliding_window,
+        has_expected_dice=segmenter.judge is not None,
         max_pixels=max_pixels,
         version=version("crosslevel"),
     )
@@ -112,6 +124,7 @@ def described(found: Predicted, model: Model, shape: Shape) -> Prediction:
         height=height,
         width=width,
         confidence=round(found.confidence, 4),
+        expected_dice=None if found.expected_dice is None else round(found.expected_dice, 4),
         spacing_mm=found.spacing_mm,
         warning=found.note or None,
         classes=[_class(found, i, name, shape) for i, name in enumerate(model.classes, start=1)],

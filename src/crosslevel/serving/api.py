@@ -17,6 +17,7 @@ from crosslevel.serving.places import Places, placed
 from crosslevel.serving.predictor import Predicted, Predictor
 
 CONFIDENCE_HEADER = "X-Confidence"
+EXPECTED_DICE_HEADER = "X-Expected-Dice"
 WARNING_HEADER = "X-Warning"
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The form cannot be understood."},
@@ -28,7 +29,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 _PNG = {
     "description": "With `format=png` the mask: 0 and 255 of one class, else class indices; its "
-    f"confidence is in `{CONFIDENCE_HEADER}`. With the others JSON.",
+    f"confidence is in `{CONFIDENCE_HEADER}`, its expected Dice, where it was measured, in "
+    f"`{EXPECTED_DICE_HEADER}`. With the others JSON.",
     "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
     "model": Prediction,
 }
@@ -83,6 +85,8 @@ def _as_png(found: Predicted, num_channels: int) -> Response:
     content = io.BytesIO()
     save_mask(content, found.mask, num_channels)
     headers = {CONFIDENCE_HEADER: f"{found.confidence:.4f}"}
+    if found.expected_dice is not None:
+        headers[EXPECTED_DICE_HEADER] = f"{found.expected_dice:.4f}"
     if found.note:
         headers[WARNING_HEADER] = found.note.encode("ascii", "replace").decode()
     return Response(content.getvalue(), headers=headers, media_type="image/png")

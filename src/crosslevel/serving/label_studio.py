@@ -70,7 +70,7 @@ class TaskPrediction(BaseModel):
     """Regions of one task."""
 
     result: list[dict[str, Any]]
-    score: float
+    score: float = Field(description="The expected Dice, else the confidence.")
     model_version: str
     error: str | None = Field(default=None, description="Why there are no regions.")
 
@@ -119,7 +119,8 @@ class Backend:
         except InputError as error:
             LOG.warning("a task has no prediction: %s", error)
             return TaskPrediction(result=[], score=0, model_version=version, error=str(error))
-        score = round(found.confidence, 4)
+        sure = found.confidence if found.expected_dice is None else found.expected_dice
+        score = round(sure, 4)
         regions = list(_regions(found, labelling, score))
         return TaskPrediction(result=regions, score=score, model_version=version)
 

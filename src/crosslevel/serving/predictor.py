@@ -32,12 +32,14 @@ class Predicted:
     Attributes:
         mask: (H, W) class indices.
         confidence: That of the mask, in [0, 1].
+        expected_dice: That such masks have on average, in [0, 1]; None where nothing measured it.
         spacing_mm: Height and width of a pixel, where the file says them.
         note: How the image differs from what the segmenter was trained on, "" if it does not.
     """
 
     mask: NDArray[np.uint8]
     confidence: float
+    expected_dice: float | None
     spacing_mm: tuple[float, float] | None
     note: str
 
@@ -108,8 +110,14 @@ def _drawn(
     spacing_mm: tuple[float, float] | None,
     note: str,
 ) -> Predicted:
-    masks, confidence = [], MaskConfidence()
+    masks, confidence = [], MaskConfidence(segmenter.card.threshold)
     for probability in bands:
         masks.append(to_classes(probability, segmenter.card.threshold))
         confidence.update(probability, masks[-1])
-    return Predicted(np.concatenate(masks), confidence.compute(), spacing_mm, note)
+    return Predicted(
+        np.concatenate(masks),
+        confidence.compute(),
+        segmenter.expected_dice(confidence),
+        spacing_mm,
+        note,
+    )
