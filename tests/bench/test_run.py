@@ -14,9 +14,10 @@ import pytest
 from crosslevel.bench.grid import ABLATIONS, Grid, configure_cell, expand, fitting
 from crosslevel.bench.run import run_grid, write_results
 from crosslevel.cli import main
-from crosslevel.config.files import to_yaml
+from crosslevel.config.files import preset, to_yaml
 from crosslevel.config.model import ModelConfig
 from crosslevel.methods import METHODS
+from crosslevel.methods.build import build_method
 from crosslevel.report.bench import bench_notes
 from crosslevel.runs.collect import collect
 from crosslevel.system.console import Reporter
@@ -53,10 +54,19 @@ def test_expand__all_are_all_once_and_what_is_compared_with_comes_first():
 
 def test_fitting__what_cannot_be_trained_is_left_out_with_the_reason():
     said: list[str] = []
-    base = replace(BASE, size=48, args={"tiles": 3})  # fixmatch_clcc has 4×4 tiles
+    base = replace(BASE, method="supervised", size=48, args={})  # fixmatch_clcc has 4×4 tiles
     assert fitting(["supervised", "fixmatch_clcc"], base, said.append) == ("supervised",)
     assert len(said) == 1
     assert said[0].startswith("warning: fixmatch_clcc is left out: A size of 48 px cannot be used")
+
+
+def test_configure__methods_with_tiles_have_those_of_the_base(tmp_path):
+    small = preset("small")  # 160 px, and the 5×5 tiles that `clcc` has if nothing is said
+    cells = Grid(("fixmatch_clcc", "supervised", "fixmatch")).cells(tmp_path)
+    for base, tiles in ((small, 5), (replace(small, size=96, args={"tiles": 3}), 3)):
+        configs = [configure_cell(base, cell) for cell in cells]
+        assert [config.args for config in configs] == [{"tiles": tiles}, {}, {}]
+        build_method(configs[0])  # which refuses tiles that do not suit the size
 
 
 def test_configure__a_row_with_weights_starts_from_them(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from crosslevel.config.train import TrainConfig
 from crosslevel.errors import InputError
-from crosslevel.methods import method_names
+from crosslevel.methods import find_method, method_names
 from crosslevel.methods.build import build_method, with_all_args
 from crosslevel.runs.finished import memory_file, peak_memory
 from crosslevel.runs.folder import RunFolder
@@ -22,6 +23,8 @@ AVERAGED = "supervised_ema"
 """The supervised network whose moving average is evaluated: the fair opponent of EMA teachers."""
 ALL, FIRST = "all", ("supervised", AVERAGED, "fixmatch", "clcc", "mean_teacher")
 """The word for every method, and its first rows."""
+TILES = "tiles"
+"""The option that all methods with tiles share."""
 WEIGHTS = "@"
 """Between a method and the pretraining that its row starts from."""
 
@@ -133,13 +136,14 @@ def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
     """Return the configuration of a cell: the base with the row's method, draw and seed.
 
     Of a row "clcc@enc" the weights in the folder enc are where its backbone starts. The base's own
-    `args` are kept for rows of its method, ablations among them.
+    `args` are kept for rows of its method, ablations among them. Rows of other methods that cut
+    tiles have as many of them as the base: which numbers suit is a matter of the images' size.
     """
     row, _, weights = cell.row.partition(WEIGHTS)
     if weights:
         base = replace(base, model=replace(base.model, weights=weights))
     method = method_of(row)
-    args = base.args if method == base.method else {}
+    args = base.args if method == base.method else _shared_args(base, method)
     config = replace(base, method=method, args=args, draw=cell.draw, seed=cell.seed)
     if row == AVERAGED:
         return replace(config, args={**args, "decay": args.get("decay") or 0.99})
@@ -148,3 +152,11 @@ def configure_cell(base: TrainConfig, cell: Cell) -> TrainConfig:
         stages = [{**stage, ABLATIONS[row]: 0.0} for stage in args["stages"]]
         return replace(config, args={**args, "stages": stages})
     return config
+
+
+def _shared_args(base: TrainConfig, method: str) -> dict[str, Any]:
+    """Return what another method than the base's takes over from its args."""
+    if TILES not in {option.name for option in fields(find_method(method).Args)}:
+        return {}
+    args = with_all_args(base).args
+    return {TILES: args[TILES]} if TILES in args else {}
