@@ -2,7 +2,8 @@
 
 The plain steps are those of `benchmarks.plain`: eager in fp32, eager in bf16, and compiled in bf16.
 Two floors are measured beside them, a product of large matrices and a large copy, and each step is
-held against the operations and the bytes that it needs.
+held against the operations and the bytes that it needs. Steps are of the middle of a run, where
+every method learns from images without a mask.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch.utils._pytree import tree_iter
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import describe
-from benchmarks.step import NUM_STEPS, PlainStep, config_of
+from benchmarks.step import PlainStep, config_of
 from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule, Sampling
 from crosslevel.data.prepare import prepare
@@ -40,6 +41,8 @@ CLCC_STAGES = {
     "clcc, consistency": [{"epochs": 1, "alpha": 0.0, "beta": 1.0}],
     "clcc, both": [{"epochs": 1, "alpha": 0.1, "beta": 3.0}],
 }
+WARM_UP = 10
+"""Steps of ours before those that are timed."""
 OTHERS = [name for name in METHODS if name not in ("supervised", "clcc")]
 ROWS = ["supervised", *CLCC_STAGES, *OTHERS]
 HEADER = (
@@ -108,6 +111,7 @@ class Bench:
         self, device: torch.device, size: int, num_steps: int, data: Path, *, compiles: bool = True
     ) -> None:
         self.device, self.size, self.num_steps = device, size, num_steps
+        self.middle = 5 * (WARM_UP + num_steps)  # a tenth of the run follows, all of one phase
         self._compiles = compiles
         config = replace(config_of("clcc", size), labelled=0.5)
         prepared = prepare(data, config, Reporter(quiet=True), None)
@@ -136,12 +140,13 @@ class Bench:
     def _optimisation(self, config: SettledConfig) -> Optimisation:
         method = build_method(config).to(self.device)
         method = method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Optimisation(method.train(), config, NUM_STEPS)
+        return Optimisation(method.train(), config, 2 * self.middle)
 
     def _ours(self, config: SettledConfig) -> float:
         steps = DeviceSteps(self._optimisation(config), self.data, _say)
-        warm, end = 10, 10 + self.num_steps
-        for step in range(warm):
+        warm = self.middle + WARM_UP
+        end = warm + self.num_steps
+        for step in range(self.middle, warm):
             steps.losses(step, warm)
         with timed(self.device) as seconds:
             for step in range(warm, end):
@@ -165,11 +170,11 @@ class Bench:
         """Return floating-point operations of a step, and bytes that its operations move."""
         optimisation = self._optimisation(config)
         batch = self.data.batch(0).to(self.device)
-        optimisation.step(0, batch)
+        optimisation.step(self.middle, batch)
         with FlopCounterMode(display=False) as flops:
-            optimisation.step(1, batch)
+            optimisation.step(self.middle + 1, batch)
         with Traffic() as traffic:
-            optimisation.step(2, batch)
+            optimisation.step(self.middle + 2, batch)
         return float(flops.get_total_flops()), float(traffic.num_bytes)
 
 
