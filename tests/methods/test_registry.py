@@ -98,9 +98,17 @@ def test_without_unlabelled__are_those_whose_class_says_so():
     assert of_masks_alone == set(WITHOUT_UNLABELLED)
 
 
-@pytest.mark.parametrize("name", method_names())
-def test_start_from__any_method_takes_the_weights_of_a_network(name):
-    method = build_method(tiny_config(name))
+TAUGHT = {"tiles": 2, "target": "teacher", "evaluated": "teacher"}
+"""Options with which CLCC averages network and projector together."""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, {}) for name in method_names()), ("clcc", {"args": TAUGHT})],
+    ids=[*method_names(), "clcc-taught"],
+)
+def test_start_from__any_method_takes_the_weights_of_a_network(name, options):
+    method = build_method(tiny_config(name, **options))
     weights = {key: value + 1 for key, value in method.inference_model.state_dict().items()}
     method.start_from(weights)
     assert_close(dict(method.net.state_dict()), weights)

@@ -126,10 +126,10 @@ class Method(Learner):
             weights: The state of a network like `inference_model`, on any device.
         """
         self.net.load_state_dict(weights)
-        averages = (part.module for part in self.modules() if isinstance(part, MovingAverage))
-        for average in averages:
-            if average.state_dict().keys() == weights.keys():
-                average.load_state_dict(weights)
+        averages = (part for part in self.modules() if isinstance(part, MovingAverage))
+        for part in (part for average in averages for part in average.modules()):
+            if isinstance(part, SegmentationNet) and part.state_dict().keys() == weights.keys():
+                part.load_state_dict(weights)
 
     @property
     def inference_model(self) -> SegmentationNet:
