@@ -29,6 +29,8 @@ SHOTS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
     ("annotate-phone", 390, 844, "light"),
 )
 """Name, width and height in pixels, colours."""
+SHOWN = "lesion_0026"
+"""An image whose lesion a reader sees, too; some differ from their ground by texture alone."""
 
 
 def main(run: Path | None = None) -> None:
@@ -72,11 +74,12 @@ def _page_of(data: Path, run: Path) -> Iterator[str]:
 
 
 def _wait_for_model(page: Page) -> None:
-    """Until the model has seen all images and the first of the order is shown."""
+    """Until the model has seen all images and the one to be shown is open."""
     ready = "crosslevel.state.numLooks === 40"
     while not page.evaluate(ready):
         page.wait_for_timeout(200)
-    page.evaluate("crosslevel.open(crosslevel.state.order[0])")
+    place = f"crosslevel.state.images.findIndex((image) => image.name === '{SHOWN}')"
+    page.evaluate(f"crosslevel.open({place})")
     page.wait_for_timeout(1500)
 
 

@@ -201,7 +201,9 @@ def test_learning__refuses_a_model_of_other_classes(tmp_path):
     object.__setattr__(session.setting, "say", said.append)
     learning = Learning(session, save_network(tmp_path / "model", classes=2), [])
     learning._load(tmp_path / "model")
-    assert "The model knows the classes ['class 1', 'class 2']" in said[-1]
+    assert "The model has 2 classes (class 1, class 2)" in said[-1]
+    assert learning.model_note.startswith("No suggestions: The model has 2 classes")
+    assert not learning.is_loading
     with pytest.raises(InputError, match="0 masks; learning needs at least 3"):
         learning.retrain()
 

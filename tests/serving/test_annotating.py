@@ -291,6 +291,7 @@ def test_widths__show_all_and_never_scroll_sideways(place, page, width, height, 
         page.locator("#list li").first.click()
         settle(page)
         assert page.evaluate("document.body.dataset.queue") == ""
+        assert page.get_attribute("#show-queue", "aria-expanded") == "false"
     page.set_viewport_size(DESKTOP)
 
 

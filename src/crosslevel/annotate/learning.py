@@ -28,6 +28,10 @@ class Learning:
         run: A run or model folder to begin with, if there is one.
         options: Further words for `crosslevel train`.
         every: Masks after which it trains by itself; 0 for never.
+
+    Attributes:
+        is_loading: A model is on its way.
+        model_note: Why the model that was asked for suggests nothing; "" if it does.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Learning:
         self.session, self._run, self._every = session, run, every
         self._retraining = Retraining(session.work, options, self._learned)
         self._trained_with = session.num_masks
+        self.is_loading, self.model_note = False, ""
         newest = self._retraining.newest
         if newest is not None:
             self._run = newest.path
@@ -44,6 +49,7 @@ class Learning:
     def start(self) -> None:
         """Load the model in a thread, so that the page is there at once."""
         if self._run is not None:
+            self.is_loading = True
             threading.Thread(target=self._load, args=(self._run,), daemon=True).start()
 
     @property
@@ -117,6 +123,13 @@ class Learning:
         self._load(run.path)
 
     def _load(self, run: Path) -> None:
+        try:
+            self.model_note = self._load_or_say_why(run)
+        finally:
+            self.is_loading = False
+            self.session.queue.changed()
+
+    def _load_or_say_why(self, run: Path) -> str:
         from crosslevel.inference.segmenter import model_folder  # it imports torch
 
         session = self.session
@@ -126,13 +139,15 @@ class Learning:
             self._check(suggestions)
         except CrosslevelError as error:
             session.setting.say(f"warning: no suggestions: {error}")
-            return
+            return f"No suggestions: {error}"
         session.use(suggestions)
+        return ""
 
     def _check(self, suggestions: Suggestions) -> None:
         found, expected = suggestions.classes, self.session.setting.classes.names
         if len(found) != len(expected):
             raise InputError(
-                f"The model knows the classes {found}, the masks have {expected}. Say them with "
-                "--classes, or leave --run out."
+                f"The model has {len(found)} classes ({', '.join(found)}), the masks have "
+                f"{len(expected)} ({', '.join(expected)}). Start again with --classes of the "
+                "model, or without --run."
             )

@@ -34,4 +34,7 @@ def run(arguments: Namespace) -> None:
     )
     reporter = Reporter()
     reporter.say(f"Done: {folder}")
-    reporter.say(f"Train on it with `crosslevel train --data {folder} --out RUN`")
+    if arguments.masks == 0:
+        reporter.say(f"Draw masks for it with `crosslevel annotate {folder}`")
+    else:
+        reporter.say(f"Train on it with `crosslevel train --data {folder} --out RUN`")

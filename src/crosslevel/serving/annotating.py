@@ -85,7 +85,13 @@ def _add_reading(router: APIRouter, learning: Learning) -> None:
 
     @router.get("/state")
     def state() -> dict[str, Any]:
-        return {**session.state(), "job": learning.job.to_json(), "can_train": learning.can_train}
+        return {
+            **session.state(),
+            "job": learning.job.to_json(),
+            "can_train": learning.can_train,
+            "is_loading": learning.is_loading,
+            "model_note": learning.model_note,
+        }
 
     @router.get("/images/{number}/picture")
     def picture(number: int) -> Response:

@@ -58,7 +58,7 @@ class App {
       return;
     }
     this.gestures.cancel();
-    document.body.dataset.queue = "";
+    this._showQueue(false);
     this._wanted = number;
     this.dispatch({ type: "opened", number });
     this.queue.reveal(number);
@@ -319,7 +319,7 @@ class App {
   _renderWorth() {
     const { state, opened } = this;
     const words = opened?.begunFrom === "suggestion" ? worth(state.images[opened.number].said)?.words
-      : opened?.begunFrom === "from_scratch" && !opened.history.canUndo ? NOTHING_YET : "";
+      : opened?.begunFrom === "from_scratch" && !opened.history.canUndo ? (state.isLoading ? LOADING : NOTHING_YET) : "";
     $("worth").hidden = !words;
     $("worth").textContent = words ?? "";
   }
@@ -342,16 +342,16 @@ class App {
   }
 
   _renderLearn() {
-    const { job, canTrain, model, holds, numLooks, images } = this.state, isRunning = job.state === "running";
+    const { job, canTrain, model, isLoading, modelNote, holds, numLooks, images } = this.state, isRunning = job.state === "running";
     $("learn").dataset.state = job.state;
     $("learn-progress").hidden = !isRunning;
     $("learn-progress").value = job.progress ?? 0;
     $("retrain").firstChild.data = isRunning ? "Stop " : "Retrain ";
     $("retrain").disabled = !holds || !(canTrain || isRunning);
     $("learn-note").textContent = isRunning || job.state === "failed" || job.state === "stopped" ? job.note
-      : job.state === "done" ? moved(job) : !canTrain ? "With three masks or more, the network can learn."
+      : isLoading && !model ? LOADING : modelNote || (job.state === "done" ? moved(job) : !canTrain ? "With three masks or more, the network can learn."
         : !model ? "No model yet. Retrain to get suggestions."
-          : numLooks < images.length ? `The model looks at the images: ${numLooks} of ${images.length}` : `Suggestions come from the model “${model.split(":")[0]}”.`;
+          : numLooks < images.length ? `The model looks at the images: ${numLooks} of ${images.length}` : `Suggestions come from the model “${model.split(":")[0]}”.`);
   }
 
   // ---- events of the page
@@ -370,7 +370,7 @@ class App {
     $("zoom-in").onclick = () => this.run("zoomIn");
     $("zoom-out").onclick = () => this.run("zoomOut");
     $("show-help").onclick = () => this.run("help");
-    $("show-queue").onclick = () => this._toggleQueue();
+    $("show-queue").onclick = () => this._showQueue(document.body.dataset.queue !== "open");
     $("size").oninput = () => this.dispatch({ type: "radius", radius: 2 ** (Number($("size").value) / 10) / 2 });
     $("ask").onclose = () => $("ask").returnValue === "unsure" && this.mark("unsure", $("note").value.trim());
     $("keys").innerHTML = KEYS.map(([key, what]) => `<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`).join("");
@@ -382,8 +382,7 @@ class App {
     }, 500);
   }
 
-  _toggleQueue() {
-    const opens = document.body.dataset.queue !== "open";
+  _showQueue(opens) {
     document.body.dataset.queue = opens ? "open" : "";
     $("show-queue").setAttribute("aria-expanded", String(opens));
     if (opens) $("list").focus();
@@ -421,7 +420,7 @@ class App {
       skip: () => this.mark("skipped"), unsure: () => this.ask(), retrain: () => this.retrain(),
       next: () => this._choose(1), previous: () => this._choose(-1), help: () => $("help").showModal(),
       smaller: () => this.resize(0.8), larger: () => this.resize(1.25), outline: () => this.outline(),
-      cancel: () => { gestures.cancel(); document.body.dataset.queue = ""; },
+      cancel: () => { gestures.cancel(); this._showQueue(false); },
     };
     const onImage = {
       accept: () => (gestures.corners.length ? gestures.closePolygon() : this.accept()),
@@ -435,6 +434,7 @@ class App {
   }
 }
 
+const LOADING = "The model is being loaded. Its suggestions come in a moment.";
 const NOTHING_YET = "No suggestion. Draw the mask; accepted empty, it says that nothing is there.";
 const MOVES = { up: [0, -1], down: [0, 1], left: [-1, 0], right: [1, 0] };
 const KEYS = [

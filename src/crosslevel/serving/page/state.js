@@ -57,7 +57,7 @@ export function orderWords({ ranking, wanted, doubtFrom }) {
 
 export const initial = () => ({
   images: [], order: [], classes: [], current: null, filter: "all", tool: "brush", radius: 12, value: 1,
-  holds: true, today: 0, medianSeconds: null, model: "", ranking: "random", wanted: "random", doubtFrom: "", version: -1, job: { state: "idle" },
+  holds: true, today: 0, medianSeconds: null, model: "", isLoading: false, modelNote: "", ranking: "random", wanted: "random", doubtFrom: "", version: -1, job: { state: "idle" },
 });
 
 /** Numbers of the images that the queue lists. */
@@ -82,7 +82,7 @@ export function reduce(state, event) {
       return {
         ...state, images: s.images, order: s.order, classes: s.classes, today: s.today, job: s.job,
         medianSeconds: s.median_seconds, model: s.model, ranking: s.ranking, wanted: s.wanted, doubtFrom: s.doubt_from, version: s.version,
-        canTrain: s.can_train, who: s.who, data: s.data,
+        canTrain: s.can_train, isLoading: s.is_loading, modelNote: s.model_note, who: s.who, data: s.data,
         current: state.current !== null && state.current < s.images.length ? state.current : null,
       };
     }
