@@ -90,8 +90,11 @@ def test_train__from_a_run_deals_out_new_masks_alone(more, begun, tmp_path):
     assert learned < {*split.train_labelled}
     assert split.folds.keys() == {*split.train_labelled} - learned
     assert len(split.folds) == 12
-    with pytest.raises(InputError, match="0 masks are new to the run"):
-        train(more[0], tmp_path / "none", tiny_config("supervised", **settings | {"folds": 0}))
+    unfolded = tiny_config("supervised", **settings | {"folds": 0})
+    with pytest.raises(InputError, match=r"0 masks are new to the run.*give at least 2 new masks"):
+        train(more[0], tmp_path / "none", unfolded)
+    with pytest.raises(InputError, match=r"12 masks are new to the run.*say --folds 3, so that"):
+        train(more[1], tmp_path / "unfolded", unfolded)
 
 
 def test_train__from_a_run_without_validation_images_is_of_one_process(more, begun, tmp_path):

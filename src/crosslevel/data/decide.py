@@ -78,13 +78,17 @@ class Deciding:
         """Return the split of a run that starts from another, whose masks are not held out."""
         split = continued(cases, before, hashes, units)
         new = new_masks(split, units)
-        if folds := self.choose_folds(len({units[i] for i in new}), bool(split.val)):
+        groups = len({units[i] for i in new})
+        if folds := self.choose_folds(groups, bool(split.val)):
             return with_folds(split, folds, units, new)
         if not split.val:
+            remedy = "give at least 2 new masks of groups it has not learned from"
+            if groups > 1:
+                remedy = f"say --folds {min(3, groups)}"
             raise InputError(
                 f"{len(new)} masks are new to the run that is started from, and it has no "
-                "validation images here: give at least 2 new masks of groups it has not learned "
-                "from, so that they can be held out in turn, or train without --from."
+                f"validation images here: {remedy}, so that they can be held out in turn, or train "
+                "without --from."
             )
         return split
 
