@@ -81,6 +81,8 @@ class Queue:
         free = [n for n, item in enumerate(self._items) if item.case.mask is None]
         rest = sorted((n for n in free if n not in taken), key=lambda n: self._sureness(n, looks))
         with self._lock:
+            if ranking != self.wanted:  # another order was chosen meanwhile
+                return
             self.order = self._with_masked([*first, *rest])
             self.ranking = ranking
             self.doubt_from = placed[0].look.doubt_from if placed else ""
@@ -116,9 +118,10 @@ class Queue:
             return []
         numbers = {self._work.key(item.case.image): n for n, item in enumerate(self._items)}
         known = [numbers[key] for key in found.get("order", []) if key in numbers]
-        self.ranking = self.wanted
-        self.doubt_from = found.get("doubt_from", "")
-        return self._with_masked(known) if known else []
+        if not known:
+            return []
+        self.ranking, self.doubt_from = self.wanted, found.get("doubt_from", "")
+        return self._with_masked(known)
 
     def _write(self, model: str) -> None:
         keys = [self._work.key(self._items[number].case.image) for number in self.order]
