@@ -41,10 +41,15 @@ RTOL = 1e-2
 def measure(name: str, effort: Effort) -> list[Row]:
     """Time and memory of a step at 320 px, 4 + 4 images, U-Net of the paper."""
     method, progress = SETTINGS[name]
-    settings = {"method": method, "progress": progress, "size": 80 if effort.is_quick else 320}
-    settings["num_images"] = 1 if effort.is_quick else 4
-    what = f"step {name}, {settings['size']} px"
+    size, num_images = (quick_size(method), 2) if effort.is_quick else (320, 4)
+    settings = {"method": method, "progress": progress, "size": size, "num_images": num_images}
+    what = f"step {name}, {size} px"
     return contest(what, OurStep, PlainStep, settings, effort.repeats, RTOL)
+
+
+def quick_size(method: str) -> int:
+    """Return a small side that suits tiles, or the transformer of `cross_teaching`."""
+    return 16 * PlainCLCC.tiles if "clcc" in method else 32
 
 
 def config_of(method: str, size: int) -> SettledConfig:

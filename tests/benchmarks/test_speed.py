@@ -23,7 +23,7 @@ def in_float64(batch):
 @pytest.mark.parametrize("name", step.SETTINGS)
 def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
     method, progress = step.SETTINGS[name]
-    size = 80 if "clcc" in name else 32
+    size = step.quick_size(method)
     ours = step.OurStep(method, progress, size=size, num_images=2)
     plain = step.PlainStep(method, progress, size=size, num_images=2)
     for contender, module in ((ours, ours.optimisation.method), (plain, plain.method)):
@@ -39,7 +39,7 @@ def test_step__ours_and_plain_have_the_same_losses_and_gradients(name):
 
 @pytest.mark.parametrize("name", PLAIN_METHODS)
 def test_plain_step__computes_where_its_images_are(name, monkeypatch):
-    plain = step.PlainStep(name, 0.5, size=80 if "clcc" in name else 32, num_images=2)
+    plain = step.PlainStep(name, 0.5, size=step.quick_size(name), num_images=2)
     with other_device(monkeypatch):
         plain.method.to(DEVICE)
         batch = plain.batch.to(DEVICE)
@@ -93,13 +93,13 @@ def test_main__writes_every_field(tmp_path, capsys):
     needed = {"commit", "processor", "cpu_capability", "threads", "packages", "command"}
     assert needed <= set(content["machine"])
     assert [row["what"] for row in content["rows"]] == [
-        "step supervised, 80 px, time",
-        "step supervised, 80 px, peak memory",
+        "step supervised, 32 px, time",
+        "step supervised, 32 px, peak memory",
     ]
     for row in content["rows"]:
         assert row["ratio"] == pytest.approx(row["plain"] / row["ours"])
         assert set(row["samples"]) == {"ours", "plain"}
-    assert "| step supervised, 80 px, time" in capsys.readouterr().out
+    assert "| step supervised, 32 px, time" in capsys.readouterr().out
 
 
 def test_scale__prepares_and_trains_on_every_size(tmp_path):
