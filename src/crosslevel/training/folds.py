@@ -20,7 +20,7 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.data.split import Split
 from crosslevel.evaluation.calibrate import HeldOut
-from crosslevel.evaluation.counts import THRESHOLDS
+from crosslevel.evaluation.counts import THRESHOLDS, cautious_threshold
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import load_model, set_threshold
 from crosslevel.runs.compare import paired_difference
@@ -153,27 +153,6 @@ def fold_config(config: SettledConfig) -> SettledConfig:
     epochs = config.fold_epochs
     check_every = max(1, epochs // FOLD_CHECKS)
     return replace(config, epochs=epochs, check_every=check_every, folds=0, fold_epochs=1)
-
-
-def cautious_threshold(dice: NDArray[np.float64], thresholds: Sequence[float]) -> float:
-    """Return the threshold nearest to 0.5 that is not distinguishable from the best.
-
-    Few masks tell little about a threshold, and the shipped network was trained for longer than
-    those that are scored here: the best of them may be far from its own.
-
-    Args:
-        dice: (images, thresholds) in [0, 1].
-        thresholds: From which probability on a pixel is foreground.
-
-    Example:
-        >>> dice = np.array([[0.6, 0.5], [0.5, 0.6], [0.62, 0.5]])
-        >>> cautious_threshold(dice, [0.1, 0.5]), cautious_threshold(dice[[0, 2, 2]], [0.1, 0.5])
-        (0.5, 0.1)
-    """
-    best = dice[:, dice.mean(axis=0).argmax()]
-    gains = [paired_difference(best, dice[:, place]) for place in range(len(thresholds))]
-    near = [t for t, gain in zip(thresholds, gains, strict=True) if gain.low <= 0]
-    return min(near, key=lambda t: round(abs(t - 0.5), 9))
 
 
 def out_of_fold(dice: Iterable[float], threshold: float, num_folds: int) -> OutOfFold:
