@@ -108,7 +108,13 @@ def clcc_authors(page: Path) -> str:
     names = ("uamt", "urpc", "clcc_without_consistency", "clcc_without_contrast", "clcc")
     entries: list[Entry] = [
         ("supervised", f"{AUTHORS}/supervised", f"{FRESH}/supervised"),
+        (
+            "its decoder and initial weights alone, supervised",
+            f"{FRESH}/supervised_plain_decoder",
+            f"{FRESH}/supervised",
+        ),
         *((name, f"{AUTHORS}/{name}", f"{AUTHORS}/supervised") for name in names),
+        ("ours of two sizes", f"{AUTHORS}/clcc_apart_further_tiles", f"{AUTHORS}/supervised"),
     ]
     return _compared(page, ("the authors' network and schedule", "runs"), entries)
 
