@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crosslevel.report.bench import PAPER
 from crosslevel.runs.records import SCORES
-from docs.tables import api, comparisons, logs, methods, options, ordering
+from docs.tables import annotation, api, comparisons, logs, methods, options
 from docs.tables.cells import fill, gain, link, markdown, spread
 from docs.tables.published import Protocol, Runs, protocol, protocols
 
@@ -115,7 +115,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "weights": logs.weights,
     "joint-batch": logs.joint_batch,
     "confidence": logs.confidence,
-    "order": ordering.order,
+    "order": annotation.order,
+    "effort": annotation.effort,
     "side-by-side": side_by_side,
     "methods": methods.cards,
     "pretext-tasks": methods.pretext_cards,
