@@ -31,7 +31,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "export.md"
 @pytest.fixture(scope="module")
 def trained(lesions, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
-    train(lesions, path, tiny_config("supervised", epochs=12))
+    train(lesions, path, tiny_config("supervised", epochs=40))
     return path
 
 
