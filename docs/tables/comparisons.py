@@ -12,7 +12,7 @@ from docs.tables.published import ROOT, protocol, row
 
 KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
 APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
-SIDE_BY_SIDE = f"{KVASIR}/96px-48-masks"
+SIDE_BY_SIDE = f"{KVASIR}/96px-48-masks-gpu"
 FIRST = f"{KVASIR}/160px-apart-contrast-first"
 FRESH, AUTHORS = f"{KVASIR}/160px-new-split", f"{KVASIR}/160px-authors"
 RECIPE = {
@@ -27,8 +27,24 @@ RECIPE = {
 ALL_MASKS = f"{KVASIR}/256px-480-masks/supervised_ema"
 CURVE = ROOT / "docs" / "images" / "recipe-curve.svg"
 _CURVE_ROWS = {"the recipe": "fixmatch", "the masks alone": "supervised_ema"}
+_IDEAS = {
+    "same_view": "tiles as they are",
+    "view": "tiles of another view",
+    "depth": "and vectors from deep maps",
+    "queue": "and negatives of the batch and a queue",
+    "same_class": "and negatives weighed by class",
+    "balanced": "and anchors balanced by class",
+    "mixed": "and soft positives where classes meet",
+    "teacher": "and the image's vectors by a teacher",
+    "temperature": "and τ = 0.1",
+}
 COMPARED = ("Dice", "compared with", "difference [95 % interval]", "verdict")
 
+_SIZES = {
+    "clcc_without_contrast": "tiles of a fifth",
+    "clcc_further_tiles": "tiles of both sizes",
+    "clcc_half_tiles": "tiles of half",
+}
 Entry = tuple[str, str, str]
 """How a line is called, its row, and the row it is compared with."""
 
@@ -99,13 +115,37 @@ def clcc_fresh(page: Path) -> str:
             ("the same", further, consistency),
             ("contrast first, then consistency", f"{FRESH}/clcc_contrast_first", consistency),
             ("contrast first, then two sizes of tiles", both, further),
+            ("masks alone, 240 epochs", f"{FRESH}/supervised_240_epochs", f"{FRESH}/supervised"),
+            ("two sizes of tiles", further, f"{FRESH}/supervised_240_epochs"),
+            (
+                "two sizes of tiles, plain decoder",
+                f"{FRESH}/clcc_plain_decoder_further_tiles",
+                f"{FRESH}/supervised_plain_decoder",
+            ),
+            (
+                "mean teacher of weight 3",
+                f"{FRESH}/mean_teacher_weight_3",
+                f"{FRESH}/supervised",
+            ),
         ],
     )
 
 
+def contrast_ideas(page: Path) -> str:
+    """Show what makes the contrast a task, one idea at a time, against consistency alone."""
+    entries: list[Entry] = [
+        (what, f"{FRESH}/clcc_contrast_{name}", f"{FRESH}/clcc_without_contrast")
+        for name, what in _IDEAS.items()
+    ]
+    return _compared(page, ("contrast first, then consistency", "runs"), entries)
+
+
 def clcc_authors(page: Path) -> str:
     """Show the paper's rows with its authors' network and schedule."""
-    names = ("uamt", "urpc", "clcc_without_consistency", "clcc_without_contrast", "clcc")
+    names = (
+        *("uamt", "urpc", "mean_teacher"),
+        *("clcc_without_consistency", "clcc_without_contrast", "clcc"),
+    )
     entries: list[Entry] = [
         ("supervised", f"{AUTHORS}/supervised", f"{FRESH}/supervised"),
         (
@@ -120,20 +160,30 @@ def clcc_authors(page: Path) -> str:
 
 
 def clcc_elsewhere(page: Path) -> str:
-    """Show CLCC's default at the paper's size, and on the other data set."""
+    """Show CLCC at the paper's size, and on the other data set."""
+    few = f"{ISIC}/160px-25-masks"
     return _compared(
         page,
-        ("CLCC, the default, normalised apart", "draws"),
+        ("CLCC, normalised apart", "draws"),
         [
             (
-                "Kvasir-SEG, 320 px, 300 epochs",
+                "Kvasir-SEG, 320 px, 300 epochs, default",
                 f"{KVASIR}/320px/clcc",
                 f"{KVASIR}/320px/supervised",
             ),
             (
-                "ISIC 2018, 160 px, 100 epochs",
+                "ISIC 2018, 124 masks, default",
                 f"{ISIC}/160px-apart/clcc",
                 f"{ISIC}/160px-apart/supervised",
+            ),
+            *(
+                (f"ISIC 2018, 25 masks, {what}", f"{few}/{name}", f"{few}/supervised")
+                for name, what in _SIZES.items()
+            ),
+            (
+                "ISIC 2018, 124 masks, tiles of both sizes",
+                f"{ISIC}/160px-124-masks-gpu/clcc_further_tiles",
+                f"{ISIC}/160px-124-masks-gpu/supervised",
             ),
         ],
     )
@@ -167,8 +217,8 @@ def masks_in_all(page: Path) -> str:
         key = f"{KVASIR}/256px-{masks}-masks-in-all"
         folds, divided = row(f"{key}/folds"), row(f"{key}-divided/divided")
         shown = [link(page, masks, key), str(len(folds)), spread(folds), spread(folds, "iou")]
-        lines.append([*shown, spread(divided), gain(*paired(folds, divided))[0]])
-    header = ("masks in all", "runs", "Dice", "mIoU", "divided, one run", COMPARED[2])
+        lines.append([*shown, spread(divided), *gain(*paired(folds, divided))])
+    header = ("masks in all", "runs", "Dice", "mIoU", "divided", *COMPARED[2:])
     return markdown(header, lines)
 
 

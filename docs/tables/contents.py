@@ -85,7 +85,7 @@ def side_by_side(page: Path) -> str:
             str(len(of.rows[name])),
             spread(of.rows[name]),
             *(gain(of.rows[name], of.reference) if name != of.facts["reference"] else ("", "")),
-            f"{costs[name] / costs[of.facts['reference']]:.1f}",
+            f"{costs[name] / costs[of.facts['reference']]:.1f}" if name in costs else "",
         ]
         for name in order
     ]
@@ -109,6 +109,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "clcc-authors": comparisons.clcc_authors,
     "clcc-elsewhere": comparisons.clcc_elsewhere,
     "contrast": comparisons.contrast,
+    "contrast-ideas": comparisons.contrast_ideas,
     "batchnorm": comparisons.batchnorm,
     "one-batch": one_batch,
     "supervised-loss": logs.supervised_loss,
