@@ -12,6 +12,7 @@ from torch import Tensor
 from crosslevel.losses.pseudo_label import pseudo_label_loss, pseudo_labels
 from crosslevel.losses.ramp import linear_ramp
 from crosslevel.methods.base import Clock
+from crosslevel.methods.parts.feature_views import logits_without_channels
 from crosslevel.methods.parts.options import Share, Weight
 from crosslevel.methods.parts.strong_views import (
     NUM_CORNERS,
@@ -47,6 +48,7 @@ class FixMatch(TaughtMethod):
             weight: Of the loss on unlabelled images, after its ramp.
             ramp: Share of the training over which that weight rises linearly from 0.
             cutmix: Probability of a pasted box, for each image.
+            dropout: Share of the encoder's channels that strong views lose, as in UniMatch.
             decay: Of the teacher's moving average; with 0 the teacher is the student.
             evaluated: Which of the two networks is validated and shipped.
         """
@@ -55,6 +57,7 @@ class FixMatch(TaughtMethod):
         weight: Weight = 1.0
         ramp: Share = 0.2
         cutmix: Share = 0.5
+        dropout: Share = 0.0
         evaluated: Literal["student", "teacher"] = "teacher"
 
     args: Args
@@ -81,7 +84,9 @@ class FixMatch(TaughtMethod):
         """Give the losses for labels and confidences (U, H, W) of the unlabelled images."""
         drawn = self.drawn_for(batch)
         strong, labels, keep = self.strong_targets(batch.unlabelled, labels, confidence, drawn)
-        labelled, unlabelled = self.forward_both(batch.images, strong)
+        batches = self.task.batches(batch.images, strong)
+        logits = logits_without_channels(self.net, batches, len(strong), self.args.dropout)
+        labelled, unlabelled = torch.split(logits, [len(batch.images), len(strong)])
         return {
             "supervised": self.task.supervised_loss(labelled, batch.masks),
             "pseudo": self.weight(clock) * pseudo_label_loss(unlabelled, labels, keep),

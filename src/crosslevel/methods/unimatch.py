@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout2d
 
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.methods.base import Clock
 from crosslevel.methods.fixmatch import FixMatch
+from crosslevel.methods.parts.feature_views import logits_without_channels
 from crosslevel.methods.parts.options import Share
 from crosslevel.types import Batch
 
@@ -53,8 +53,10 @@ class UniMatch(FixMatch):
         ]
         strong = [view for view, _, _ in views]
         others = torch.cat([*strong, batch.unlabelled])
-        *clean, last = self.task.batches(batch.images, others)
-        logits = torch.cat([*map(self.net, clean), self._perturb(last, len(batch.unlabelled))])
+        batches = self.task.batches(batch.images, others)
+        logits = logits_without_channels(
+            self.net, batches, len(batch.unlabelled), self.args.dropout
+        )
         sizes = [len(batch.images), *map(len, strong), len(batch.unlabelled)]
         supervised, first, second, perturbed = torch.split(logits, sizes)
         weight = self.weight(clock)
@@ -72,13 +74,3 @@ class UniMatch(FixMatch):
     def draw(self, unlabelled: torch.Size) -> Tensor:
         """Return (2, U, 16): what FixMatch draws, for each strong view."""
         return torch.stack([super().draw(unlabelled), super().draw(unlabelled)])
-
-    def _perturb(self, images: Tensor, count: int) -> Tensor:
-        """Return logits of a batch, the last `count` images with perturbed encoder features."""
-        clean = len(images) - count
-        features = [
-            torch.cat([level[:clean], dropout2d(level[clean:], self.args.dropout)])
-            for level in self.net.f.encode(images)
-        ]
-        logits: Tensor = self.net.h(self.net.f.decode(features))
-        return logits
