@@ -12,8 +12,14 @@ from crosslevel.cli import main
 from support.bad_folders import REFUSED, SKIPPABLE, USED, WARNED, train
 from support.rights import rights_of_an_owner
 
-FEW_MASKS = {"no mask at all", "masks for two images only"}
-"""Which are no problem by themselves, only to a training."""
+FEW_MASKS = {
+    "no mask at all",
+    "masks for two images only",
+    "the only mask is damaged",
+    "the only image with a mask is damaged",
+    "every mask is damaged",
+}
+"""Of these a training alone says that masks are missing."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "bad-input.md"
 
 

@@ -25,6 +25,22 @@ TWO_COLOURS = squares((255, 0, 0), (0, 255, 0))
 RING = np.pad(np.pad(np.ones((12, 12), np.uint8), 2, constant_values=255), 8)
 
 
+def damaged_masks(data: Path, kept: int) -> None:
+    """Leave so many masks, none of which can be opened."""
+    for number, path in enumerate(sorted((data / "masks").iterdir())):
+        if number < kept:
+            path.write_text("no mask")
+        else:
+            path.unlink()
+
+
+def damaged_image_of_the_only_mask(data: Path) -> None:
+    first, *others = sorted((data / "masks").iterdir())
+    for path in others:
+        path.unlink()
+    (data / "images" / f"{first.stem}.jpg").write_text("no image")
+
+
 def every_mask(data: Path, drawn: NDArray[np.uint8]) -> None:
     for path in (data / "masks").iterdir():
         Image.fromarray(np.asarray(drawn, np.uint8)).save(path)

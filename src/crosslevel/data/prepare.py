@@ -155,8 +155,11 @@ def _split_and_check(
         split = deciding.split(given, cases, config, findings, alike)
         prepared = _resolve(split, cases, findings.hashes)
     except InputError as error:
+        if isinstance(error, DataError):  # masks are too few, and those there are may be broken
+            findings = _with_masks(cases, config, findings)
         raise _together(error, folder, [*found.problems, *findings.problems]) from error
-    findings = _with_masks(prepared, config, findings)
+    masked = [case for name in MASKED_PARTS for case in prepared.parts[name]]
+    findings = _with_masks(masked, config, findings)
     checked = _check(prepared, config, findings, alike, depths)
     for warning in [*found.warnings, *checked.warnings]:
         reporter.say(f"warning: {one_line(warning)}")
@@ -167,17 +170,33 @@ def _split_and_check(
         )
     bad_files = [*found.bad_files, *checked.bad_files]
     faults = [*found.faults, *checked.faults]
-    if faults or (bad_files and not config.skip_bad):
+    left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
+    missing = _missing(prepared.split, left)
+    if faults or missing or (bad_files and not config.skip_bad):
         remedy = "" if faults else f"Repair them, or do without them with --skip_bad ({SKIPPED})."
-        raise DataError([*(bad.problem for bad in bad_files), *faults], remedy)
+        raise DataError([*(bad.problem for bad in bad_files), *faults], missing or remedy)
     for line in limited(bad.problem for bad in bad_files):
         reporter.say(f"set aside: {one_line(line)}")
     if bad_files:
-        left = prepared.split.without({bad.case_id for bad in bad_files if bad.case_id})
         prepared = replace(_resolve(left, cases, findings.hashes), set_aside=tuple(bad_files))
     num_masks = _num_masked(without_bad(found.cases, found.bad_files))
     sheet = data_sheet(found.cases, findings, config.mask_classes, prepared.split, bad_files)
     return replace(prepared, window=depths.window, num_masks=num_masks, sheet=sheet)
+
+
+def _missing(split: Split, left: Split) -> str:
+    """Return what to do where bad files leave a part of the split without any mask."""
+    parts = {
+        "to train on": (split.train_labelled, left.train_labelled),
+        "to validate": (split.val, left.val),
+    }
+    empty = [what for what, (before, after) in parts.items() if before and not after]
+    if not empty:
+        return ""
+    return (
+        f"Without these files no image with a mask is left {' or '.join(empty)}: repair them, or "
+        "add masks."
+    )
 
 
 def _num_masked(cases: Sequence[Case]) -> int:
@@ -196,9 +215,8 @@ def _in_split(split: Split, cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.id in known]
 
 
-def _with_masks(prepared: Prepared, config: TrainConfig, findings: Findings) -> Findings:
-    """Open the masks that are used."""
-    cases = [case for name in MASKED_PARTS for case in prepared.parts[name]]
+def _with_masks(cases: Sequence[Case], config: TrainConfig, findings: Findings) -> Findings:
+    """Open the masks of these cases."""
     return examine_masks(findings, cases, config.mask_classes, axis=config.axis, size=config.size)
 
 
