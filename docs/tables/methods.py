@@ -11,7 +11,7 @@ from docs.tables.cells import fill
 
 
 def cards(page: Path) -> str:
-    """Show every method: what it is, where it is from, how it differs from there."""
+    """Show every method: what it is, when to choose it, where it is from, how it differs."""
     del page
     return "\n\n".join(_card(name, find_method(name)) for name in sorted(METHODS))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosslevel.methods import METHODS, find_method
+from support.cards import choose_it
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "methods.md"
 MOST_LINES = 120
@@ -23,6 +24,12 @@ def test_page__has_a_row_for_every_method():
 def test_method__names_its_source(name):
     text = inspect.getdoc(find_method(name)) or ""
     assert re.search(r"Source: .*\b(19|20)\d\d\b", text, re.DOTALL)
+
+
+def test_card__says_when_to_choose_the_method():
+    told = {name: choose_it(find_method(name)) for name in METHODS}
+    assert [name for name, text in told.items() if not text] == []
+    assert len(set(told.values())) == len(METHODS)
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - OWN))

@@ -17,6 +17,7 @@ from crosslevel.pretraining.build import build_task
 from crosslevel.pretraining.relative_position import patch_side
 from crosslevel.training.gradients import accumulate_gradients
 from crosslevel.types import Batch
+from support.cards import choose_it
 from support.tiny import tiny_pretraining
 
 FIRST, LAST = Clock(0, 10), Clock(9, 10)
@@ -104,6 +105,12 @@ def test_task__is_one_small_file_that_names_its_source(name):
     text = inspect.getdoc(found) or ""
     assert re.search(r"Source: .*\b20\d\d\b", text, re.DOTALL)
     assert len(Path(inspect.getfile(found)).read_text().splitlines()) <= MOST_LINES
+
+
+def test_card__says_when_to_choose_the_task():
+    told = {name: choose_it(find_task(name)) for name in TASKS}
+    assert [name for name, text in told.items() if not text] == []
+    assert len(set(told.values())) == len(TASKS)
 
 
 def test_page__has_a_row_for_every_task():

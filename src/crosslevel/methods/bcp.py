@@ -20,6 +20,10 @@ from crosslevel.types import Batch
 class BCP(TaughtMethod):
     """Labelled and unlabelled images are seen within each other, so that both look alike.
 
+    Choose it where objects have much the same place and look in all images, as organs in slices
+    have, so that a pasted box fits in. No step with unlabelled images is cheaper. On polyps at 96
+    px it was far behind on two draws.
+
     Source: Bai et al., *Bidirectional copy-paste for semi-supervised medical image segmentation*,
     CVPR 2023. Differs from the paper and its code: one training, whose first part mixes labelled
     images alone, where the paper has two; a box for each image; the teacher labels with BatchNorm's

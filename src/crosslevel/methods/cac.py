@@ -25,10 +25,11 @@ from crosslevel.types import Batch
 class CAC(Method):
     """Features of a place may not depend on what is around it: two crops contrast it.
 
+    Choose it where surroundings mislead the network, and objects fill whole cells of its grid.
+
     Source: Lai et al., *Semi-supervised semantic segmentation with directional context-aware
-    consistency*, CVPR 2021. Differs from the paper: crops may be of any two boxes, so that places
-    are read between the cells of the other crop, the weight rises over the whole training, where
-    the paper starts after five epochs, and negatives are the newest vectors of each class.
+    consistency*, CVPR 2021. Differs from the paper: crops are any two boxes, read between cells,
+    the weight rises from the first step on, and negatives are the newest vectors of each class.
     """
 
     @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,7 @@ class CAC(Method):
             for maps in (theirs[1].to(there.dtype), theirs[0].to(there.dtype))
         )  # (B, K, P) and (B, D, P)
         surer, own = found.amax(dim=1), shares.flatten(2).amax(dim=1)  # (B, P)
-        is_inside = (there.abs() <= 1).all(dim=2)
-        counts = is_inside & (surer > own) & (surer >= self.args.sure)
+        counts = (there.abs() <= 1).all(dim=2) & (surer > own) & (surer >= self.args.sure)
         kept, classes, filled = self.queue.kept()
         of_anchor = found.argmax(dim=1).flatten()  # (N,)
         is_negative = (classes.argmax(dim=1) != of_anchor.unsqueeze(1)) & (filled > 0)

@@ -26,6 +26,9 @@ PERTURBATIONS: tuple[Callable[[Tensor], Tensor], ...] = (
 class CCT(Method):
     """One encoder, a decoder for the masks, and a further one for each kind of perturbation.
 
+    Choose it where you do not know which changes of an image leave its mask as it is: features are
+    perturbed, not images. The further decoders take memory in training alone.
+
     Source: Ouali et al., *Semi-supervised semantic segmentation with cross-consistency training*,
     CVPR 2020, with the three perturbations of SSL4MIS at every level of the encoder. Differs from
     the paper: its other four perturbations are left out, further decoders see all levels, and the

@@ -25,14 +25,14 @@ from crosslevel.types import Batch
 class CLCC(Method):
     """The full image and its n×n tiles are seen by one network, and must agree.
 
+    Choose it to reproduce the paper, and where a detail is judged by what is around it. At 160 px,
+    with tiles of two sizes, it was ahead of masks alone in as many steps, but not in as much time.
+
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
-    semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: the first stage
-    learns from masks alone and the second has both losses, where the paper has contrast alone and
-    then consistency alone; the vectors of Eq. 1 are L2-normalised and their loss weighs a tenth,
-    Eq. 2 is averaged over the tiles and weighs three times as much, and the tile pass does not move
-    BatchNorm's running statistics, which are those of full images when the network is evaluated.
-    The presets `kvasir` and `isic2018` have the paper's stages, weights and sum. Options that no
-    paper has are off; *Paper and code* says what each is worth.
+    semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: masks alone come
+    first, then both losses (there contrast, then consistency); Eq. 1 has L2-normalised vectors and
+    weighs a tenth, Eq. 2 is a mean over tiles and weighs three times as much; tiles do not move
+    BatchNorm's running statistics. Presets `kvasir` and `isic2018` have the paper's form.
     """
 
     @dataclass(frozen=True, kw_only=True)

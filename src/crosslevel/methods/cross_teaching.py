@@ -21,6 +21,9 @@ from crosslevel.types import Batch
 class CrossTeaching(Method):
     """Two networks that err differently, since one sees far and the other near.
 
+    Choose it where images are many and the run is long, since the transformer starts at random. In
+    1 200 steps with 48 masks it was not ahead. The transformer is not shipped.
+
     Source: Luo et al., *Semi-supervised medical image segmentation via cross teaching between CNN
     and transformer*, MIDL 2022. Differs from the paper: the transformer is a SegFormer with a
     random start, where the paper has a Swin-Unet with ImageNet weights, the weight rises over the

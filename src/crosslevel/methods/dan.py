@@ -25,10 +25,12 @@ LEAST_SIZE = 16
 class DAN(Method):
     """A critic tells predictions on labelled images from others; the segmenter deceives it.
 
+    Choose it where masks have a shape that a critic can learn, as those of organs have.
+
     Source: Zhang et al., *Deep adversarial networks for biomedical image segmentation utilizing
-    unannotated images*, MICCAI 2017, with the critic of SSL4MIS. Differs from these: critic and
-    segmenter move in one step, the critic sees the predictions of that step, as they are in
-    training, its features are averaged over any size, and the optimiser is the comparison's.
+    unannotated images*, MICCAI 2017, with the critic of SSL4MIS. Differs from these: both learn in
+    one step, from its predictions, the critic's features are averaged over any size, and the
+    optimiser is the comparison's.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,9 @@ Pair = tuple[Tensor, Tensor]
 class DeepCoTraining(Method):
     """Two networks that must agree, kept different by resisting what misleads the other one.
 
+    Choose it to study two networks that are kept different, which those of `cps` are not. Its step
+    is the dearest, nearly ten times that of masks alone.
+
     Source: Qiao et al., *Deep co-training for semi-supervised image recognition*, ECCV 2018, Eq. 1
     to 4, for segmentation as in Peng et al., *Deep co-training for semi-supervised image
     segmentation*, Pattern Recognition 2020. Differs from the papers: weights rise over the whole

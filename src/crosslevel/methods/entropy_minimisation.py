@@ -17,6 +17,9 @@ from crosslevel.types import Batch
 class EntropyMinimisation(Method):
     """Decision boundaries are moved to where few pixels are; nothing says which side is right.
 
+    Choose it to see what certainty alone is worth: one pass more and no second network. It makes a
+    network surer of its errors, too.
+
     Source: Grandvalet and Bengio, *Semi-supervised learning by entropy minimization*, NeurIPS 2004,
     for segmentation as in Vu et al., *ADVENT*, CVPR 2019. Differs from both: the weight rises over
     the whole training, so that a network that knows little is not made certain of it.

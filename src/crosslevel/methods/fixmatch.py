@@ -29,14 +29,16 @@ from crosslevel.types import Batch
 class FixMatch(TaughtMethod):
     """Weak-to-strong consistency with hard, confident pseudo-labels and CutMix.
 
+    Choose it with a pretrained encoder and few masks: it is what the recipe trains, and with ten
+    masks (one run) it gained most. From scratch it may become sure of the background alone.
+
     Source: Sohn et al., *FixMatch*, NeurIPS 2020, for segmentation as in Yang et al., CVPR 2023.
     Differs from the paper: an EMA teacher labels instead of the student itself (`decay: 0` is the
     paper's), the threshold is 0.9 instead of 0.95, the weight rises over the first fifth, and the
-    sum of the losses is not halved, which AdamW would not notice. The code of Yang et al. also
-    normalises otherwise: labelled images and weak views are one batch of BatchNorm there, by whose
-    statistics labels are made, and strong views another. Here labels are made with the running
-    statistics, and labelled images share a batch with the strong views unless `batchnorm` is
-    "apart". CutMix pastes from the next image of the batch, there from a second batch.
+    sum of the losses is not halved, which AdamW would not notice. In the code of Yang et al.
+    labelled images and weak views are one batch of BatchNorm, whose statistics make labels, and
+    strong views another. Here the running statistics make them, and labelled images and strong
+    views share a batch, unless `batchnorm` is "apart". CutMix pastes from the batch's next image.
     """
 
     @dataclass(frozen=True, kw_only=True)

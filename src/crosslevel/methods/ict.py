@@ -20,6 +20,9 @@ from crosslevel.types import Batch
 class ICT(TaughtMethod):
     """The student sees mixed images; its target is the same mix of the teacher's answers.
 
+    Choose it where strong changes of colour would mislead: it perturbs an image by mixing it with
+    another one, and by nothing else. A step takes as long as one of `mean_teacher`.
+
     Source: Verma et al., *Interpolation consistency training for semi-supervised learning*, IJCAI
     2019. Differs from the paper: each image is mixed with the next of the batch, by a share of its
     own, the weight rises over the whole training, and the optimiser is the comparison's.

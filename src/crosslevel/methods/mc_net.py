@@ -21,6 +21,9 @@ from crosslevel.types import Batch
 class MCNet(Method):
     """One encoder and two decoders, whose disagreement shows where the network is unsure.
 
+    Choose it with a U-Net, for thin parts and borders that touch: there its decoders differ, says
+    its paper, and learn from each other.
+
     Source: Wu et al., *Semi-supervised left atrium segmentation with mutual consistency training*,
     MICCAI 2021, with the weight and the 2-D network of its authors' code: a decoder enlarges by
     transposed convolutions, the other by interpolation. Differs from that code: the one with

@@ -19,6 +19,9 @@ from crosslevel.types import Batch
 class MeanTeacher(TaughtMethod):
     """Student and EMA teacher; the teacher sees unlabelled images with noise.
 
+    Choose it as the plain row with a teacher, which most comparisons have. In short runs from
+    scratch give `--batchnorm apart`: in one batch it fitted its masks late, or never.
+
     Source: Tarvainen and Valpola, *Mean teachers are better role models*, NeurIPS 2017, for
     segmentation as in Yu et al., MICCAI 2019. Differs from the paper: no dropout, since the shared
     backbone has none, and the consistency weight ramps up over the whole training.

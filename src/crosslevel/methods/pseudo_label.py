@@ -18,6 +18,9 @@ from crosslevel.types import Batch
 class PseudoLabel(Method):
     """One network, one pass: every unlabelled pixel learns its own most probable class.
 
+    Choose it for the least that can be done with images without a mask: one pass more, no second
+    network. Nothing keeps it from learning its own errors.
+
     Source: Lee, *Pseudo-label: the simple and efficient semi-supervised learning method for deep
     neural networks*, ICML workshop 2013, Eq. 15 and 16; the CLCC paper's reference [1]. Differs
     from the paper: the weight rises from the first step on (the paper waits a sixth of its ramp)

@@ -20,6 +20,9 @@ from crosslevel.types import Batch
 class RDrop(Method):
     """One network; its decoder sees the encoder's features twice, with other channels dropped.
 
+    Choose it where masks are so few that the decoder overfits: dropped channels regularise labelled
+    images, too. It needs neither a teacher nor strong views.
+
     Source: Liang et al., *R-Drop: regularized dropout for neural networks*, NeurIPS 2021. Differs
     from the paper: since the shared backbone has no dropout, channels of the encoder's features are
     dropped; the divergence is that of unlabelled pixels, and its weight rises over the whole

@@ -19,6 +19,10 @@ from crosslevel.types import Batch
 class SelfTraining(Method):
     """Supervised at first, then rounds of pseudo-labelling by a frozen copy of the network.
 
+    Choose it where masks alone already give a fair network, as with a pretrained encoder: it labels
+    from then on, and what it is wrongly sure of is learned. A step takes as long as one of
+    `fixmatch`.
+
     Source: Lee, *Pseudo-Label*, ICML workshop 2013, in rounds as in Xie et al., *Noisy Student*,
     CVPR 2020. Differs from both: the student goes on from the teacher's weights instead of a new
     start, and labels are made on the weak view of each step instead of once.

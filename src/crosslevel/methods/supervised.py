@@ -18,6 +18,9 @@ from crosslevel.types import Batch
 class Supervised(Method):
     """Labelled images only; the baseline every semi-supervised method has to beat.
 
+    Choose it where every image has a mask, and always as the row to compare with. In the time that
+    a method with the other images takes, it can learn for longer.
+
     Source: Ronneberger et al., *U-Net*, 2015, with the supervised loss of the comparison.
     """
 

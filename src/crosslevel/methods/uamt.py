@@ -20,6 +20,9 @@ from crosslevel.methods.parts.options import Count
 class UAMT(MeanTeacher):
     """A mean teacher whose uncertainty, from repeated noisy passes, masks the consistency.
 
+    Choose it to compare with papers on medical images, where it is a usual row. Its further passes
+    double the step of `mean_teacher`, and no run here shows that they pay.
+
     Source: Yu et al., *Uncertainty-aware self-ensembling model for semi-supervised 3D left atrium
     segmentation*, MICCAI 2019. Differs from the paper: 2-D, no dropout since the shared backbone
     has none (the passes differ by their noise), ln K for ln 2 with K classes, and the shared

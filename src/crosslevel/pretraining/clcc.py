@@ -20,6 +20,9 @@ from crosslevel.types import Batch
 class CrossLevel(PretextTask):
     """A tile of another view finds its place in the full image among the image's other places.
 
+    Choose it to pretrain the decoder, too, where a detail's place in the image means something, and
+    to study Eq. 1 alone. Its step is the dearest of all tasks.
+
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
     semi-supervised medical image segmentation*, ISBI 2022, Eq. 1. Differs from the paper: no mask
     is beside it, and tiles are cut from another view, since the mean colour of a tile of the same

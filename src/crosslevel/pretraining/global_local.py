@@ -24,6 +24,9 @@ from crosslevel.types import Batch
 class GlobalLocal(PretextTask):
     """The encoder tells images apart, then the decoder tells places of one image apart.
 
+    Choose it where masks are few, so that the decoder is to be pretrained, too. A step takes twice
+    as long as one of `simclr`.
+
     Source: Chaitanya et al., *Contrastive learning of global and local features for medical image
     segmentation with limited annotations*, NeurIPS 2020. Differs from the paper: it takes slices of
     one place of several volumes for alike, which photographs do not have; here images of one group

@@ -22,6 +22,9 @@ from crosslevel.types import Batch
 class MoCo(PretextTask):
     """As many negatives as a long queue holds, with a small batch.
 
+    Choose it for what `simclr` is for, with small batches. Where images are fewer than the queue is
+    long, it holds each of them several times: `--args.queue` shortens it.
+
     Source: He et al., *Momentum contrast for unsupervised visual representation learning*, CVPR
     2020, in the form of Chen et al., *Improved baselines with momentum contrastive learning*, 2020
     (two-layer head, τ = 0.2, blur). Differs from these: AdamW, a shorter queue, no shuffled

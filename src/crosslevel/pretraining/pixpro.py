@@ -21,6 +21,9 @@ from crosslevel.types import Batch
 class PixPro(PretextTask):
     """What a cell and those it resembles say together must agree with the same place elsewhere.
 
+    Choose it where images are few or much alike, so that negatives would show the same: it has
+    none. It compares places, as `densecl` does.
+
     Source: Xie et al., *Propagate yourself: exploring pixel-level consistency for unsupervised
     visual representation learning*, CVPR 2021. Differs from the paper: AdamW instead of LARS, a
     fixed decay of the average instead of one that rises to 1, and smaller heads.

@@ -24,9 +24,12 @@ LARGEST = 0.75
 class RelativePosition(PretextTask):
     """Of a 3×3 grid the encoder sees the middle and one neighbour, and tells which one.
 
+    Choose it where parts of an image have their usual places, as in X-rays and CT slices, and time
+    is short: its step is the cheapest by far. Of little use where images have no up and down.
+
     Source: Doersch et al., *Unsupervised visual representation learning by context prediction*,
     ICCV 2015. Differs from the paper: the vectors are means of the deepest map, and colours change
-    in each patch instead of being dropped. Of little use where images have no up and down.
+    in each patch instead of being dropped.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,11 @@ QUARTERS = 4
 class Rotation(PretextTask):
     """The encoder tells by how many quarter turns an image was turned.
 
+    Choose it where images have an up and a down, as X-rays and CT slices have. Of no use elsewhere,
+    as under a microscope or a dermatoscope: the loss stays at ln 4.
+
     Source: Gidaris et al., *Unsupervised representation learning by predicting image rotations*,
-    ICLR 2018; as there, all four turns of an image are in the batch. Of no use where images have no
-    up and down, as under a microscope or a dermatoscope: the loss stays at ln 4.
+    ICLR 2018; as there, all four turns of an image are in the batch.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,9 @@ from crosslevel.types import Batch
 class SimCLR(PretextTask):
     """Whole images are distinguished by one vector each, whatever their crop and colours.
 
+    Choose it as the plainest contrast, where whole images differ from each other and large batches
+    fit into memory: negatives are of the batch alone.
+
     Source: Chen et al., *A simple framework for contrastive learning of visual representations*,
     ICML 2020. Differs from the paper: AdamW instead of LARS, small batches, milder views, and
     images of one group are not negatives. The loss "margin" is that of Hadsell et al.,
