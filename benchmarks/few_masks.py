@@ -32,6 +32,7 @@ from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Cell
 from crosslevel.system.console import Reporter
 from crosslevel.system.files import write_text
+from crosslevel.training.ladder import NUM_FOLDS
 from crosslevel.training.train import train
 
 ROWS = ("folds", "divided")
@@ -49,7 +50,8 @@ def main(words: Sequence[str] | None = None) -> int:
             split = drawn(asked.data, replace(config, labelled=masks), reporter)
             for row in asked.rows:
                 folder = asked.out / f"{masks}-masks" / "runs" / Cell(row, draw, 0).folder_name
-                run_cell(asked.data, folder, of_row(split, row), config, asked.budget, reporter)
+                held_out = replace(config, folds=NUM_FOLDS if row == "folds" else 0)
+                run_cell(asked.data, folder, of_row(split, row), held_out, asked.budget, reporter)
     return 0
 
 

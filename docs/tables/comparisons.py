@@ -222,6 +222,25 @@ def masks_in_all(page: Path) -> str:
     return markdown(header, lines)
 
 
+def more_work(page: Path) -> str:
+    """Show what more work than the recipe's buys, by method, network, size and length."""
+    entries: list[Entry] = [
+        (f"{masks} masks, {what}", f"{KVASIR}/256px-{masks}-masks/{name}", _recipe_of(masks))
+        for masks, name, what in _MORE_WORK
+    ]
+    return _compared(page, ("instead of the recipe", "runs"), entries)
+
+
+def _recipe_of(masks: str) -> str:
+    return f"{KVASIR}/256px-{masks}-masks/fixmatch"
+
+
+_MORE_WORK = (
+    ("20", "unimatch", "UniMatch"),
+    ("20", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
+    ("120", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
+    ("120", "fixmatch_lite2_352px_2520_steps", "the same, twice as long"),
+)
 _ADDED = ("data", "masks", "draws", "on the masks alone", "with all images", *COMPARED[2:])
 
 

@@ -103,6 +103,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "api": api.calls,
     "recipe": comparisons.recipe,
     "recipe-curve": comparisons.recipe_curve,
+    "more-work": comparisons.more_work,
     "masks-in-all": comparisons.masks_in_all,
     "clcc-ladder": comparisons.clcc_ladder,
     "clcc-fresh": comparisons.clcc_fresh,

@@ -94,3 +94,15 @@ def test_train__a_budgeted_run_is_the_run_of_so_many_epochs(lesions, tmp_path, m
     asked = tiny_auto(method=method, args=settled.args, check_every=1)
     budgeted = train(lesions, tmp_path / "budgeted", asked, budget=60.0)
     assert_equal_runs(train(lesions, tmp_path / "plain", settled), budgeted)
+
+
+def test_train__a_budget_that_suffices_for_more_than_the_recipe_buys_the_next_method(
+    lesions, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("crosslevel.training.plan.epochs_within", lambda *_: 3)
+    monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 1)
+    budgeted = train(lesions, tmp_path / "budgeted", tiny_auto(), budget=60.0)
+    settled = budgeted.config()
+    assert settled.method == "unimatch"
+    assert settled.args["buffers"] == "average"
+    assert_equal_runs(train(lesions, tmp_path / "plain", settled), budgeted)

@@ -15,7 +15,7 @@ from crosslevel.models import segmenter
 from crosslevel.system.devices import Place
 from crosslevel.training.budget import Pace
 from crosslevel.training.ladder import NUM_STEPS
-from crosslevel.training.plan import Facts, choose_folds, common_precision, plan
+from crosslevel.training.plan import Facts, choose_folds, common_precision, plan, rung_within
 from crosslevel.training.train import train
 from support.tiny import tiny_auto, tiny_config
 
@@ -33,6 +33,25 @@ def test_plan__gives_about_the_same_steps_for_any_number_of_masks(num_labelled):
 @pytest.mark.parametrize(("num_unlabelled", "method"), [(0, "supervised"), (1, "fixmatch")])
 def test_plan__the_method_depends_on_unlabelled_images(num_unlabelled, method):
     assert plan(RECIPE, Facts(num_unlabelled=num_unlabelled), HERE).config.method == method
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_unlabelled", "num_folds", "seconds", "rung"),
+    [
+        (RECIPE, 10, 0, 2000, 0),  # 1 250 steps of a second, and two thirds more
+        (RECIPE, 10, 0, 3000, 1),
+        (RECIPE, 10, 3, 2000, 0),  # folds are a part of the run
+        (RECIPE, 10, 3, 3000, 1),
+        (RECIPE, 0, 0, 3000, 0),  # nothing to label
+        (replace(RECIPE, method="fixmatch"), 10, 0, 3000, 0),  # told
+    ],
+)
+def test_rung_within__is_the_higher_one_if_the_time_suffices(
+    asked, num_unlabelled, num_folds, seconds, rung
+):
+    facts = Facts(num_labelled=20, num_unlabelled=num_unlabelled, num_folds=num_folds)
+    timed = plan(asked, replace(facts, budget=seconds, pace=Pace(step=1, check=0)), HERE)
+    assert rung_within(asked, facts, timed, HERE) == rung
 
 
 def test_plan__leaves_what_was_asked_for():

@@ -36,13 +36,37 @@ class Choice:
     args: dict[str, Any] = field(default_factory=dict)
 
 
-WITH_UNLABELLED = Choice("fixmatch", "some images have no mask", {"buffers": "average"})
+RUNGS = (
+    Choice("fixmatch", "some images have no mask", {"buffers": "average"}),
+    Choice(
+        "unimatch",
+        "some images have no mask, and the time suffices for two views of each",
+        {"buffers": "average"},
+    ),
+)
+"""With unlabelled images, from the least work to the most."""
 WITHOUT = Choice("supervised", "every image has a mask", {"decay": 0.99})
+HIGHER_RUNG = 2.2
+"""Recipe's lengths of the lowest rung that take as long as one of the next."""
 
 
-def method_for(num_unlabelled: int) -> Choice:
-    """Return the method for data with so many unlabelled training images."""
-    return WITH_UNLABELLED if num_unlabelled else WITHOUT
+def method_for(num_unlabelled: int, rung: int = 0) -> Choice:
+    """Return the method for data with so many unlabelled training images, on a rung of `RUNGS`."""
+    return RUNGS[rung] if num_unlabelled else WITHOUT
+
+
+def rung_for(num_steps: int, of_recipe: int) -> int:
+    """Return the highest rung on which a run is as long as the recipe's, in the time there is.
+
+    Args:
+        num_steps: That fit into the time on the lowest rung.
+        of_recipe: That the recipe has.
+
+    Example:
+        >>> rung_for(2000, 1250), rung_for(3000, 1250)
+        (0, 1)
+    """
+    return int(num_steps >= HIGHER_RUNG * of_recipe)
 
 
 def num_folds(num_masks: int) -> int:

@@ -6,7 +6,7 @@ Nothing below it knows "auto": it hands down a `SettledConfig`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from crosslevel.config.settled import SettledConfig
@@ -26,6 +26,7 @@ from crosslevel.training.ladder import (
     method_for,
     num_folds,
     recipe_epochs,
+    rung_for,
 )
 from crosslevel.types import Auto, SettledPrecision, Window
 
@@ -41,6 +42,7 @@ class Facts:
         window: What is black and white in images deeper than 8 bits, by what they hold.
         budget: Seconds the run may take; None if nothing was said.
         pace: How fast it goes, once that was measured; only a budget needs it.
+        rung: Of the ladder of methods, as the time allows.
     """
 
     num_labelled: int = 1
@@ -49,6 +51,7 @@ class Facts:
     window: Window = ()
     budget: float | None = None
     pace: Pace | None = None
+    rung: int = 0
 
     @classmethod
     def of(cls, split: Split, window: Window, budget: float | None) -> Facts:
@@ -117,7 +120,7 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
     steps = steps_per_epoch(facts.num_labelled, asked.batch_labelled)
     reasons: dict[str, str] = {}
     if asked.method == "auto":
-        choice = method_for(facts.num_unlabelled)
+        choice = method_for(facts.num_unlabelled, facts.rung)
         values |= {"method": choice.method, "args": choice.args}
         reasons["method"] = choice.reason
     if asked.folds == "auto" or facts.num_folds:  # files set aside may have emptied a fold
@@ -138,6 +141,21 @@ def plan(asked: TrainConfig, facts: Facts, place: Place) -> Plan:
         reasons["precision"] = f"faster here than {other}"
     config = with_all_args(SettledConfig(**values))
     return Plan(config, config.epochs * steps, reasons)
+
+
+def rung_within(asked: TrainConfig, facts: Facts, timed: Plan, place: Place) -> int:
+    """Return the rung of the ladder that a budget allows.
+
+    Args:
+        asked: As asked for.
+        facts: On the lowest rung.
+        timed: What they lead to, in the time there is.
+        place: Where the run computes.
+    """
+    if asked.method != "auto" or not facts.num_unlabelled:
+        return 0
+    recipe = plan(asked, replace(facts, budget=None, pace=None), place)
+    return rung_for(timed.num_steps, recipe.num_steps)
 
 
 def _length(asked: TrainConfig, facts: Facts, steps: int) -> tuple[int, str]:

@@ -55,6 +55,7 @@ from crosslevel.training.plan import (
     plan,
     refuse_contradiction,
     refuse_several_processes,
+    rung_within,
 )
 from crosslevel.training.resuming import about_resuming
 from crosslevel.training.step import to_device
@@ -235,13 +236,24 @@ class _Start:
         data = _data_module(prepared, planned.config, method.detail)
         if budget is not None and not self.is_resumed:
             out = split.of_fold(split.fold_names[0]).val if split.folds else ()
-            pace = measure_pace(method, planned.config, data.held_out(out) if out else data)
-            planned = plan(self.asked, replace(facts, pace=pace), self.place)
+            trial = data.held_out(out) if out else data
+            planned = self._timed(method, planned, facts, trial)
+            rung = rung_within(self.asked, facts, planned, self.place)
+            if rung:
+                facts = replace(facts, rung=rung)
+                planned = plan(self.asked, facts, self.place)
+                method = to_device(build_method(planned.config), self.place.device)
+                planned = self._timed(method, planned, facts, trial)
         for line in idle_options(planned.config, method, facts.num_unlabelled):
             self.reporter.say(f"warning: {line}")
         environment = self._write_down(folder, prepared, planned.config)
         start = self._start(planned.config, method)
         return _Ready(method, planned, data, split, environment, start)
+
+    def _timed(self, method: Method, planned: Plan, facts: Facts, data: DataModule) -> Plan:
+        """Return the plan for the time there is, at the pace of a few steps."""
+        pace = measure_pace(method, planned.config, data)
+        return plan(self.asked, replace(facts, pace=pace), self.place)
 
     def _refuse_unusable(self, method: Method, config: SettledConfig) -> None:
         """Refuse what fails for sure, if only at its end."""
