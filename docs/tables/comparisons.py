@@ -237,6 +237,7 @@ def _recipe_of(masks: str) -> str:
 
 _MORE_WORK = (
     ("20", "unimatch", "UniMatch"),
+    ("20", "fixmatch_dropout", "strong views lose channels"),
     ("20", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
     ("120", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
     ("120", "fixmatch_lite2_352px_2520_steps", "the same, twice as long"),
