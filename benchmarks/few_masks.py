@@ -129,7 +129,10 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--threads", type=int)
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    if asked.budget and asked.method == "auto":
+        parser.error("--budget may choose another method in each cell: give --method, too")
+    return asked
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ KVASIR, ISIC = "kvasir-seg-800", "isic2018-task1-512"
 APART, JOINT = f"{KVASIR}/160px-apart", f"{KVASIR}/160px-one-batch"
 SIDE_BY_SIDE = f"{KVASIR}/96px-48-masks-gpu"
 FIRST = f"{KVASIR}/160px-apart-contrast-first"
+FEW_LESIONS = f"{ISIC}/160px-25-masks"
 FRESH, AUTHORS = f"{KVASIR}/160px-new-split", f"{KVASIR}/160px-authors"
 RECIPE = {
     f"{KVASIR}/256px-10-masks": ("Kvasir-SEG", "10"),
@@ -50,11 +51,12 @@ Entry = tuple[str, str, str]
 
 
 def readme(page: Path) -> str:
-    """Show what images without a mask are worth, in four lines."""
-    keys = [f"{KVASIR}/256px-10-masks", f"{KVASIR}/256px-96-masks", f"{ISIC}/256px-124-masks"]
+    """Show what images without a mask are worth, in a few lines."""
+    keys = [f"{KVASIR}/256px-10-masks", f"{KVASIR}/256px-96-masks"]
     lines = [["the recipe", *_added(page, key, *RECIPE[key], "fixmatch")] for key in keys]
-    clcc = _added(page, FRESH, "Kvasir-SEG", "96", "clcc_further_tiles")
-    lines.append(["CLCC, two sizes of tiles, 160 px", *clcc])
+    for key, data, masks in ((FRESH, "Kvasir-SEG", "96"), (FEW_LESIONS, "ISIC 2018", "25")):
+        clcc = _added(page, key, data, masks, "clcc_further_tiles")
+        lines.append(["CLCC, two sizes of tiles, 160 px", *clcc])
     return markdown(["method", *_ADDED], lines)
 
 
@@ -161,7 +163,6 @@ def clcc_authors(page: Path) -> str:
 
 def clcc_elsewhere(page: Path) -> str:
     """Show CLCC at the paper's size, and on the other data set."""
-    few = f"{ISIC}/160px-25-masks"
     return _compared(
         page,
         ("CLCC, normalised apart", "draws"),
@@ -172,16 +173,20 @@ def clcc_elsewhere(page: Path) -> str:
                 f"{KVASIR}/320px/supervised",
             ),
             (
-                "ISIC 2018, 124 masks, default",
+                "ISIC 2018, 124 masks, 100 epochs, default",
                 f"{ISIC}/160px-apart/clcc",
                 f"{ISIC}/160px-apart/supervised",
             ),
             *(
-                (f"ISIC 2018, 25 masks, {what}", f"{few}/{name}", f"{few}/supervised")
+                (
+                    f"ISIC 2018, 25 masks, 300 epochs, {what}",
+                    f"{FEW_LESIONS}/{name}",
+                    f"{FEW_LESIONS}/supervised",
+                )
                 for name, what in _SIZES.items()
             ),
             (
-                "ISIC 2018, 124 masks, tiles of both sizes",
+                "ISIC 2018, 124 masks, 100 epochs, tiles of both sizes",
                 f"{ISIC}/160px-124-masks-gpu/clcc_further_tiles",
                 f"{ISIC}/160px-124-masks-gpu/supervised",
             ),
@@ -242,7 +247,7 @@ _MORE_WORK = (
     ("120", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
     ("120", "fixmatch_lite2_352px_2520_steps", "the same, twice as long"),
 )
-_ADDED = ("data", "masks", "draws", "on the masks alone", "with all images", *COMPARED[2:])
+_ADDED = ("data", "masks", "runs", "on the masks alone", "with all images", *COMPARED[2:])
 
 
 def _added(page: Path, key: str, data: str, masks: str, name: str) -> list[str]:

@@ -69,7 +69,7 @@ def _rows(of: Protocol, digits: int) -> str:
             ]
         )
     against = f"Dice against {of.facts.get('reference', '')}".strip()
-    header = ["row", "draws", *(SCORES[score] for score in SCORES_SHOWN), against, "verdict", *COST]
+    header = ["row", "runs", *(SCORES[score] for score in SCORES_SHOWN), against, "verdict", *COST]
     wanted = [i for i in range(len(header)) if any(line[i] for line in lines)]
     return markdown([header[i] for i in wanted], [[line[i] for i in wanted] for line in lines])
 
@@ -89,7 +89,7 @@ def side_by_side(page: Path) -> str:
         ]
         for name in order
     ]
-    header = ["method", "draws", "Dice", "against supervised [95 % interval]", "verdict", "a step"]
+    header = ["method", "runs", "Dice", "against supervised [95 % interval]", "verdict", "a step"]
     del page
     return markdown(header, lines)
 

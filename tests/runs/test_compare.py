@@ -122,6 +122,28 @@ def test_interval__holds_the_truth_in_19_of_20_repeats(num_runs, num_images, of_
     assert 0.938 <= coverage(num_runs, num_images, of_images, of_rest) <= 0.995
 
 
+@pytest.mark.parametrize("of_draws", [0.0, 4.0])
+def test_interval__of_several_seeds_a_draw_counts_the_draws(of_draws):
+    """Masks that favour one method favour it with each seed: six runs of three draws are three."""
+    rng, draws, hits, hits_of_runs = np.random.default_rng(3), [0, 0, 1, 1, 2, 2], 0, 0
+    for _ in range(600):
+        of_draw = rng.normal(0, of_draws, 3).repeat(2)[:, None]
+        gains = of_draw + rng.normal(0, LUCK, (6, 1)) + rng.normal(0, 10, (6, 100))
+        found = paired_difference(gains / 100, np.zeros((6, 100)), draws)
+        of_runs = paired_difference(gains / 100, np.zeros((6, 100)))
+        hits += found.low <= 0 <= found.high
+        hits_of_runs += of_runs.low <= 0 <= of_runs.high
+    assert hits / 600 >= 0.93
+    assert of_draws == 0 or hits_of_runs / 600 < 0.9
+
+
+def test_paired_difference__seeds_of_one_draw_are_runs_of_it():
+    gains = np.array([[0.04], [0.05], [0.06]]).repeat(50, axis=1)
+    of_one = paired_difference(gains, np.zeros_like(gains), [7, 7, 7])
+    assert of_one == paired_difference(gains, np.zeros_like(gains))
+    assert of_one.verdict == "better"
+
+
 def test_interval__over_images_alone_would_hold_it_far_too_rarely():
     """What one run each gives: the luck of a run is not in it, so it has no verdict."""
     assert coverage(1, 160, 0.0, 5.0) < 0.5

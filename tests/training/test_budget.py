@@ -96,6 +96,17 @@ def test_train__a_budgeted_run_is_the_run_of_so_many_epochs(lesions, tmp_path, m
     assert_equal_runs(train(lesions, tmp_path / "plain", settled), budgeted)
 
 
+@pytest.mark.parametrize(("seconds", "method"), [(1.5, "unimatch"), (100.0, "fixmatch")])
+def test_train__the_next_method_is_taken_if_it_fits(
+    lesions, tmp_path, monkeypatch, seconds, method
+):
+    paces = {"fixmatch": Pace(1.0, 0.0), "unimatch": Pace(seconds, 0.0)}
+    monkeypatch.setattr("crosslevel.training.train.measure_pace", lambda _, c, __: paces[c.method])
+    monkeypatch.setattr("crosslevel.training.ladder.NUM_STEPS", 8)
+    run = train(lesions, tmp_path / "run", tiny_auto(), budget=40.0)
+    assert run.config().method == method
+
+
 def test_train__a_budget_that_suffices_for_more_than_the_recipe_buys_the_next_method(
     lesions, tmp_path, monkeypatch
 ):

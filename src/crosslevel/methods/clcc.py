@@ -26,13 +26,13 @@ class CLCC(Method):
     """The full image and its n×n tiles are seen by one network, and must agree.
 
     Choose it to reproduce the paper, and where a detail is judged by what is around it. At 160 px,
-    with tiles of two sizes, it was ahead of masks alone in as many steps, but not in as much time.
+    with tiles of two sizes, it was ahead of masks alone in as many steps, and not in as much time.
 
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
     semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: masks alone come
     first, then both losses (there contrast, then consistency); Eq. 1 has L2-normalised vectors and
-    weighs a tenth, Eq. 2 is a mean over tiles and weighs three times as much; tiles do not move
-    BatchNorm's running statistics. Presets `kvasir` and `isic2018` have the paper's form.
+    weighs a tenth, Eq. 2 is a mean over tiles and weighs three times as much (presets `kvasir` and
+    `isic2018`: the paper's stages, weights and sum); tiles do not move running statistics.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,8 @@ from crosslevel.types import Batch
 class CPS(Method):
     """Two networks of one architecture and different random starts, with CutMix.
 
-    Choose it from scratch, where a step may take nearly five times as long as on masks alone: two
-    networks teach each other, and each has errors of its own. One of them is shipped.
+    Choose it for a network from scratch, where a step may take nearly five times as long as on
+    masks alone: two networks teach each other, and each has errors of its own. One is shipped.
 
     Source: Chen et al., *Semi-supervised semantic segmentation with cross pseudo supervision*,
     CVPR 2021. Differs from the paper: the weight rises over the whole training, as for the other

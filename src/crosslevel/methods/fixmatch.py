@@ -29,8 +29,8 @@ from crosslevel.types import Batch
 class FixMatch(TaughtMethod):
     """Weak-to-strong consistency with hard, confident pseudo-labels and CutMix.
 
-    Choose it with a pretrained encoder and few masks: it is what the recipe trains, and with ten
-    masks (one run) it gained most. From scratch it may become sure of the background alone.
+    Choose it with a pretrained encoder and few masks: it is the recipe's, unless time suffices for
+    `unimatch`. From scratch it may become sure of the background alone.
 
     Source: Sohn et al., *FixMatch*, NeurIPS 2020, for segmentation as in Yang et al., CVPR 2023.
     Differs from the paper: an EMA teacher labels instead of the student itself (`decay: 0` is the

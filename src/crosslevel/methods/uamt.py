@@ -21,7 +21,8 @@ class UAMT(MeanTeacher):
     """A mean teacher whose uncertainty, from repeated noisy passes, masks the consistency.
 
     Choose it to compare with papers on medical images, where it is a usual row. Its further passes
-    double the step of `mean_teacher`, and no run here shows that they pay.
+    double the step of `mean_teacher`, and no comparison of
+    several runs here shows that they pay.
 
     Source: Yu et al., *Uncertainty-aware self-ensembling model for semi-supervised 3D left atrium
     segmentation*, MICCAI 2019. Differs from the paper: 2-D, no dropout since the shared backbone

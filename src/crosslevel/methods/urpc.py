@@ -25,9 +25,9 @@ NUM_SCALES = 4
 class URPC(Method):
     """One network, one pass; the decoder predicts at four scales, perturbed but for the finest.
 
-    Choose it where time is short and the network is a U-Net of five levels or more: one network,
-    one pass. It was ahead of masks alone on two draws at 96 px, and not with the network of CLCC's
-    authors at 160 px.
+    Choose it where a step may take little more than twice that of masks alone, and the network is a
+    U-Net of five levels or more: one network, one pass. It was ahead of masks alone on two draws at
+    96 px, and not with the network of CLCC's authors at 160 px.
 
     Source: Luo et al., *Efficient semi-supervised gross target volume of nasopharyngeal carcinoma
     segmentation via uncertainty rectified pyramid consistency*, MICCAI 2021, with the perturbations

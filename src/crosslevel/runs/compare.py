@@ -69,11 +69,15 @@ def references(rows: Iterable[str]) -> list[str]:
     return ([name for name in REFERENCES if name in names] or names)[: max(1, len(names) - 1)]
 
 
-def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -> Difference:
+def paired_difference(
+    better: NDArray[np.float64], worse: NDArray[np.float64], draws: Sequence[int] | None = None
+) -> Difference:
     """Compare two rows by the Dice of each run and image.
 
-    The interval counts the luck of a run and of the choice of images. With g the gains, r runs and
-    n images, all of one mean plus an effect of the run, one of the image and a rest, it is
+    The interval counts the luck of a run and of the choice of images. Runs of one draw share its
+    masks: where there are several draws, the mean over the seeds of one is a run. With g the gains,
+    r runs and n images, all of one mean plus an effect of the run, one of the image and a rest, it
+    is
 
         mean ± √( (t²(r-1) · MS_runs + t²(n-1) · max(0, MS_images - MS_rest)) / (r n) )
 
@@ -85,15 +89,24 @@ def paired_difference(better: NDArray[np.float64], worse: NDArray[np.float64]) -
     Args:
         better: (runs, images) or (images,), Dice in [0, 1].
         worse: The same runs and images, in the same order, of the row compared with.
+        draws: Of each run; left out, each run has its own.
 
     Returns:
         The difference `better` - `worse`. The interval of one run each is over images alone; it is
         unbounded for a single image of one run.
     """
     gains = 100 * np.atleast_2d(better - worse)
-    half = max(_over_images(gains), _over_both(gains)) if gains.size > 1 else math.inf
-    mean = float(gains.mean())
+    runs = _of_draws(gains, draws)
+    half = max(_over_images(runs), _over_both(runs)) if runs.size > 1 else math.inf
+    mean = float(runs.mean())
     return Difference(mean, mean - half, mean + half, tuple(gains.mean(axis=1).tolist()))
+
+
+def _of_draws(gains: NDArray[np.float64], draws: Sequence[int] | None) -> NDArray[np.float64]:
+    """Return the mean gains (draws, images) of each draw; of one draw those of its runs."""
+    if draws is None or len(set(draws)) == 1:
+        return gains
+    return np.stack([gains[np.equal(draws, draw)].mean(axis=0) for draw in sorted(set(draws))])
 
 
 def _over_images(gains: NDArray[np.float64]) -> float:
@@ -132,9 +145,12 @@ def against(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) ->
     """
     if members[0].name == reference[0].name or why_not_compared(members, reference):
         return None
-    rows = zip(*pairs(members, reference), strict=True)
-    ours, theirs = (pd.concat([run.dice for run in row], axis=1) for row in rows)
-    return paired_difference(ours.to_numpy().T, theirs.loc[ours.index].to_numpy().T)
+    paired = pairs(members, reference)
+    ours, theirs = (
+        pd.concat([run.dice for run in row], axis=1) for row in zip(*paired, strict=True)
+    )
+    draws = [run.config.draw for run, _ in paired]
+    return paired_difference(ours.to_numpy().T, theirs.loc[ours.index].to_numpy().T, draws)
 
 
 def why_not_compared(

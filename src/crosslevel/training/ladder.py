@@ -46,8 +46,8 @@ RUNGS = (
 )
 """With unlabelled images, from the least work to the most."""
 WITHOUT = Choice("supervised", "every image has a mask", {"decay": 0.99})
-HIGHER_RUNG = 2.2
-"""Recipe's lengths of the lowest rung that take as long as one of the next."""
+WORK_OF_NEXT_RUNG = 2.0
+"""Steps of the lowest rung that take as long as one of the next, at the least."""
 
 
 def method_for(num_unlabelled: int, rung: int = 0) -> Choice:
@@ -56,7 +56,7 @@ def method_for(num_unlabelled: int, rung: int = 0) -> Choice:
 
 
 def rung_for(num_steps: int, of_recipe: int) -> int:
-    """Return the highest rung on which a run is as long as the recipe's, in the time there is.
+    """Return the highest rung on which a run may be as long as the recipe's, in the time there is.
 
     Args:
         num_steps: That fit into the time on the lowest rung.
@@ -66,7 +66,7 @@ def rung_for(num_steps: int, of_recipe: int) -> int:
         >>> rung_for(2000, 1250), rung_for(3000, 1250)
         (0, 1)
     """
-    return int(num_steps >= HIGHER_RUNG * of_recipe)
+    return int(num_steps >= WORK_OF_NEXT_RUNG * of_recipe)
 
 
 def num_folds(num_masks: int) -> int:

@@ -237,18 +237,26 @@ class _Start:
         if budget is not None and not self.is_resumed:
             out = split.of_fold(split.fold_names[0]).val if split.folds else ()
             trial = data.held_out(out) if out else data
-            planned = self._timed(method, planned, facts, trial)
-            rung = rung_within(self.asked, facts, planned, self.place)
-            if rung:
-                facts = replace(facts, rung=rung)
-                planned = plan(self.asked, facts, self.place)
-                method = to_device(build_method(planned.config), self.place.device)
-                planned = self._timed(method, planned, facts, trial)
+            method, planned = self._within_budget(method, planned, facts, trial)
         for line in idle_options(planned.config, method, facts.num_unlabelled):
             self.reporter.say(f"warning: {line}")
         environment = self._write_down(folder, prepared, planned.config)
         start = self._start(planned.config, method)
         return _Ready(method, planned, data, split, environment, start)
+
+    def _within_budget(
+        self, method: Method, planned: Plan, facts: Facts, data: DataModule
+    ) -> tuple[Method, Plan]:
+        """Return the method, or the next of the ladder if the time suffices, and its plan."""
+        timed = self._timed(method, planned, facts, data)
+        rung = rung_within(self.asked, facts, timed, self.place)
+        if not rung:
+            return method, timed
+        higher = replace(facts, rung=rung)
+        of_recipe = plan(self.asked, replace(higher, budget=None), self.place)
+        other = to_device(build_method(of_recipe.config), self.place.device)
+        found = self._timed(other, of_recipe, higher, data)
+        return (other, found) if found.num_steps >= of_recipe.num_steps else (method, timed)
 
     def _timed(self, method: Method, planned: Plan, facts: Facts, data: DataModule) -> Plan:
         """Return the plan for the time there is, at the pace of a few steps."""
