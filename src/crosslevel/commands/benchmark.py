@@ -44,7 +44,7 @@ def configure(parser: ArgumentParser) -> None:
         "--seeds",
         type=int,
         default=1,
-        help="seeds of each draw, from 0; differences count draws × seeds runs",
+        help="seeds of each draw, from 0; differences take the mean of a draw as one run",
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"

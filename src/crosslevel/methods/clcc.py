@@ -25,14 +25,14 @@ from crosslevel.types import Batch
 class CLCC(Method):
     """The full image and its n×n tiles are seen by one network, and must agree.
 
-    Choose it to reproduce the paper, and where a detail is judged by what is around it. At 160 px,
-    with tiles of two sizes, it was ahead of masks alone in as many steps, and not in as much time.
+    Choose it to reproduce the paper. With tiles of two sizes it was better than masks alone on 25
+    masks of ISIC 2018 in as many steps, and not distinguishable on 96 of Kvasir-SEG.
 
     Source: Zhao et al., *Cross-level contrastive learning and consistency constraint for
     semi-supervised medical image segmentation*, ISBI 2022. Differs from the paper: masks alone come
     first, then both losses (there contrast, then consistency); Eq. 1 has L2-normalised vectors and
     weighs a tenth, Eq. 2 is a mean over tiles and weighs three times as much (presets `kvasir` and
-    `isic2018`: the paper's stages, weights and sum); tiles do not move running statistics.
+    `isic2018`: as the paper); tiles do not move running statistics.
     """
 
     @dataclass(frozen=True, kw_only=True)
