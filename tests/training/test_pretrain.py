@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from functools import partial
 
 import numpy as np
@@ -98,6 +99,16 @@ def test_pretrain__opens_no_mask_and_needs_none(lesions, tmp_path):
     assert len(read_card(broken).images) == 19
     without = pretrain(tmp_path / "data" / "images", tmp_path / "none", tiny_pretraining(epochs=1))
     assert len(read_card(without).images) == 24
+
+
+def test_pretrain__one_mask_is_no_split_and_all_images_are_seen(lesions, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(lesions / "images", data / "images")
+    first = min((lesions / "masks").iterdir())
+    (data / "masks").mkdir()
+    shutil.copy(first, data / "masks" / first.name)
+    encoder = pretrain(data, tmp_path / "enc", tiny_pretraining("rotation", epochs=1))
+    assert len(read_card(encoder).images) == len(list((data / "images").iterdir()))
 
 
 def test_train__starts_from_the_encoder_and_says_so(lesions, encoder, tmp_path):

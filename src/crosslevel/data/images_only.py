@@ -113,11 +113,12 @@ def _split_and_check(
 def _split(
     cases: Sequence[Case], config: TrainConfig, findings: Findings, choose_folds: ChooseFolds
 ) -> Split:
-    """Return the split that a training draws; where nothing has a mask, all images are seen."""
+    """Return the split that a training draws; with too few masks for one, all images are seen."""
     if config.split:
         given = Split.load(config.split)
         return replace(given, hashes={**findings.hashes, **given.hashes})
-    if not any(case.mask for case in cases):
+    masked = [case for case in cases if case.mask]
+    if not masked or (len(masked) == 1 and not masked[0].part):
         everything = tuple(case.id for case in cases)
         return Split((), everything, (), (), config.split_seed, 0, findings.hashes)
     deciding = Deciding(choose_folds, None)
