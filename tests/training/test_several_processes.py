@@ -76,7 +76,7 @@ def test_train__one_killed_all_end_with_one_message_and_one_process_goes_on(lesi
     wait_for(out / "checkpoints" / "last.before.ckpt")
     second.kill()
     _, said = first.communicate(timeout=PATIENCE)
-    assert first.returncode == 1
+    assert first.returncode == 1, said
     message = "crosslevel: Another process of this command has ended, so all of them stop."
     assert said.count("crosslevel: ") == 1
     assert message in said
