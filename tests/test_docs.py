@@ -23,6 +23,7 @@ LINKED = [*PAGES, *sorted((ROOT / "results").rglob("*.md"))]
 EXTRAS = (
     "pip install .",
     "pip install '.[hub]'",
+    "pip install '.[encoders]'",
     "pip install '.[export]'",
     "pip install '.[serve]'",
 )

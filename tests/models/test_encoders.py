@@ -14,8 +14,13 @@ from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.types import Batch
 from support.tiny import tiny_config
 
-ENCODERS = ["resnet18", "mobilenet_v2"]
-ARCHITECTURES = ["unet", "fpn"]
+NETWORKS = [
+    ("unet", "resnet18"),
+    ("fpn", "mobilenet_v2"),
+    ("unet", "tu-convnext_atto"),
+    ("dpt", "tu-vit_tiny_patch16_224"),
+]
+DINO = "tu-vit_small_patch14_dinov2"
 
 
 def smp_config(architecture="unet", encoder="resnet18", weights=None):
@@ -23,8 +28,7 @@ def smp_config(architecture="unet", encoder="resnet18", weights=None):
 
 
 @pytest.mark.encoders
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "encoder"), NETWORKS)
 def test_smp__gives_logits_at_full_resolution(architecture, encoder):
     net = build_segmentation_net(smp_config(architecture, encoder), num_channels=3).eval()
     with torch.no_grad():
@@ -33,8 +37,7 @@ def test_smp__gives_logits_at_full_resolution(architecture, encoder):
 
 
 @pytest.mark.encoders
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "encoder"), NETWORKS)
 def test_smp__trains_in_both_stages_of_clcc(architecture, encoder):
     method = build_method(tiny_config(size=64, model=smp_config(architecture, encoder))).train()
     batch = Batch(
@@ -75,9 +78,63 @@ def test_smp__images_are_given_as_the_encoder_was_trained(monkeypatch):
 
 
 @pytest.mark.encoders
-def test_smp__a_decoder_that_needs_more_than_maps_is_refused():
-    with pytest.raises(InputError, match="'dpt' is not supported"):
-        build_segmentation_net(smp_config(architecture="dpt"), 1)
+def test_smp__patches_of_dinov2_become_16_px_and_all_its_weights_are_used(monkeypatch, tmp_path):
+    """From a file as the hub has it: patches of 14 px, positions of 37×37 of them."""
+    timm = importlib.import_module("timm")
+
+    published = timm.create_model(DINO.removeprefix("tu-"), pretrained=False)
+    file = tmp_path / "dinov2.pth"
+    torch.save(published.state_dict(), file)
+    create = timm.create_model
+    monkeypatch.setattr(
+        timm,
+        "create_model",
+        lambda *a, **k: create(*a, **k, pretrained_cfg_overlay={"file": str(file)}),
+    )
+    backbone = build_segmentation_net(smp_config("dpt", DINO, "imagenet"), 1).f
+    taken = backbone.get_submodule("model.encoder.model").state_dict()
+    resampled = {"patch_embed.proj.weight", "pos_embed"}
+    for name, value in published.state_dict().items():
+        if not name.startswith(("norm.", "head.")):  # of the classifier
+            assert name in resampled or torch.equal(taken[name], value), name
+    assert taken["patch_embed.proj.weight"].shape[-2:] == (16, 16)
+    patch = torch.full((1, 3, 14, 14), 0.7)  # of one colour, which no resampling changes
+    larger = torch.full((1, 3, 16, 16), 0.7)
+    project = backbone.get_submodule("model.encoder.model.patch_embed.proj")
+    assert torch.allclose(project(larger), published.patch_embed.proj(patch), atol=1e-4)
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize(("architecture", "encoder"), [NETWORKS[0], NETWORKS[-1]])
+def test_smp__of_a_fixed_size_gives_the_same(architecture, encoder):
+    net = build_segmentation_net(smp_config(architecture, encoder), 1).eval()
+    image = torch.rand(1, 3, 96, 96)
+    with torch.no_grad():
+        before = net(image)
+        net.f.fix_size(96)
+        assert torch.allclose(net(image), before, atol=1e-5)
+
+
+@pytest.mark.encoders
+def test_smp__weights_of_timm_are_in_the_encoders_name():
+    with pytest.raises(InputError, match=r"in its name \(tu-convnext_atto\.d2_in1k\), or null"):
+        build_segmentation_net(smp_config(encoder="tu-convnext_atto", weights="d2_in1k"), 1)
+
+
+@pytest.mark.encoders
+@pytest.mark.parametrize(
+    ("architecture", "encoder"), [("dpt", "tu-resnet18"), ("dpt", "resnet18"), ("unet", DINO)]
+)
+def test_smp__dpt_and_vision_transformers_go_together(architecture, encoder):
+    with pytest.raises(InputError, match="'dpt' is for vision transformers, and they for 'dpt'"):
+        build_segmentation_net(smp_config(architecture, encoder), 1)
+
+
+@pytest.mark.encoders
+def test_smp__an_encoder_for_one_size_is_refused_at_another():
+    swin = smp_config("unet", "tu-swin_tiny_patch4_window7_224")
+    with pytest.raises(InputError, match=r"does not take images of 64 px: .*224.*another encoder"):
+        build_method(tiny_config(method="supervised", size=64, model=swin))
 
 
 @pytest.mark.encoders
@@ -122,7 +179,7 @@ def test_smp__an_unknown_name_is_answered_in_one_short_line(changes, message):
     with pytest.raises(InputError, match=f"cannot be built: {message}") as caught:
         build_segmentation_net(smp_config(**changes), 1)
     assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400
+    assert len(str(caught.value)) < 450
 
 
 def test_smp__without_the_extra_says_how_to_install_it(monkeypatch):

@@ -115,10 +115,10 @@ class SmpArgs:
     """Options of a network of segmentation-models-pytorch.
 
     Attributes:
-        architecture: The decoder, for instance "unet".
+        architecture: The decoder, for instance "unet"; "dpt" for vision transformers.
         encoder: The encoder, for instance "resnet34".
-        weights: Pretrained weights of the encoder by name, what `crosslevel pretrain` wrote, or
-            None for random ones.
+        weights: Pretrained weights of the encoder by name (timm's encoders, "tu-…", have it in
+            their own), what `crosslevel pretrain` wrote, or None for random ones.
     """
 
     architecture: str = "unet"
@@ -156,7 +156,7 @@ class ModelConfig:
         widths: With "unet" and "segformer": channels of the levels, from high resolution down.
         decoder: With "unet": with BatchNorm ("batchnorm"), or "plain".
         initial: With "unet": initial weights of "torch", or "he".
-        architecture: With "smp": the decoder (unet).
+        architecture: With "smp": the decoder (unet); "dpt" for vision transformers.
         encoder: With "smp": the encoder (resnet34).
         weights: Pretrained weights by name (imagenet; not for unet and segformer), the folder
             that `crosslevel pretrain` wrote, or null for random ones.

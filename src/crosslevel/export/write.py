@@ -243,6 +243,7 @@ def _candidates(file: Path, source: _Source, precision: ExportPrecision) -> Iter
 def _traceable(source: _Source) -> tuple[ImagesToProbabilities, torch.Tensor]:
     """Return the module in evaluation mode, and an image to trace it with."""
     size = source.card.size
+    source.net.f.fix_size(size)
     example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     return ImagesToProbabilities(source.net).cpu().eval(), example
 

@@ -90,6 +90,9 @@ class Backbone(nn.Module, ABC):
                 f"(backbone stride {self.stride} × {tiles} tiles). Choose {sizes}."
             )
 
+    def fix_size(self, size: int) -> None:
+        """Compute what depends on the side of an image alone: no other size comes from now on."""
+
     def drop_encoder(self) -> None:
         """Forget the encoder: from then on only `decode` works, on features of another one."""
         for name in self.encoder_parts:
