@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.tables.comparisons import CURVE, recipe_curve_picture
 from docs.tables.contents import TABLES
 from docs.tables.published import PUBLISHED, ROOT, index
+from docs.tables.recipe import CURVE, recipe_curve_picture
 
 INDEX = PUBLISHED / "index.csv"
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from crosslevel.report.bench import PAPER
 from crosslevel.runs.records import SCORES
-from docs.tables import annotation, api, comparisons, logs, methods, options
+from docs.tables import annotation, api, clcc, logs, methods, options, recipe
 from docs.tables.cells import fill, gain, link, markdown, spread
 from docs.tables.published import Protocol, Runs, protocol, protocols
 
 SCORES_SHOWN = ("dice", "iou", "mae", "mae_mask")
+SIDE_BY_SIDE = "kvasir-seg-800/96px-48-masks-gpu"
 COST = ("the paper: Dice / mIoU / MAE (mask)", "minutes", "GB")
 
 
 def one_batch(page: Path) -> str:
     """Show all rows of the paper that were trained in one batch."""
     del page
-    return _rows(protocol(comparisons.JOINT), digits=1)
+    return _rows(protocol(clcc.JOINT), digits=1)
 
 
 def published(page: Path) -> str:
@@ -76,7 +77,7 @@ def _rows(of: Protocol, digits: int) -> str:
 
 def side_by_side(page: Path) -> str:
     """Show every method of one protocol: its gain, and what a step of it costs."""
-    of = protocol(comparisons.SIDE_BY_SIDE)
+    of = protocol(SIDE_BY_SIDE)
     costs = of.facts["cpu_seconds_a_step"]
     order = sorted(of.rows, key=lambda name: -_mean_dice(of.rows[name]))
     lines = [
@@ -99,19 +100,20 @@ def _mean_dice(runs: Runs) -> float:
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
-    "readme": comparisons.readme,
+    "readme": recipe.readme,
     "api": api.calls,
-    "recipe": comparisons.recipe,
-    "recipe-curve": comparisons.recipe_curve,
-    "more-work": comparisons.more_work,
-    "masks-in-all": comparisons.masks_in_all,
-    "clcc-ladder": comparisons.clcc_ladder,
-    "clcc-fresh": comparisons.clcc_fresh,
-    "clcc-authors": comparisons.clcc_authors,
-    "clcc-elsewhere": comparisons.clcc_elsewhere,
-    "contrast": comparisons.contrast,
-    "contrast-ideas": comparisons.contrast_ideas,
-    "batchnorm": comparisons.batchnorm,
+    "recipe": recipe.recipe,
+    "recipe-curve": recipe.recipe_curve,
+    "more-work": recipe.more_work,
+    "masks-in-all": recipe.masks_in_all,
+    "clcc-ladder": clcc.ladder,
+    "clcc-fresh": clcc.fresh,
+    "clcc-authors": clcc.authors,
+    "clcc-authors-isic": clcc.authors_isic,
+    "clcc-elsewhere": clcc.elsewhere,
+    "contrast": clcc.contrast,
+    "contrast-ideas": clcc.contrast_ideas,
+    "batchnorm": clcc.batchnorm,
     "one-batch": one_batch,
     "supervised-loss": logs.supervised_loss,
     "weights": logs.weights,

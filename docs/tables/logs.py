@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from docs.tables.cells import markdown
-from docs.tables.comparisons import APART, FIRST, JOINT, KVASIR
+from docs.tables.clcc import APART, FIRST, JOINT
+from docs.tables.comparisons import KVASIR
 from docs.tables.published import log_of_try, protocol, run
 
 
