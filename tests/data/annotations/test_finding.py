@@ -143,11 +143,13 @@ def test_find__json_of_something_else_is_named_or_refused(tmp_path: Path) -> Non
         ("/data/local-files/?d=two/b%20c.jpg", "two/b c.jpg"),
         ("https://host/x/two/b%20c.jpg?token=1", "two/b c.jpg"),
         ("two/b.txt", "two/b.jpg"),
+        ("two/c_png.rf.0a1", "two/c_png.rf.0a1.jpg"),
         ("missing.png", None),
     ],
 )
 def test_pictures__a_name_means(tmp_path: Path, name: str, expected: str | None) -> None:
-    there = [tmp_path / path for path in ("one/a.png", "two/a.png", "two/b.jpg", "two/b c.jpg")]
+    names = ("one/a.png", "two/a.png", "two/b.jpg", "two/b c.jpg", "two/c_png.rf.0a1.jpg")
+    there = [tmp_path / path for path in names]
     found = Pictures(there).find(name, tmp_path / "x.json")
     assert found == (tmp_path / expected if expected else None)
 

@@ -11,7 +11,9 @@ import pytest
 
 from crosslevel.data.annotations import cvat, label_studio, labelme, via, yolo
 from crosslevel.data.annotations.found import Found
+from crosslevel.data.cases import find_cases
 from crosslevel.errors import DataError
+from support import annotated
 
 
 def saved(path: Path, content: object) -> Path:
@@ -105,6 +107,16 @@ def test_yolo__boxes_are_named_and_unknown_classes_refused(tmp_path: Path) -> No
     names = saved(tmp_path / "data.yaml", "names: {0: polyp}")
     with pytest.raises(DataError, match="class 1 is not among the names"):
         yolo.read(names)
+
+
+def test_yolo__names_with_dots_and_numbers_with_an_exponent_are_read(tmp_path: Path) -> None:
+    annotated.images(tmp_path / "images", ("a_png.rf.0a1b",))
+    (tmp_path / "labels").mkdir()
+    saved(tmp_path / "labels" / "a_png.rf.0a1b.txt", "0 7.8e-05 0.1 0.5 0.1 0.5 0.5")
+    saved(tmp_path / "data.yaml", "names: [polyp]")
+    found = find_cases(tmp_path)
+    assert found.problems == []
+    assert [case.mask is not None for case in found.cases] == [True]
 
 
 def test_via__csv_is_read_as_json(tmp_path: Path) -> None:

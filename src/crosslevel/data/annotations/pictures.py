@@ -55,8 +55,9 @@ class Pictures:
 
     def _others(self, name: str) -> list[Path]:
         for other in (name, _UPLOADED.sub("", name)):
-            found = self._by_name.get(other.casefold()) or self._by_stem.get(
-                stem_of(other).casefold()
+            stems = (other, stem_of(other))  # YOLO's names have no ending, but may have dots
+            found = self._by_name.get(other.casefold()) or next(
+                (self._by_stem[s.casefold()] for s in stems if s.casefold() in self._by_stem), None
             )
             if found:
                 return found

@@ -153,7 +153,15 @@ def _are_numbers(files: Iterable[Path]) -> bool:
         with reading(file):
             words = file.read_text("utf-8", errors="replace").split()
         if words:
-            return all(word.replace(".", "", 1).isdigit() for word in words[:3])
+            return all(map(_is_number, words[:3]))
+    return True
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
     return True
 
 
