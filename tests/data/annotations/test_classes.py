@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,9 @@ def test_inspect__the_last_shape_is_on_top_and_some_labels_take_away(tmp_path: P
     settled, _ = settle(Classes(), LABELS)
     expected = [[0, 1, 2, 2, 2, IGNORED, IGNORED, 0]]
     assert inspect_shapes(mask, settled).indices.tolist() == expected
+    called_so = tuple(replace(s, label=s.label.replace("tool", "foreground")) for s in shapes)
+    settled, _ = settle(Classes(), {"polyp": None, "foreground": None})
+    assert inspect_shapes(replace(mask, shapes=called_so), settled).indices.tolist() == expected
     alone = inspect_shapes(mask, Classes(foreground="tool")).indices
     assert alone.tolist() == [[0, 0, 1, 1, 1, IGNORED, IGNORED, 0]]
     merged = inspect_shapes(mask, Classes(instances=True)).indices

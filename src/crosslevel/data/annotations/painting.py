@@ -45,7 +45,8 @@ def inspect_shapes(mask: ShapeMask, classes: Classes) -> MaskContent:
     size = mask.size or _size_of(mask.sized_by)
     if size[0] * size[1] > _MOST_PIXELS:
         raise DataError([f"{mask}: {size[0]} x {size[1]} pixels are too many. Correct the size."])
-    named = [name for name in classes.names if name != FOREGROUND]
+    unnamed = not classes.values and classes.foreground == FOREGROUND
+    named = [] if unnamed else classes.names
     index_of = {plain_label(name): i for i, name in enumerate(named, start=1)}
     indices = np.zeros(size, np.uint8)
     for number, shape in enumerate(mask.shapes):
