@@ -67,6 +67,23 @@ def test_find__an_image_annotated_twice_is_refused(tmp_path: Path) -> None:
     assert "a.png is annotated twice. Keep one, or give one as --data" in problems[0]
 
 
+def test_find__a_name_in_a_folder_that_is_not_there_means_no_image_elsewhere(
+    tmp_path: Path,
+) -> None:
+    file = annotated.coco(tmp_path)
+    content = json.loads(file.read_text())
+    for image, name in zip(
+        content["images"], ("train/a.png", "val/b.png", "val/a.png"), strict=True
+    ):
+        image["file_name"] = name
+    file.write_text(json.dumps(content))
+    (tmp_path / "images").rename(tmp_path / "val")
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases if case.mask] == ["b"]
+    (line,) = found.problems
+    assert "not there, or in several folders: 1 (train/a.png)" in line
+
+
 def test_find__parts_by_the_names_of_files_and_folders(tmp_path: Path) -> None:
     for part in ("train", "valid", "test"):
         annotated.coco(tmp_path / part)

@@ -131,3 +131,12 @@ def test_via__csv_is_read_as_json(tmp_path: Path) -> None:
     assert found.others == {"rect": 1}
     assert [image.name for image in found.images] == ["a.png", "b.png"]
     assert list(found.labels) == ["polyp"]
+
+
+def test_via__two_images_of_one_name_are_not_taken_for_one(tmp_path: Path) -> None:
+    content = json.loads(annotated.via(tmp_path).read_text())
+    images = content["_via_img_metadata"]
+    images["a.png99"] = images["b.png123"] | {"filename": "a.png", "size": 99}
+    saved(tmp_path / "via_project.json", content)
+    (line,) = find_cases(tmp_path).problems
+    assert "a.png is annotated twice. Keep one" in line

@@ -133,8 +133,8 @@ class _Search:
         pictures = Pictures(not_masks or self.tree.images)
         of_files = self._parts_of_files(found)
         for one in found:
-            for listed in one.images:
-                image = pictures.find(listed.name, one.file)
+            images = pictures.find_all([listed.name for listed in one.images], one.file)
+            for listed, image in zip(one.images, images, strict=True):
                 if image is None:
                     self._missing[one.file].append(listed.name)
                 else:

@@ -53,6 +53,23 @@ class Pictures:
         chosen = [path for path, rank in ranks.items() if rank == best]
         return chosen[0] if len(chosen) == 1 else None
 
+    def find_all(self, names: Iterable[str], file: Path) -> list[Path | None]:
+        """Return the image that each name in an annotation file means, as `find`.
+
+        Of names that differ in their folders alone and lead to one image, as where only one of the
+        folders is there, the one that fits it best means it, the others none.
+        """
+        listed = [(parts_of(name), self.find(name, file)) for name in names]
+        fits: dict[tuple[Path, str], dict[tuple[str, ...], int]] = defaultdict(dict)
+        for parts, path in listed:
+            if path is not None:
+                fits[path, parts[-1].casefold()][_folders(parts)] = _fit(path, parts)
+        chosen = {key: _only_best(of_folders) for key, of_folders in fits.items()}
+        return [
+            path if path and _folders(parts) == chosen[path, parts[-1].casefold()] else None
+            for parts, path in listed
+        ]
+
     def _others(self, name: str) -> list[Path]:
         for other in (name, _UPLOADED.sub("", name)):
             stems = (other, stem_of(other))  # YOLO's names have no ending, but may have dots
@@ -87,6 +104,17 @@ def _as_it_says(name: str, file: Path) -> Path | None:
         return path if path.is_file() and "?" not in name else None
     except (OSError, ValueError):  # too long, or with a zero byte
         return None
+
+
+def _folders(parts: list[str]) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in parts[:-1])
+
+
+def _only_best(fits: dict[tuple[str, ...], int]) -> tuple[str, ...] | None:
+    """Return what fits best, None if several do."""
+    best = max(fits.values())
+    chosen = [folders for folders, fit in fits.items() if fit == best]
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _fit(path: Path, parts: list[str]) -> int:

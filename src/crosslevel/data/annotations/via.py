@@ -44,9 +44,9 @@ def read(path: Path) -> Found:
     found = Found(path, "VIA")
     with reading_entry(str(path)):
         entries = _from_csv(path) if path.suffix.lower() == ".csv" else _from_json(path)
-    names = {name for _, regions in entries.items() for _, about in regions for name in about}
+    names = {name for _, regions in entries for _, about in regions for name in about}
     by_name = next((name for name in _PREFERRED if name in names), min(names, default=""))
-    for image, regions in entries.items():
+    for image, regions in entries:
         with reading_entry(f"{path} ({image})"):
             shapes, num_others = [], 0
             for drawn, about in regions:
@@ -64,31 +64,32 @@ def read(path: Path) -> Found:
 
 Regions = list[tuple[Mapping[str, Any], Mapping[str, Any]]]
 """What is drawn, and what is said about it."""
+Entries = list[tuple[str, Regions]]
+"""Names of images with their regions; two images may have one name, and differ in their bytes."""
 
 
-def _from_json(path: Path) -> dict[str, Regions]:
+def _from_json(path: Path) -> Entries:
     content = load_json(path)
     images = content.get("_via_img_metadata", content)
-    entries: dict[str, Regions] = {}
+    entries: Entries = []
     for image in images.values():
         regions = image["regions"]
         listed = regions.values() if isinstance(regions, dict) else regions
-        entries[image["filename"]] = [
-            (region["shape_attributes"], region["region_attributes"]) for region in listed
-        ]
+        drawn = [(region["shape_attributes"], region["region_attributes"]) for region in listed]
+        entries.append((image["filename"], drawn))
     return entries
 
 
-def _from_csv(path: Path) -> dict[str, Regions]:
-    entries: dict[str, Regions] = {}
+def _from_csv(path: Path) -> Entries:
+    entries: dict[tuple[str, str | None], Regions] = {}
     with reading(path), path.open(newline="", encoding="utf-8-sig") as file:
         for row in csv.DictReader(file):
             name = row.get("filename") or row["#filename"]
-            regions = entries.setdefault(name, [])
+            regions = entries.setdefault((name, row.get("file_size")), [])
             drawn = json.loads(row["region_shape_attributes"] or "{}")
             if drawn:
                 regions.append((drawn, json.loads(row["region_attributes"] or "{}")))
-    return entries
+    return [(name, regions) for (name, _), regions in entries.items()]
 
 
 def _geometry(drawn: Mapping[str, Any]) -> Geometry | None:
