@@ -212,6 +212,16 @@ def test_predict__two_images_of_one_name_are_refused_before_any_work(run, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_predict__takes_no_hidden_file_and_no_mask_of_an_earlier_call_for_an_image(run, tmp_path):
+    images = tmp_path / "in"
+    write_image(images / "a.png", 30, 40)
+    write_image(images / ".crosslevel" / "thumbnails" / "a-0123.jpg", 30, 40)
+    (images / "._a.png").write_bytes(b"left by a Mac")
+    for out in (images / "first", images / "second"):
+        result = predict(run.path, images, out)
+        assert (list(result.confidence), result.problems) == ([images / "a.png"], [])
+
+
 def test_predict__never_takes_an_image_below_out_for_input(run, tmp_path):
     image = write_image(tmp_path / "x.png", 32, 32)
     before = image.read_bytes()

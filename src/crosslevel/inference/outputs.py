@@ -21,6 +21,7 @@ from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
 from crosslevel.inference.options import Outputs
+from crosslevel.inference.written import LIST, listed_in
 from crosslevel.types import Reading
 
 
@@ -84,8 +85,9 @@ def name_output_files(
 ) -> OutputFiles:
     """Return each image that files, folders and patterns name, with the mask to be written for it.
 
-    Of a folder, files with the extension of an image are taken, those of its sub-folders too.
-    Files below `out` are masks written before, not images.
+    Of a folder, files with the extension of an image are taken, those of its sub-folders too, but
+    not hidden ones. Files below `out` are masks written before, not images, and so are those that
+    are listed as written by an earlier call.
 
     Args:
         images: What to predict.
@@ -105,7 +107,9 @@ def name_output_files(
         files = [(p, below) for p, below in _files(str(name)) if real_out not in _real(p).parents]
         others = []
         if Path(name).is_dir():
-            others = [str(b) for p, b in files if not (_is_image(p) or _is_of_the_system(p))]
+            others = [
+                str(b) for p, b in files if not (_is_image(p) or p.name.lower() in OF_THE_SYSTEM)
+            ]
             files = [(p, below) for p, below in files if _is_image(p)]
         passed_over = [one_line(line) for line in describe_passed_over(Path(name), others)]
         if not files:
@@ -136,8 +140,10 @@ def _files(name: str) -> list[tuple[Path, Path]]:
     if path.is_file():
         return [(path, Path(path.name))]
     if path.is_dir():
-        inside = (inner for inner in sorted(path.rglob("*")) if not inner.is_dir())
-        return [(inner, inner.relative_to(path)) for inner in inside]
+        inside = [inner for inner in sorted(path.rglob("*")) if not inner.is_dir()]
+        written = {one for inner in inside if inner.name == LIST for one in listed_in(inner)}
+        relative = [(inner, inner.relative_to(path)) for inner in inside if inner not in written]
+        return [(inner, below) for inner, below in relative if not _is_hidden(below)]
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
     return [(match, Path(match.name)) for match in matches if match.is_file()]
 
@@ -146,8 +152,9 @@ def _is_image(path: Path) -> bool:
     return suffix_of(path.name) in READERS
 
 
-def _is_of_the_system(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower() in OF_THE_SYSTEM
+def _is_hidden(below: Path) -> bool:
+    """Whether a file lies where `train` does not look either, as what `annotate` keeps does."""
+    return any(name.startswith((".", "__MACOSX")) for name in below.parts)
 
 
 def _real(path: Path) -> Path:

@@ -60,6 +60,11 @@ class WrittenFiles:
         return path.relative_to(self._folder).as_posix()
 
 
+def listed_in(file: Path) -> set[Path]:
+    """Return the files that a list of `predict` names."""
+    return {file.parent / name for name in _read(file)}
+
+
 def _read(file: Path) -> dict[str, str]:
     """Return the last hash listed for each name; half a line of a killed process says nothing."""
     hashes: dict[str, str] = {}
