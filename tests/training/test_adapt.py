@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -93,6 +94,12 @@ def test_adapt__leaves_the_run_as_it_was_and_writes_one_that_is_used_alike(
     assert evaluate(out, lesions).summary.num_cases == 5
     assert main(words) == 2
     assert "exists and is not empty" in capsys.readouterr().err
+
+
+def test_adapt__takes_images_of_one_name_from_two_folders(run, lesions, tmp_path):
+    shutil.copytree(lesions / "images", tmp_path / "theirs")
+    record = adapt(run.path, [lesions / "images", tmp_path / "theirs"], tmp_path / "out")
+    assert (record.num_images, record.problems) == (48, [])
 
 
 def test_adapt__says_what_it_cannot_do(run, lesions, tmp_path):

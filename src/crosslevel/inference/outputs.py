@@ -83,6 +83,18 @@ def _stem(mask: Path, frame: int | None) -> str:
 def name_output_files(
     images: Sequence[str | Path], out: Path, reading: Reading, outputs: Outputs
 ) -> OutputFiles:
+    """Do as `find_images`, for all that is written.
+
+    Raises:
+        InputError: As `find_images`, or if one file would be written for two.
+        DataError: As `find_images`.
+    """
+    named = find_images(images, out, reading)
+    _check_distinct(named, outputs)
+    return named
+
+
+def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> OutputFiles:
     """Return each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too, but
@@ -93,10 +105,9 @@ def name_output_files(
         images: What to predict.
         out: Folder of the masks.
         reading: Which frames of a file are meant.
-        outputs: What is written besides the masks.
 
     Raises:
-        InputError: If one of them names no image, or one file would be written for two.
+        InputError: If one of them names no image.
         DataError: If a kind of file is read by what is not installed.
     """
     masks: dict[Path, Path] = {}
@@ -121,9 +132,7 @@ def name_output_files(
             suffix = mask_suffix(path, frames[path], reading.page)
             masks[path] = (out / below).with_name(stem_of(below.name) + suffix)
         warnings += passed_over
-    named = OutputFiles(masks, frames, warnings)
-    _check_distinct(named, outputs)
-    return named
+    return OutputFiles(masks, frames, warnings)
 
 
 def _frames(path: Path, reading: Reading) -> list[int | None]:

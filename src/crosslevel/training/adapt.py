@@ -19,8 +19,7 @@ from crosslevel.data.split import Split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.evaluation.counts import THRESHOLDS
 from crosslevel.images.preprocess import resize_image
-from crosslevel.inference.options import Outputs
-from crosslevel.inference.outputs import name_output_files
+from crosslevel.inference.outputs import find_images
 from crosslevel.inference.segmenter import model_folder
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.runs.folder import RunFolder
@@ -186,7 +185,7 @@ def _read(
 ) -> tuple[Images, list[str]]:
     """Return the new images at the network's size, and what is wrong with the others."""
     named = [images] if isinstance(images, str | Path) else images
-    files = name_output_files(named, out, card.reading, Outputs())
+    files = find_images(named, out, card.reading)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     if len(shots) > MOST_IMAGES:
         reporter.say(f"{MOST_IMAGES} of {len(shots)} images are used, evenly chosen")
