@@ -100,3 +100,23 @@ def test_remove__leaves_nothing(tmp_path):
     draft.do(0, "brush", one(1), 0, "")
     draft.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_do__on_an_image_of_another_size_sets_the_draft_before_it_aside(tmp_path):
+    new(tmp_path).do(0, "brush", one(1), 0, "2026-01-01")
+    large = Draft(tmp_path / "draft", np.zeros((9, 9), np.uint8), "from_scratch", "", 2)
+    large.do(0, "brush", one(1, 8, 8), 0, "2026-01-02")
+    large.do(1, "brush", one(2, 7, 7), 0, "2026-01-02")
+    found = Draft.load(large.folder, (9, 9), 2)
+    assert found is not None
+    assert np.array_equal(found.mask, large.mask)
+    before = Draft.load(tmp_path / "draft.1", SIZE, 2)
+    assert before is not None
+    assert before.mask.sum() == 1
+
+
+def test_load__says_that_classes_are_missing(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(2), 0, "2026-01-01")
+    with pytest.raises(InputError, match=r"classes that are not given now.* --classes as before"):
+        Draft.load(draft.folder, SIZE, 1)

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class Draft:
     """The strokes on one image, in order, of which the first `cursor` are in force.
 
     Attributes:
-        folder: Where it lies; made by the first stroke.
+        folder: Where it lies; made by the first stroke, which sets aside the draft that an image
+            of another size had there.
         base: (H, W) class indices it began with.
         begun_from: What the base is: "from_scratch", "suggestion" or "mask".
         model: Name of the model of a suggestion, else "".
@@ -76,6 +78,9 @@ class Draft:
             folder: Of the draft.
             size: Height and width of the image as it is now.
             num_classes: Foreground classes.
+
+        Raises:
+            InputError: It has classes that are not given, or is damaged.
         """
         file = folder / "base.npz"
         if not file.is_file():
@@ -86,8 +91,14 @@ class Draft:
         if base.shape != size:
             return None
         draft = cls(folder, base, begun_from, model, num_classes, started=started)
-        for line in _whole_lines(draft.log_file):
-            draft._follow(line)
+        try:
+            for line in _whole_lines(draft.log_file):
+                draft._follow(line)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"The draft of this image has classes that are not given now, or is damaged. Start "
+                f"again with --classes as before, or move {folder} away."
+            ) from error
         return draft
 
     @property
@@ -148,12 +159,16 @@ class Draft:
             shutil.rmtree(gone)
 
     def _begin(self, now: str) -> None:
-        if (self.folder / "base.npz").is_file():
-            return
+        file = self.folder / "base.npz"
+        if file.is_file():
+            if self.strokes or _base_of(file).shape == self.base.shape:
+                return
+            others = (self.folder.with_name(f"{self.folder.name}.{n}") for n in count(1))
+            self.folder.rename(next(other for other in others if not other.exists()))
         self.started = now
         known = {"begun_from": self.begun_from, "model": self.model, "started": now}
-        with atomic_file(self.folder / "base.npz") as file:
-            np.savez_compressed(file, mask=self.base, **known)  # type: ignore[arg-type]
+        with atomic_file(file) as out:
+            np.savez_compressed(out, mask=self.base, **known)  # type: ignore[arg-type]
 
     def _append(self, line: Mapping[str, Any]) -> None:
         if self.log_file.is_file() and self.log_file.stat().st_size > MOST_BYTES:
@@ -174,6 +189,12 @@ class Draft:
     def _add(self, at: int, stroke: Stroke, seconds: float) -> None:
         self.strokes[at:] = [stroke]
         self.cursor, self.seconds = at + 1, seconds
+
+
+def _base_of(file: Path) -> Mask:
+    with np.load(file) as found:
+        mask: Mask = found["mask"]
+        return mask
 
 
 def _size(mask: Mask) -> tuple[int, int]:
