@@ -25,6 +25,7 @@ from crosslevel.data.annotations.writing import write_annotations
 from crosslevel.data.cases import find_cases
 from crosslevel.data.reading import read_case_mask
 from crosslevel.errors import InputError
+from crosslevel.system.console import Reporter
 from crosslevel.types import AnnotationTool, Case, Classes, Layout, UnitedMasks
 from support import annotated
 from support.pictures import save
@@ -125,6 +126,20 @@ def test_convert__to_masks_lists_them_with_their_images(tmp_path: Path) -> None:
     classes = Classes({"polyp": 1, "tool": 2})
     for case in cases[:2]:
         np.testing.assert_array_equal(read_case_mask(case, classes), annotated.truth(case.id))
+
+
+def test_convert__to_masks_says_how_pixels_that_count_nowhere_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = annotated.coco(tmp_path / "data")
+    source.write_text(source.read_text().replace('"tool"', '"ignore"'))
+    out = tmp_path / "the out"
+    convert(Source(path=source), "masks", out, Reporter())
+    said = capsys.readouterr().err
+    assert f"crosslevel train --data '{out}/cases.csv' --out RUN --ignore 255`" in said
+    for case in find_cases(out / "cases.csv").cases[:2]:
+        expected = np.array([0, 1, 255])[annotated.truth(case.id)]
+        np.testing.assert_array_equal(read_case_mask(case, Classes(ignore=255)), expected)
 
 
 def test_convert__nothing_is_replaced(tmp_path: Path) -> None:

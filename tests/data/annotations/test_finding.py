@@ -84,6 +84,13 @@ def test_find__a_name_in_a_folder_that_is_not_there_means_no_image_elsewhere(
     assert "not there, or in several folders: 1 (train/a.png)" in line
 
 
+def test_find__two_images_of_one_stem_are_named(tmp_path: Path) -> None:
+    annotated.coco(tmp_path)
+    shutil.copy(tmp_path / "images" / "a.png", tmp_path / "images" / "a.bmp")
+    (line,) = find_cases(tmp_path).problems
+    assert line.endswith("has the same stem as a.png. Rename or remove one.")
+
+
 def test_find__parts_by_the_names_of_files_and_folders(tmp_path: Path) -> None:
     for part in ("train", "valid", "test"):
         annotated.coco(tmp_path / part)

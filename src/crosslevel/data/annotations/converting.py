@@ -19,6 +19,7 @@ from crosslevel.data.annotations.classes import settle
 from crosslevel.data.annotations.colours import with_colours
 from crosslevel.data.annotations.found import Drawing
 from crosslevel.data.annotations.objects import IGNORE, shapes_of_case
+from crosslevel.data.annotations.painting import is_not_counted
 from crosslevel.data.annotations.shapes import Colour
 from crosslevel.data.annotations.writing import check_new, names_of, write_annotations
 from crosslevel.data.cases import find_cases
@@ -87,8 +88,9 @@ def convert(
     cases = [case for case in found.cases if case.mask is not None]
     _check(cases, source.path)
     if to == "masks":
-        _write_masks(found.cases, classes, source.reading, out)
-        reporter.say(f"Train on them with `{_command(classes, out)}`")
+        ignores = classes.ignore is not None or any(map(is_not_counted, found.labels))
+        _write_masks(found.cases, classes, source.reading, out, ignores=ignores)
+        reporter.say(f"Train on them with `{_command(classes, out, ignores=ignores)}`")
     else:
         labels = {name: found.labels.get(name) or _colour(classes, name) for name in classes.names}
         drawings = _draw(cases, classes, source.reading.axis)
@@ -145,8 +147,13 @@ def _warn_of_healthy(to: str, drawings: Sequence[Drawing], reporter: Reporter) -
         )
 
 
-def _write_masks(cases: Sequence[Case], classes: Classes, reading: Reading, out: Path) -> None:
-    """Write a PNG for each mask, and a list of all images with their masks."""
+def _write_masks(
+    cases: Sequence[Case], classes: Classes, reading: Reading, out: Path, *, ignores: bool
+) -> None:
+    """Write a PNG for each mask, and a list of all images with their masks.
+
+    Where some pixels count nowhere, these are 255 in every mask, which is not foreground then.
+    """
     names = names_of(case.image for case in cases)
     colours = with_colours({name: _colour(classes, name) for name in classes.names})
     files: dict[str, str] = {}
@@ -155,7 +162,7 @@ def _write_masks(cases: Sequence[Case], classes: Classes, reading: Reading, out:
         file = f"{MASKS}/{stem_of(names[case.image])}.png"
         files[case.id] = file
         indices = read_case_mask(case, classes, reading)
-        if classes.num_channels == 1 and not (indices == IGNORED).any():
+        if classes.num_channels == 1 and not ignores:
             write_mask(out / file, indices, 1)
         else:
             _write_palette(out / file, indices, list(colours.values()))
@@ -170,12 +177,14 @@ def _write_masks(cases: Sequence[Case], classes: Classes, reading: Reading, out:
     write_text(out / LIST_FILE, text.getvalue())
 
 
-def _command(classes: Classes, out: Path) -> str:
+def _command(classes: Classes, out: Path, *, ignores: bool) -> str:
     """Return the command that trains on what was written."""
     named = [
         shlex.quote(f"--classes.{name}") + f" {i}" for i, name in enumerate(classes.values, start=1)
     ]
-    return " ".join([f"crosslevel train --data {out / LIST_FILE} --out RUN", *named])
+    named += [f"--ignore {IGNORED}"] if ignores else []
+    data = shlex.quote(str(out / LIST_FILE))
+    return " ".join([f"crosslevel train --data {data} --out RUN", *named])
 
 
 def _write_palette(path: Path, indices: NDArray[np.uint8], colours: Sequence[Colour]) -> None:

@@ -144,11 +144,11 @@ class _Search:
         unlisted = [p for p in self.tree.images if p not in listed_only and p not in set(in_masks)]
         for path in unlisted:
             self._masks[path] = None
-        labels = _labels(found)
+        labels, cases = _labels(found), self._cases()
         return Found(
-            cases=self._cases(),
+            cases=cases,
             faults=self._faults,
-            bad_files=self._describe_missing(found),
+            bad_files=[*self._describe_missing(found), *_twins(cases)],
             warnings=[*self._warnings(found, labels), *_about_masks(self.root, in_masks)],
             layout=self._in_words(found, labels, len(unlisted)),
             labels={name: labels[name] for name in labels if name in _used(found)},
@@ -277,6 +277,21 @@ def _labels(found: Sequence[tools.Found]) -> dict[str, Colour | None]:
     if len(found) > 1 and found[0].order == tools.ALPHABETICAL:
         return {name: labels[name] for name in tools.alphabetical(list(labels))}
     return labels
+
+
+def _twins(cases: Sequence[Case]) -> list[BadFile]:
+    """Return images that only their ending tells from another."""
+    first: dict[str, Path] = {}
+    twins = [(case, first.setdefault(case.id, case.image)) for case in cases]
+    return [
+        BadFile(
+            case.image,
+            f"{case.image}: has the same stem as {twin.name}. Rename or remove one.",
+            case.id,
+        )
+        for case, twin in twins
+        if twin != case.image
+    ]
 
 
 def _used(found: Sequence[tools.Found]) -> set[str]:

@@ -31,6 +31,11 @@ def plain_label(label: str) -> str:
     return label.strip().casefold()
 
 
+def is_not_counted(label: str) -> bool:
+    """Return whether pixels of shapes with this label count nowhere."""
+    return plain_label(label) in NOT_COUNTED
+
+
 def inspect_shapes(mask: ShapeMask, classes: Classes) -> MaskContent:
     """Paint the shapes of a mask in their order: where they overlap, the last one is on top.
 
