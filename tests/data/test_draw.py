@@ -157,6 +157,8 @@ def test_make_split__parts_of_some_cases_only() -> None:
 def test_make_split__too_few_masks() -> None:
     with pytest.raises(DataError, match=r"2 masked images .*at least 3 are needed"):
         make_split(masked(2) + unmasked(50), labelled=1, draw=0, seed=0)
+    with pytest.raises(DataError, match=r"^1 masked image or group cannot be divided"):
+        make_split(masked(1), labelled=1, draw=0, seed=0)
 
 
 def test_make_split__images_of_a_drawn_validation_group_are_left_out() -> None:

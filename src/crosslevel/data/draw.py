@@ -173,9 +173,10 @@ def _draw_parts(
         members.setdefault(units[case_id], []).append(case_id)
     together = sorted(members.values())
     if len(together) < len(weights):
+        what = "masked image or group" if len(together) == 1 else "masked images or groups"
         raise DataError(
             [
-                f"{len(together)} masked images or groups cannot be divided into "
+                f"{len(together)} {what} cannot be divided into "
                 f"{_named(weights)}. Add masks: at least {len(weights)} are needed, one each "
                 f"(images of one group, and copies of one image, count once)."
             ]

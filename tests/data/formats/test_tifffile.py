@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from crosslevel.data.formats.readers import read_header, read_picture
 from crosslevel.errors import DataError
@@ -108,3 +111,16 @@ def test_without_tifffile__one_line_names_the_extra(
         DataError, match=r"read by tifffile, .* pip install 'crosslevel\[medical\]'"
     ):
         read_picture(path)
+
+
+def test_damaged__is_named_by_one_line_and_no_other(tmp_path: Path) -> None:
+    Image.fromarray(RNG.integers(0, 256, (40, 50, 3), np.uint8)).save(tmp_path / "a.tif")
+    whole = (tmp_path / "a.tif").read_bytes()
+    head = int.from_bytes(whole[4:8], "little")
+    for name, size in (("a", 20), ("b", 40), ("c", 60)):
+        (tmp_path / f"{name}.tif").write_bytes(whole[: head + size])
+    odd = whole[: head + 38] + bytes(range(100, 124)) + whole[head + 62 :]
+    (tmp_path / "d.tif").write_bytes(odd)
+    words = [sys.executable, "-m", "crosslevel", "data", "check", str(tmp_path)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stderr.splitlines()
+    assert [line for line in said if not line.startswith(("crosslevel: ", "Checking images"))] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import struct
 import warnings
 import zlib
@@ -21,6 +22,10 @@ _DAMAGE = (
 
 
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many are refused
+# what libraries say of a damaged file would come before the line of ours that names it
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+for _library in ("PIL.TiffImagePlugin", "tifffile"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 
 def content_hash(path: Path) -> str:
