@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from crosslevel.annotate.retraining import Job, Retraining
+from crosslevel.annotate.retraining import Job, Retraining, newest_run
 from crosslevel.annotate.session import Session
 from crosslevel.annotate.suggestions import Suggestions
 from crosslevel.data.split import Split
@@ -41,7 +41,7 @@ class Learning:
         self._retraining = Retraining(session.work, options, self._learned)
         self._trained_with = session.num_masks
         self.is_loading, self.model_note = False, ""
-        newest = self._retraining.newest
+        newest = newest_run(session.work)
         if newest is not None:
             self._run = newest.path
             session.setting.say(f"The model is that of the last round here, {newest.path}")

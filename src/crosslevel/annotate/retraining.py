@@ -89,23 +89,9 @@ class Retraining:
         self.job = Job()
 
     @property
-    def rounds_file(self) -> Path:
-        """One entry for each training that ended well."""
-        return self._work.path / "rounds.json"
-
-    @property
     def rounds(self) -> list[Round]:
         """All that ended well, the newest last."""
-        return [Round(**entry) for entry in read_json(self.rounds_file).get("rounds", [])]
-
-    @property
-    def newest(self) -> RunFolder | None:
-        """The run of the newest round whose model is still there."""
-        for done in reversed(self.rounds):
-            run = RunFolder(self._work.data / done.run)
-            if (run.model_folder / "model.json").is_file():
-                return run
-        return None
+        return _rounds(self._work)
 
     def start(self, num_masks: int, start_words: Sequence[str]) -> bool:
         """Begin a training, unless one is under way.
@@ -180,7 +166,7 @@ class Retraining:
         below = run.path.relative_to(self._work.data).as_posix()
         rounds = [*self.rounds, Round(below, dice, num_scored, num_masks, ended)]
         content = {"rounds": [asdict(entry) for entry in rounds]}
-        write_text(self.rounds_file, json.dumps(content, indent=2) + "\n")
+        write_text(self._work.rounds_file, json.dumps(content, indent=2) + "\n")
         self._done(run)
         self.job = replace(
             self.job,
@@ -191,6 +177,19 @@ class Retraining:
             scored_on=f"{num_scored} {scored_on}",
             note=f"Round {self.job.number} is done",
         )
+
+
+def newest_run(work: WorkFolder) -> RunFolder | None:
+    """Return the run of the newest round whose model is still there."""
+    for done in reversed(_rounds(work)):
+        run = RunFolder(work.data / done.run)
+        if (run.model_folder / "model.json").is_file():
+            return run
+    return None
+
+
+def _rounds(work: WorkFolder) -> list[Round]:
+    return [Round(**entry) for entry in read_json(work.rounds_file).get("rounds", [])]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -62,6 +62,11 @@ class WorkFolder:
         return self.path / "runs"
 
     @property
+    def rounds_file(self) -> Path:
+        """One entry for each training that ended well."""
+        return self.path / "rounds.json"
+
+    @property
     def replacing_file(self) -> Path:
         """Masks of other kinds that are being replaced by a PNG."""
         return self.path / "replacing.json"

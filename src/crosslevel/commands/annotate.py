@@ -10,8 +10,10 @@ from jsonargparse import ArgumentParser, Namespace
 from crosslevel.annotate.options import AnnotateOptions
 from crosslevel.commands.mask_options import add_mask_arguments, to_classes, to_layout
 from crosslevel.commands.options import RUN_OR_MODEL, add_options, add_threads, chosen
+from crosslevel.types import FOREGROUND
 
 if TYPE_CHECKING:
+    from crosslevel.annotate.session import Setting
     from crosslevel.types import Classes, Reading
 
 EXAMPLE = """\
@@ -53,7 +55,7 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
     from crosslevel.system.console import Reporter
 
     reporter = Reporter()
-    classes, reading = _as_trained(arguments)
+    classes, reading = as_trained(arguments)
     setting = Setting(
         data=arguments.data.resolve(),
         who=options.who or getpass.getuser(),
@@ -67,7 +69,7 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
     server = ServerOptions(port=arguments.port, token=session.work.token())
     for warning in session.warnings:
         reporter.say(f"warning: {warning}")
-    words = _train_words(arguments, options)
+    words = train_words(options, setting)
     learning = Learning(session, arguments.run, words, options.retrain_every)
     app = annotate_app(learning, server)
     done = sum(item.case.mask is not None for item in session.items)
@@ -81,21 +83,28 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
         run_server(app, server.host, server.port, announce=announce, logs_requests=False)
 
 
-def _as_trained(arguments: Namespace) -> tuple[Classes, Reading]:
-    """Return what masks mean and how images are read: as options say, else as the run has it."""
+def as_trained(arguments: Namespace) -> tuple[Classes, Reading]:
+    """Return what masks mean and how images are read: as options say, else as the run has it.
+
+    The run is the last round in the folder, or that of `--run`.
+    """
+    from crosslevel.annotate.retraining import newest_run
+    from crosslevel.annotate.work_folder import WorkFolder
     from crosslevel.errors import InputError
     from crosslevel.types import Reading
 
     classes = to_classes(arguments)
-    if arguments.run is None:
+    newest = newest_run(WorkFolder(arguments.data.resolve()))
+    run = arguments.run if newest is None else newest.path
+    if run is None:
         return classes, Reading()
     from crosslevel.inference.segmenter import model_folder
     from crosslevel.models.folder import load_card
     from crosslevel.runs.folder import RunFolder
 
-    card = load_card(model_folder(arguments.run))
-    if not classes.values and RunFolder(arguments.run).config_file.is_file():
-        classes = RunFolder(arguments.run).config().mask_classes
+    card = load_card(model_folder(run))
+    if not classes.values and RunFolder(run).config_file.is_file():
+        classes = _completed(classes, RunFolder(run).config().mask_classes)
     if len(card.classes) > 1 and not classes.values:
         raise InputError(
             f"The model has the classes {', '.join(card.classes)}, and nothing says which values "
@@ -104,18 +113,41 @@ def _as_trained(arguments: Namespace) -> tuple[Classes, Reading]:
     return classes, card.reading
 
 
-def _train_words(arguments: Namespace, options: AnnotateOptions) -> list[str]:
-    """Return the options that a training needs to read the masks as they are written here."""
+def _completed(asked: Classes, of_run: Classes) -> Classes:
+    """Return the classes of a run, with what was asked for in their place."""
+    from dataclasses import replace
+
+    found = replace(
+        of_run,
+        ignore=of_run.ignore if asked.ignore is None else asked.ignore,
+        instances=asked.instances or of_run.instances,
+        foreground=of_run.foreground if asked.foreground == FOREGROUND else asked.foreground,
+    )
+    found.check()
+    return found
+
+
+def train_words(options: AnnotateOptions, setting: Setting) -> list[str]:
+    """Return the options that a training needs to read images and masks as they are read here."""
     import json
+
+    from crosslevel.types import Reading
 
     words = ["--config", options.config] if options.config else []
     if not options.config and options.retrain_budget:
         words += ["--budget", options.retrain_budget]
-    if arguments.classes:
-        words += ["--classes", json.dumps(arguments.classes)]
-    if arguments.ignore is not None:
-        words += ["--ignore", json.dumps(arguments.ignore)]
-    for name in ("masks", "group_by"):
-        if arguments[name]:
-            words += [f"--{name}", arguments[name]]
-    return [*words, *(["--instances"] if arguments.instances else [])]
+    classes, reading, layout = setting.classes, setting.reading, setting.layout
+    said: dict[str, object] = {
+        "classes": classes.values or None,
+        "ignore": classes.ignore,
+        "foreground": None if classes.foreground == FOREGROUND else classes.foreground,
+        "masks": layout.masks,
+        "group_by": layout.group_by,
+    }
+    for name in ("page", "channels", "axis"):  # the window is found anew
+        value = getattr(reading, name)
+        said[name] = None if value == getattr(Reading, name) else value
+    for name, value in said.items():
+        if value is not None:
+            words += [f"--{name}", value if isinstance(value, str) else json.dumps(value)]
+    return [*words, *(["--instances"] if classes.instances else [])]
