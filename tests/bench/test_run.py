@@ -229,7 +229,8 @@ def test_benchmark__a_cell_of_another_configuration_is_refused(lesions, tmp_path
     ("grid", "changes", "message"),
     [
         (Grid(("supervised", "supervised")), {}, "give each row once"),
-        (Grid(("supervised",), range(2)), {"split": Path("s.json")}, "use --draws 1"),
+        (Grid(("supervised",), range(2)), {"split": Path("s.json")}, "A given split.*--draws 1"),
+        (Grid(("supervised",), range(2)), {"labelled": 1.0}, "All masks are used.*--draws 1"),
         (Grid(()), {}, "at least one row"),
         (Grid(("supervised",)), {"draw": 1, "seed": 2}, "draw is 1 and seed 2.*use --draws"),
     ],
@@ -269,6 +270,28 @@ def test_benchmark__says_when_the_file_of_a_method_changed(lesions, tmp_path, on
     assert "The file of Mine changed between its runs" in " ".join(
         bench_notes(collect([out]).runs, paper=None)
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "folders"),
+    [
+        (["--labelled", "1.0"], ["draw0-seed0", "draw0-seed1", "draw0-seed2"]),
+        (["--labelled", "1.0", "--seeds", "2"], ["draw0-seed0", "draw0-seed1"]),
+        (["--labelled", "4"], ["draw0-seed0", "draw1-seed0", "draw2-seed0"]),
+        (["--labelled", "4", "--draws", "1"], ["draw0-seed0"]),
+    ],
+)
+def test_benchmark__left_to_itself_plans_runs_that_differ(
+    lesions, tmp_path, monkeypatch, words, folders
+):
+    """Draws of all masks are one run several times, and would be counted as several."""
+    config = tmp_path / "config.yaml"
+    config.write_text(to_yaml(replace(BASE, args={}, method="supervised")))
+    monkeypatch.setattr("crosslevel.bench.workers.ProcessWorkers._run_cell", lambda *_: "no")
+    places = ["--data", str(lesions), "--out", str(tmp_path / "bench"), "--config", str(config)]
+    assert main(["benchmark", *places, "--methods", "supervised", *words]) == 1
+    planned = sorted(path.stem for path in (tmp_path / "bench" / "runs").glob("*.yaml"))
+    assert planned == [f"supervised-{folder}" for folder in folders]
 
 
 @pytest.mark.parametrize(

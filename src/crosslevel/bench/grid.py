@@ -91,6 +91,11 @@ class Grid:
         return [PlannedRun(row, draw, seed, out / "runs") for seed, draw, row in places]
 
 
+def has_one_draw(base: TrainConfig) -> bool:
+    """Return whether every draw has the same labelled images: a split's, or all masks."""
+    return base.split is not None or (isinstance(base.labelled, float) and base.labelled == 1)
+
+
 def expand(rows: Sequence[str]) -> tuple[str, ...]:
     """Return the rows, "all" among them as every method that is not named besides.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell
+from crosslevel.bench.grid import ABLATIONS, Grid, PlannedRun, configure_cell, has_one_draw
 from crosslevel.bench.workers import ProcessWorkers, Workers, tells_memory
 from crosslevel.config.files import to_yaml
 from crosslevel.config.train import TrainConfig
@@ -104,8 +104,12 @@ def _check(cells: Sequence[PlannedRun], jobs: int, base: TrainConfig) -> None:
         raise InputError("A bench needs at least one row, one draw, one seed and one job.")
     if len({cell.folder for cell in cells}) < len(cells):
         raise InputError("Two rows of the bench have one name: give each row once.")
-    if base.split and len({cell.draw for cell in cells}) > 1:
-        raise InputError("A given split fixes the labelled images: use --draws 1 with --split.")
+    if has_one_draw(base) and len({cell.draw for cell in cells}) > 1:
+        what = "A given split fixes the labelled images" if base.split else "All masks are used"
+        raise InputError(
+            f"{what}, so its draws would be one run several times: use --draws 1 and more --seeds, "
+            "or a --labelled below 1 without --split."
+        )
     if base.draw or base.seed:
         raise InputError(
             f"draw is {base.draw} and seed {base.seed}, but a bench counts both from 0: use "

@@ -39,12 +39,16 @@ def configure(parser: ArgumentParser) -> None:
         default=[],
         help="rows, or all; the paper's Table 1 if left out, which needs a --config of the paper",
     )
-    parser.add_argument("--draws", type=int, default=3, help="labelled draws, from 0")
+    parser.add_argument(
+        "--draws",
+        type=int | None,
+        help="labelled draws, from 0; 3 if left out, or 1 where all masks are used, or a --split",
+    )
     parser.add_argument(
         "--seeds",
-        type=int,
-        default=1,
-        help="seeds of each draw, from 0; differences take the mean of a draw as one run",
+        type=int | None,
+        help="seeds of each draw, from 0; 1 if left out, or 3 where --draws is, too, and is 1; "
+        "differences take the mean of a draw as one run, where there are several",
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
@@ -83,7 +87,7 @@ def run(arguments: Namespace) -> int:
     rows = expand(arguments.methods) or TABLE_1
     if ALL in arguments.methods:
         rows = fitting(rows, config, reporter.say)
-    grid = Grid(rows, range(arguments.draws), range(arguments.seeds))
+    grid = Grid(rows, *_draws_and_seeds(arguments, config))
     _refuse_args_of_no_row(arguments, config, map(method_of, grid.rows))
     failures = run_grid(
         grid,
@@ -102,6 +106,18 @@ def run(arguments: Namespace) -> int:
     print(to_text(write_results(grid, arguments.out, arguments.paper)))  # noqa: T201
     reporter.say(f"Done: {arguments.out / 'report.html'} and table.md")
     return 1 if failures else 0
+
+
+def _draws_and_seeds(arguments: Namespace, config: TrainConfig) -> tuple[range, range]:
+    """Return what is asked for; where nothing is, three runs of a row that differ."""
+    from crosslevel.bench.grid import has_one_draw
+
+    draws, seeds, is_one = arguments.draws, arguments.seeds, has_one_draw(config)
+    if draws is None and seeds is None and is_one:
+        seeds = 3
+    if draws is None:
+        draws = 1 if is_one else 3
+    return range(draws), range(1 if seeds is None else seeds)
 
 
 def _workers(arguments: Namespace) -> Workers | None:
