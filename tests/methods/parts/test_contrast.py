@@ -121,3 +121,10 @@ def test_shares__are_of_the_masks_first_and_then_of_the_prediction():
     logits = torch.full((1, 1, 2, 2), math.log(3))
     shares = Contrast(ContrastArgs(), num_classes=2).shares(masks, logits, 1)
     torch.testing.assert_close(shares, torch.tensor([[[0.25, 0.75]], [[0.25, 0.75]]]))
+
+
+def test_shares__of_ignored_pixels_there_are_none():
+    ignored = 255
+    masks = torch.tensor([[[0, 1], [ignored, 1]], [[ignored, ignored]] * 2])
+    shares = Contrast(ContrastArgs(), num_classes=2).shares(masks, torch.zeros(0, 1, 2, 2), 1)
+    torch.testing.assert_close(shares, torch.tensor([[[1 / 3, 2 / 3]], [[1.0, 0.0]]]))

@@ -25,6 +25,7 @@ from crosslevel.losses.places import (
 from crosslevel.methods.parts.class_queue import ClassQueue
 from crosslevel.methods.parts.levels import ProjectionArgs
 from crosslevel.methods.parts.options import Positive, Range
+from crosslevel.types import IGNORED
 
 SWAPPED: dict[Negatives, Negatives] = {"global": "local", "local": "global", "both": "both"}
 
@@ -131,7 +132,8 @@ class Contrast(nn.Module):
         """Return which class each place is of: by the masks, then as predicted.
 
         Args:
-            masks: (L, H, W) class indices of the labelled images.
+            masks: (L, H, W) class indices of the labelled images, or `IGNORED`: such pixels have
+                no share, and a place of them alone is of the background.
             logits: (U, C, H, W) of the others.
             n: Places along each axis.
 
@@ -139,8 +141,12 @@ class Contrast(nn.Module):
             (L + U, n², K) class shares.
         """
         predicted = to_log_class_probabilities(logits.detach()).exp()
-        true = one_hot(masks, predicted.shape[1]).movedim(-1, 1).to(predicted.dtype)
-        return class_shares(torch.cat([true, predicted]), n)
+        counted = (masks != IGNORED).unsqueeze(1)
+        kinds = one_hot(masks * counted[:, 0], predicted.shape[1]).movedim(-1, 1)
+        true, known = (class_shares(x.to(predicted.dtype), n) for x in (kinds * counted, counted))
+        background = one_hot(masks.new_zeros(()), predicted.shape[1])
+        true = torch.where(known > 0, true / known, background.to(true.dtype))
+        return torch.cat([true, class_shares(predicted, n)])
 
     def _select(self, shares: Tensor) -> Selection:
         args = self.args
