@@ -166,10 +166,11 @@ def test_train__a_finished_run_goes_on_with_more_epochs(lesions, tmp_path, monke
     assert_equal_runs(run, train(lesions, killed.path, tiny_config("supervised", epochs=4)))
 
 
-def test_train__a_run_under_way_keeps_its_length(lesions, tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", [1, 3])
+def test_train__a_run_under_way_keeps_its_length(lesions, tmp_path, monkeypatch, step):
     """Its learning rate would have been another one from the start."""
     with monkeypatch.context() as patch:
-        stop_at(patch, 3)
+        stop_at(patch, step)
         with pytest.raises(KeyboardInterrupt):
             train(lesions, tmp_path / "run", tiny_config("supervised", epochs=2))
     with pytest.raises(ValueError, match="another configuration:\n  epochs: 2 → 3"):

@@ -275,9 +275,13 @@ def _with_split_of(run: RunFolder, started: SettledConfig, asked: SettledConfig)
 
 
 def _is_lengthened(run: RunFolder, started: SettledConfig, wanted: SettledConfig) -> bool:
-    """Return whether nothing but more epochs is asked of a run that is trained to its end."""
+    """Return whether nothing but more epochs is asked of a run that is trained to its end.
+
+    One without a log is not: it was stopped in its first epoch, or in its folds.
+    """
     is_longer = wanted.epochs > started.epochs and run.num_epochs_done >= started.epochs
-    return is_longer and not differences(replace(started, epochs=wanted.epochs), wanted)
+    is_ended = is_longer and run.log_file.is_file()
+    return is_ended and not differences(replace(started, epochs=wanted.epochs), wanted)
 
 
 @contextmanager
