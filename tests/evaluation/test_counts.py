@@ -63,6 +63,19 @@ def test_mean_score__equals_the_scores_of_each_image_at_every_threshold(seed, nu
         assert np.isnan(found.hd95_px)
 
 
+@given(seed=st.integers(0, 10**6), num_channels=st.sampled_from([1, 2, 4]))
+def test_dice__is_that_of_each_image_classes_that_are_nowhere_left_out(seed, num_channels):
+    probabilities, truths = images(seed, num_channels)
+    truths[:2] %= 2  # of three classes two are not in these masks
+    if num_channels == 4:
+        probabilities[:2, 2:] = 0
+    counts = counted(probabilities, truths, (0.5,))
+    expected = [slow_score(probabilities[[i]], truths[[i]], 0.5).dice for i in range(len(truths))]
+    assert counts.dice(with_empty=True)[:, 0].tolist() == pytest.approx(expected)
+    shown = [dice for dice, truth in zip(expected, truths, strict=True) if truth.any()]
+    assert counts.dice()[:, 0].tolist() == pytest.approx(shown)
+
+
 @given(seed=st.integers(0, 10**6))
 def test_best_threshold__is_the_nearest_to_a_half_of_those_as_good_as_the_best(seed):
     probabilities, truths = images(seed, 1)

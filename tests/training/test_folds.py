@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from crosslevel.cli import main
@@ -86,6 +87,21 @@ def test_train__out_of_fold_score_is_that_of_the_networks_that_did_not_see_the_m
     low, high = found["interval"]
     half = 2.3646 * 100 * rows["dice"].std() / FEW**0.5  # Student's t of seven degrees
     assert (low, high) == pytest.approx((found["dice"] - half, found["dice"] + half), abs=0.01)
+
+
+def test_train__a_fold_of_healthy_images_alone_has_no_part_in_the_score(run, few, tmp_path):
+    """As in every other mean; a network that finds nothing there had Dice 1."""
+    data, folds = tmp_path / "data", Split.load(run.split_file).folds
+    shutil.copytree(few, data)
+    masks = {file.stem: file for file in (data / "masks").iterdir()}
+    healthy = [masks[name] for name, fold in folds.items() if fold == "1" and name in masks]
+    for file in healthy:
+        Image.new("L", (32, 32)).save(file)
+    done = train(data, tmp_path / "run", tiny_auto(**OPTIONS))
+    found = json.loads(done.out_of_fold_file.read_text())
+    assert found["num_masks"] == FEW - len(healthy)
+    scores = evaluate(done.path, metric_size="input").summary
+    assert found["dice"] == pytest.approx(scores.mean["dice"], abs=1e-3)
 
 
 def test_train__a_fold_chooses_no_epoch_by_what_it_holds_out(run):

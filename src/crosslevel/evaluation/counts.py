@@ -86,18 +86,30 @@ class Counts:
         """Return a threshold by the Dice of images with foreground, if any: see below."""
         return cautious_threshold(self.dice(), self.thresholds)
 
-    def dice(self) -> NDArray[np.float64]:
-        """Return the Dice, mean of the classes, of each image that is scored.
+    def dice(self, *, with_empty: bool | None = None) -> NDArray[np.float64]:
+        """Return the Dice of each image that is scored: the mean of its classes.
+
+        A class in neither prediction nor mask has no part in the mean, unless none is in either.
+
+        Args:
+            with_empty: Whether images without foreground are scored, too; left out, they are where
+                none has any.
 
         Returns:
             (images, thresholds), or (images, 1) with several classes.
         """
-        counts = torch.cat(self._counts, dim=1)[:, self._scored()]
+        counts = torch.cat(self._counts, dim=1)[:, self._scored(with_empty)]
         predicted, overlap, actual = counts.cpu().numpy()
         total = predicted + actual
-        of_classes = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0)
-        dice: NDArray[np.float64] = of_classes.mean(axis=2)
+        is_there = (total > 0) | (total == 0).all(axis=2, keepdims=True)
+        of_classes = np.where(total > 0, 2 * overlap / np.maximum(total, 1), 1.0) * is_there
+        dice: NDArray[np.float64] = of_classes.sum(axis=2) / is_there.sum(axis=2)
         return dice
+
+    @property
+    def has_foreground(self) -> bool:
+        """Whether any image shows some."""
+        return any(bool(part[2].any()) for part in self._counts)
 
     def mean_score(self, threshold: float = 0.5) -> CaseScore:
         """Return the mean of the images' scores, each the mean of its classes, without distances.
@@ -121,11 +133,13 @@ class Counts:
             ]
         )
 
-    def _scored(self) -> Tensor:
+    def _scored(self, with_empty: bool | None = None) -> Tensor:
         """Tell which images enter a mean: those with foreground, or all with a pixel to count."""
         counted = torch.cat(self._errors)[:, -1] > 0
         actual = torch.cat(self._counts, dim=1)[2, :, 0].sum(dim=-1)
         has_foreground = counted & (actual > 0)
+        if with_empty is not None:
+            return counted if with_empty else has_foreground
         return torch.where(has_foreground.any(), has_foreground, counted)
 
 
@@ -166,7 +180,7 @@ def cautious_threshold(dice: NDArray[np.float64], thresholds: Sequence[float]) -
     """Return the threshold nearest to 0.5 that is not distinguishable from the best.
 
     Few masks tell little about a threshold: the best for four of them was far from the best for
-    others (`results/tries/kvasir-order`). Of two as near to 0.5 it is the lower.
+    others (`results/tries/kvasir-order`). Of two as near to 0.5 it is the lower. Of no mask it is 0.5.
 
     Args:
         dice: (images, thresholds) in [0, 1].
@@ -177,6 +191,8 @@ def cautious_threshold(dice: NDArray[np.float64], thresholds: Sequence[float]) -
         >>> cautious_threshold(dice, [0.1, 0.5]), cautious_threshold(dice[[0, 2, 2]], [0.1, 0.5])
         (0.5, 0.1)
     """
+    if not len(dice):
+        return 0.5
     best = dice[:, dice.mean(axis=0).argmax()]
     gains = [paired_difference(best, dice[:, place]) for place in range(len(thresholds))]
     near = [t for t, gain in zip(thresholds, gains, strict=True) if gain.low <= TOLERANCE]

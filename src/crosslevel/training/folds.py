@@ -20,7 +20,7 @@ from crosslevel.config.settled import SettledConfig
 from crosslevel.data.datamodule import DataModule
 from crosslevel.data.split import Split
 from crosslevel.evaluation.calibrate import HeldOut
-from crosslevel.evaluation.counts import THRESHOLDS, cautious_threshold
+from crosslevel.evaluation.counts import THRESHOLDS, Counts, cautious_threshold
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import load_model, set_threshold
 from crosslevel.runs.compare import paired_difference
@@ -81,7 +81,9 @@ class Folds:
             if not _is_trained(fold, config):
                 self._train(name, config)
             shutil.rmtree(fold.last_checkpoint.parent, ignore_errors=True)
-        found = self._score([self._dice(name, config) for name in names])
+        counts = [self._count(name, config) for name in names]
+        with_empty = not any(of_fold.has_foreground for of_fold in counts)
+        found = self._score([of_fold.dice(with_empty=with_empty) for of_fold in counts])
         write_text(self.run.out_of_fold_file, found.to_json())
         return found
 
@@ -125,12 +127,12 @@ class Folds:
     def _data(self, name: str) -> DataModule:
         return self.data.held_out({i for i, fold in self.split.folds.items() if fold == name})
 
-    def _dice(self, name: str, config: SettledConfig) -> NDArray[np.float64]:
-        """Return Dice (images, thresholds) of what a fold held out."""
+    def _count(self, name: str, config: SettledConfig) -> Counts:
+        """Count what the network of a fold gets right in the images that the fold held out."""
         net, _ = load_model(self.run.fold(name).model_folder)
         batches = self._data(name).validation_batches()
         thresholds = THRESHOLDS if _is_calibrated(config) else (0.5,)
-        return count(net.to(self.place.device), batches, config.precision, thresholds).dice()
+        return count(net.to(self.place.device), batches, config.precision, thresholds)
 
     def _score(self, dice: Sequence[NDArray[np.float64]]) -> OutOfFold:
         """Score each fold at the threshold that suits all others, and write it into its card.
