@@ -48,6 +48,20 @@ def test_reestimate_batchnorm__weighs_old_and_new_by_their_images():
     assert not norm.training
 
 
+def test_reestimate_batchnorm__lets_no_image_count_for_many():
+    """The last of nine was a batch of its own, and counted as much as the other eight."""
+    norm = nn.BatchNorm2d(3)
+    images = np.zeros((9, 4, 4, 3), np.uint8)
+    images[-1] = 255
+    reestimate_batchnorm(nn.Sequential(norm).eval(), images)
+    black, white = (normalise(torch.from_numpy(images[[i]])).mean(dim=(0, 2, 3)) for i in (0, -1))
+    share = (
+        norm.get_buffer("running_mean") / (1 - SOURCE_IMAGES / (SOURCE_IMAGES + 9)) - black
+    ) / (white - black)
+    assert (share - 1 / 9).abs().max() < 0.02
+    assert len(share) == 3
+
+
 def test_best_threshold__has_the_highest_overlap_with_the_probabilities():
     probabilities = torch.tensor([[[[0.9, 0.9, 0.35, 0.1]]]])
     # from 0.3 on: 2 * 2.15 / (2.25 + 3); from 0.5 on: 2 * 1.8 / (2.25 + 2)

@@ -180,7 +180,7 @@ def cautious_threshold(dice: NDArray[np.float64], thresholds: Sequence[float]) -
     """Return the threshold nearest to 0.5 that is not distinguishable from the best.
 
     Few masks tell little about a threshold: the best for four of them was far from the best for
-    others (`results/tries/kvasir-order`). Of two as near to 0.5 it is the lower. Of no mask it is 0.5.
+    others (`results/tries/kvasir-order`). Of two as near to 0.5 it is the lower; of no mask, 0.5.
 
     Args:
         dice: (images, thresholds) in [0, 1].

@@ -123,6 +123,7 @@ def probabilities_of(net: nn.Module, images: Images) -> Tensor:
 
 
 def _batches(net: nn.Module, images: Images) -> Iterator[Tensor]:
+    """Yield batches of at most `BATCH`, as equal as they can be: in a mean, each counts alike."""
     device = next(net.parameters()).device
-    for start in range(0, len(images), BATCH):
-        yield normalise(torch.from_numpy(images[start : start + BATCH].copy()).to(device))
+    for part in np.array_split(images, -(-len(images) // BATCH)):
+        yield normalise(torch.from_numpy(part.copy()).to(device))
