@@ -134,11 +134,23 @@ def test_choose_folds__where_masks_are_few_and_nothing_else_is_asked(
             "supervised (every image has a mask), efficientnet_lite0, 256 px, "
             "840 steps (what fits in 15 min 0 s), fp32 (faster here than bf16)",
         ),
+        (
+            Facts(num_labelled=10, num_unlabelled=0, budget=3.0, pace=Pace(1.0, 1.0)),
+            "supervised (every image has a mask), efficientnet_lite0, 256 px, 3 steps "
+            "(the least there is, for which 3 s do not suffice), fp32 (faster here than bf16)",
+        ),
     ],
 )
 def test_plan__says_why(facts, line, monkeypatch):
     monkeypatch.setattr("crosslevel.system.devices.bf16_speedup", lambda: 1.0)
     assert str(plan(TrainConfig(), facts, Place(torch.device("cpu")))) == line
+
+
+def test_plan__says_so_if_folds_alone_take_longer_than_the_budget():
+    facts = Facts(num_labelled=9, num_folds=3, budget=60.0, pace=Pace(1.0, 0.0))
+    planned = plan(TrainConfig(fold_epochs=100, precision="fp32"), facts, HERE)
+    assert planned.config.epochs == 1
+    assert planned.reasons["epochs"] == "the least there is, for which 1 min 0 s do not suffice"
 
 
 def test_plan__gives_no_reason_for_what_was_asked_for():

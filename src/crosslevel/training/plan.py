@@ -166,7 +166,9 @@ def _length(asked: TrainConfig, facts: Facts, steps: int) -> tuple[int, str]:
     seconds, pace = facts.budget, facts.pace
     if facts.num_folds:
         seconds, pace = _without_folds(asked, facts, seconds, pace)
-    epochs = epochs_within(seconds, pace, steps, check_every)
+    epochs, least = epochs_within(seconds, pace, steps, check_every), steps * pace.step + pace.check
+    if epochs == 1 and least > seconds:
+        return epochs, f"the least there is, for which {duration(facts.budget)} do not suffice"
     return epochs, f"what fits in {duration(facts.budget)}"
 
 
