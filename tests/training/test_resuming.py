@@ -16,7 +16,7 @@ from crosslevel.system import memory
 from crosslevel.system.console import Reporter
 from crosslevel.training.resuming import about_resuming
 from crosslevel.training.train import train
-from support.tiny import tiny_config
+from support.tiny import tiny_auto, tiny_config
 
 
 def test_train__counts_the_masks_that_came_after_the_start(lesions, tmp_path, capsys):
@@ -135,6 +135,7 @@ def test_main__memory_that_runs_out_is_one_line(monkeypatch, capsys, tmp_path):
     [
         ({"batch_unlabelled": 3}, "--batch_unlabelled has no effect: supervised uses no unlabel"),
         ({"encoder_rate": 0.1}, "--encoder_rate has no effect: unet has no pretrained encoder"),
+        ({"draw": 1, "labelled": 1.0}, "--draw has no effect: all masks are used."),
     ],
 )
 def test_train__names_options_that_change_nothing(lesions, tmp_path, capsys, changes, said):
@@ -144,6 +145,15 @@ def test_train__names_options_that_change_nothing(lesions, tmp_path, capsys, cha
     heard = capsys.readouterr().err
     assert said in heard
     assert heard.count("has no effect") == 1
+
+
+def test_train__names_a_length_of_folds_where_there_are_none(lesions, tmp_path, capsys):
+    config = tiny_auto(method="fixmatch", epochs=1, fold_epochs=2)
+    for said in ("--fold_epochs has no effect: there are no folds.", ""):  # once, not when resumed
+        train(lesions, tmp_path / "run", config, reporter=Reporter())
+        heard = capsys.readouterr().err
+        assert said in heard
+        assert heard.count("has no effect") == bool(said)
 
 
 def test_train__goes_on_where_a_method_has_had_an_option_only_since(lesions, tmp_path):

@@ -10,10 +10,13 @@ from crosslevel.methods.base import Method
 from crosslevel.training.step import has_pretrained_encoder
 
 
-def idle_options(config: SettledConfig, method: Method, num_unlabelled: int) -> Iterator[str]:
+def idle_options(
+    asked: TrainConfig, config: SettledConfig, method: Method, num_unlabelled: int
+) -> Iterator[str]:
     """Yield a line on each option that differs from its default and changes nothing.
 
     Args:
+        asked: As asked for; of a run that goes on, it is settled.
         config: What is trained.
         method: The method it names, built.
         num_unlabelled: Unlabelled training images.
@@ -26,3 +29,8 @@ def idle_options(config: SettledConfig, method: Method, num_unlabelled: int) -> 
             yield "--batch_unlabelled has no effect: there are no unlabelled training images."
     if config.encoder_rate != usual.encoder_rate and not has_pretrained_encoder(method):
         yield f"--encoder_rate has no effect: {config.model.label} has no pretrained encoder."
+    if config.draw != usual.draw and repr(config.labelled) == "1.0" and not config.split:
+        yield "--draw has no effect: all masks are used."
+    is_chosen = asked.fold_epochs != "auto" and not isinstance(asked, SettledConfig)
+    if is_chosen and not config.folds:
+        yield "--fold_epochs has no effect: there are no folds."

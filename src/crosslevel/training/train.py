@@ -238,7 +238,7 @@ class _Start:
             out = split.of_fold(split.fold_names[0]).val if split.folds else ()
             trial = data.held_out(out) if out else data
             method, planned = self._within_budget(method, planned, facts, trial)
-        for line in idle_options(planned.config, method, facts.num_unlabelled):
+        for line in idle_options(self.asked, planned.config, method, facts.num_unlabelled):
             self.reporter.say(f"warning: {line}")
         environment = self._write_down(folder, prepared, planned.config)
         start = self._start(planned.config, method)
