@@ -1,5 +1,7 @@
 """A budget is measured on the run's own steps, and leaves no trace in it."""
 
+import math
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from crosslevel.methods.build import build_method
 from crosslevel.system.console import Reporter
 from crosslevel.training.budget import Pace, epochs_within, measure_pace
 from crosslevel.training.device_steps import DeviceSteps
+from crosslevel.training.ladder import check_interval
 from crosslevel.training.train import train
 from crosslevel.types import Batch
 from support.equal_runs import assert_equal_runs
@@ -82,9 +85,17 @@ def test_measure_pace__leaves_no_trace(name):
 
 def test_epochs_within__grow_with_the_budget():
     pace = Pace(step=0.5, check=1.0)
-    # of 95 s: one check at the end, then epochs of 1 s with a check, a tenth of one, or 15 in all
-    assert [epochs_within(100, pace, 2, every) for every in (1, 10, None)] == [47, 85, 80]
+    # of 95 s: epochs of 1 s, each with a check, with 9 in all, or with one for every five
+    assert [epochs_within(100, pace, 2, every) for every in (1, 10, None)] == [47, 86, 79]
     assert epochs_within(0, pace, 2, None) == 1
+
+
+@pytest.mark.parametrize("budget", [30, 60, 90, 120])
+def test_epochs_within__counts_the_checks_that_there_will_be(budget):
+    """Of 29 epochs each is checked, of 30 every second; 15 checks were counted for both."""
+    epochs = epochs_within(budget, Pace(step=1.0, check=2.0), 1, None)
+    takes = {e: e + 2 * math.ceil(e / check_interval(e)) for e in range(1, budget)}
+    assert epochs == max(e for e, seconds in takes.items() if seconds <= 0.95 * budget)
 
 
 @pytest.mark.parametrize("method", ["clcc", "self_training"])

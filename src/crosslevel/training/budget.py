@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from crosslevel.data.datamodule import DataModule
 from crosslevel.methods.base import Method
 from crosslevel.system.devices import autocast
 from crosslevel.training.device_steps import WARM_UP
-from crosslevel.training.ladder import NUM_CHECKS
+from crosslevel.training.ladder import check_interval
 from crosslevel.training.step import Optimisation, Steps
 from crosslevel.training.steps import choose_steps
 
@@ -69,19 +70,21 @@ def epochs_within(seconds: float, pace: Pace, steps_per_epoch: int, check_every:
         seconds: The budget.
         pace: How fast the run goes.
         steps_per_epoch: Steps of an epoch.
-        check_every: Epochs between two checks; None for `NUM_CHECKS` checks, however long.
+        check_every: Epochs between two checks, of which the last epoch has one, too; None for
+            `check_interval`.
 
     Example:
         >>> epochs_within(100, Pace(step=1, check=5), steps_per_epoch=2, check_every=5)
         30
     """
     left, epoch_seconds = RESERVE * seconds, pace.step * steps_per_epoch
-    if check_every is None:
-        left -= NUM_CHECKS * pace.check
-    else:
-        left -= pace.check  # the last epoch is always checked
-        epoch_seconds += pace.check / check_every
-    return max(1, int(left / epoch_seconds))
+
+    def takes(epochs: int) -> float:
+        num_checks = math.ceil(epochs / (check_every or check_interval(epochs)))
+        return epochs * epoch_seconds + num_checks * pace.check
+
+    counted = range(int(left / epoch_seconds), 1, -1)
+    return next((epochs for epochs in counted if takes(epochs) <= left), 1)
 
 
 def _seconds_of_step(optimisation: Optimisation, data: DataModule) -> float:
