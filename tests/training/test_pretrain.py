@@ -176,7 +176,9 @@ def test_train__warns_if_test_images_were_asked_for(lesions, tmp_path, capsys):
     out = str(tmp_path / "enc")
     asked = ["--test_images", "--folds", "0", "--batch", "8"]
     assert main(["pretrain", "--out", out, *asked, *words]) == 0
-    assert "24 images to learn from, none left out, test images" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "24 images to learn from, none left out, test images" in said
+    assert f"--model.name unet --model.widths '[4, 8]' --model.weights {out}`" in said
     more = ["--method", "supervised", "--labelled", "4", "--model.weights", out]
     assert main(["train", "--out", str(tmp_path / "run"), *words, *more]) == 0
     assert "warning: 5 of the 5 test images" in capsys.readouterr().err

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shlex
 from pathlib import Path
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from crosslevel.commands.options import add_threads
+from crosslevel.config.model import ModelConfig
 from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.pretraining import task_names
 
@@ -53,7 +56,16 @@ def run(arguments: Namespace) -> None:
     reporter = Reporter()
     path = pretrain(arguments.data, arguments.out, config, reporter=reporter)
     reporter.say(f"Done: {path}")
-    reporter.say(
-        f"Train with it: `crosslevel train --data {arguments.data} --out RUN "
-        f"--model.weights {path}`"
-    )
+    words = ["--data", str(arguments.data), "--out", "RUN", *_model_words(config.model)]
+    words += ["--model.weights", str(path)]
+    reporter.say(f"Train with it: `crosslevel train {shlex.join(words)}`")
+
+
+def _model_words(model: ModelConfig) -> list[str]:
+    """Return the options that give a training the same backbone, none for its default."""
+    usual = PretrainConfig().model
+    values = {name: value for name, value in model.given.items() if name != "weights"}
+    if model.name != usual.name:
+        values = {"name": model.name} | values
+    shown = {n: v if isinstance(v, str) else json.dumps(v) for n, v in values.items()}
+    return [word for name, value in shown.items() for word in (f"--model.{name}", value)]
