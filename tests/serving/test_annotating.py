@@ -236,6 +236,60 @@ def test_keyboard__is_enough_for_everything(place, page):
     place.session.mark(number, "", "")
 
 
+def press(page, *keys):
+    page.locator("#stage").focus()
+    for key in keys:
+        page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("ends", ["Escape", "h"])
+def test_keyboard__shows_nothing_that_is_not_saved(place, page, ends):
+    clear(page)
+    press(page, "b", "Space", "ArrowRight", ends, "b", *["ArrowDown"] * 4)
+    settle(page)
+    number = number_of(page)
+    assert not state_mask(page).any()
+    assert not place.session.draft(number).mask.any()
+    press(page, "Space", "ArrowRight")
+    page.mouse.move(*on_screen(page, 5, 5))
+    press(page, "ArrowRight")
+    assert state_mask(page).any()
+    assert accepted(place, page).any()  # without a second Space
+
+
+def fingers(page, kind, *places):
+    """Touches go down at these places of the image, move and go up together."""
+    page.evaluate(
+        """({ kind, places }) => {
+            const stage = document.getElementById("stage");
+            const send = (type, far) => places.forEach(([clientX, clientY], pointerId) =>
+                stage.dispatchEvent(new PointerEvent(type, { pointerId, pointerType: kind,
+                    clientX: clientX + far, clientY: clientY + far, bubbles: true })));
+            stage.setPointerCapture = () => {};
+            ["pointerdown", "pointermove", "pointerup"].forEach((type, n) => send(type, 9 * n));
+        }""",
+        {"kind": kind, "places": places},
+    )
+
+
+def test_fingers__three_draw_nothing_and_two_leave_corners(place, page):
+    clear(page)
+    shown(page)
+    at = [on_screen(page, column, 20) for column in (20, 40, 60)]
+    press(page, "b")
+    fingers(page, "touch", *at)
+    page.mouse.move(*on_screen(page, 10, 10))
+    page.mouse.move(*on_screen(page, 30, 10))
+    assert not state_mask(page).any()
+    press(page, "p")
+    for corner in at[:2]:
+        page.mouse.click(*corner)
+    fingers(page, "touch", *at[:2])
+    assert page.evaluate("crosslevel.gestures.corners.length") == 2
+    press(page, "Escape")
+    assert page.evaluate("crosslevel.gestures.corners.length") == 0
+
+
 def test_strokes__wait_while_the_server_is_away(place, page):
     clear(page)
     settle(page)

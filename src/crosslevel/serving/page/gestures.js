@@ -29,16 +29,21 @@ export class Gestures {
 
   /** Forget what is half drawn. */
   cancel() {
+    this._abandon();
+    this.corners = [];
+    this.sketch();
+  }
+
+  _abandon() {
     if (this._stroke?.rect) {
       this.app.opened.history.abandon(this._stroke.rect);
       this.app.canvas.changed(this._stroke.rect);
     }
     this._stroke = null;
-    this.corners = [];
-    this.sketch();
+    this.isPressed = false;
   }
 
-  get isBusy() { return this._stroke !== null; }
+  get isBusy() { return this._stroke !== null || this.corners.length > 0; }
 
   _at(event) {
     const box = this.stage.getBoundingClientRect();
@@ -49,12 +54,13 @@ export class Gestures {
     const { app } = this, at = this._at(event);
     this.stage.focus({ preventScroll: true });
     if (!app.opened) return;
+    if (this.isPressed) this.press();
     this.stage.setPointerCapture(event.pointerId);
     this._pointers.set(event.pointerId, at);
     if (event.pointerType === "pen") this._hasPen = true;
-    if (this._pointers.size === 2) {
-      this.cancel();
-      this._pinch = this._spread();
+    if (this._pointers.size > 1) { // corners stay; a third finger, or the palm, draws nothing
+      this._abandon();
+      if (this._pointers.size === 2) this._pinch = this._spread();
       return;
     }
     const isFinger = event.pointerType === "touch" && this._hasPen; // with a pen at hand, fingers move the picture
@@ -70,6 +76,7 @@ export class Gestures {
   }
 
   _move(event) {
+    if (this.isPressed) return; // keys draw
     const at = this._at(event), stroke = this._stroke;
     if (this._pointers.has(event.pointerId)) this._pointers.set(event.pointerId, at);
     this.cursor = null;
@@ -154,6 +161,7 @@ export class Gestures {
 
   /** Grow or shrink the lesion under the cursor by one step of the keyboard. */
   nudge(steps) {
+    if (this.isPressed) this.press();
     const { app } = this, point = this.cursor ?? this._middle();
     this._stroke = { tool: "level", rect: null };
     this._beginLevel(point);
@@ -243,6 +251,7 @@ export class Gestures {
     this.app.canvas.pan(now.x - before.x, now.y - before.y);
     this.app.canvas.zoom(now.length / Math.max(1, before.length), now);
     this._pinch = now;
+    if (this.corners.length) this.sketch();
   }
 
   _showRing(at) {

@@ -423,7 +423,10 @@ class App {
       cancel: () => { gestures.cancel(); this._showQueue(false); },
     };
     const onImage = {
-      accept: () => (gestures.corners.length ? gestures.closePolygon() : this.accept()),
+      accept: () => {
+        if (gestures.isPressed) gestures.press(); // what is drawn by keys is of the mask
+        return gestures.corners.length ? gestures.closePolygon() : this.accept();
+      },
       undo: () => this.history("undo"), redo: () => this.history("redo"), restart: () => this.restart(),
       holes: () => this.wholeMask("holes"), islands: () => this.wholeMask("islands"), smooth: () => this.wholeMask("smooth"),
       zoomIn: () => canvas.zoom(1.25), zoomOut: () => canvas.zoom(0.8), fit: () => canvas.fit(),
