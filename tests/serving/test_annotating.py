@@ -377,6 +377,20 @@ def test_retrain__renews_suggestions_and_order(place, page):
     assert f"images/{number}/picture" not in " ".join(fetched)  # it is still at hand
 
 
+def test_new_model__leaves_a_polygon_that_is_being_drawn(place, page):
+    shown(page)
+    press(page, "p")
+    for corner in [(10, 10), (70, 12), (40, 50)]:
+        page.mouse.click(*on_screen(page, *corner))
+    assert page.evaluate("crosslevel.opened.isUntouched")
+    page.evaluate("crosslevel._renewed()")
+    press(page, "Enter")
+    settle(page)
+    assert page.locator("#banner").is_hidden()
+    assert state_mask(page)[20, 40] == 1
+    assert np.array_equal(place.session.draft(number_of(page)).mask, state_mask(page))
+
+
 def test_retrain__that_fails_leaves_the_page_working(place, page):
     last = place.session.work.runs / "round-001"
     assert place.learning.start_words() == [

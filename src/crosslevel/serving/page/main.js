@@ -236,7 +236,7 @@ class App {
   /** Another model is there: what nobody touched begins anew from it, the open image first. */
   async _renewed() {
     const number = this.opened?.isUntouched && !this.gestures.isBusy ? this.opened.number : null;
-    const others = this.work.numbers.filter((other) => other !== number);
+    const others = this.work.numbers.filter((other) => other !== this.opened?.number);
     if (number !== null) {
       await this.work.renew([number]);
       if (this.state.current === number) await this.open(number);
