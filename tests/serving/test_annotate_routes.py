@@ -105,6 +105,21 @@ def test_second_tab__is_refused_until_it_takes_over(client):
     assert post(client, "images/0/mark", {"mark": "skipped"}, tab="another-tab").status_code == 200
 
 
+def test_numbers__of_an_earlier_start_are_refused_after_an_image_came(client, session, tmp_path):
+    numbering = client.get("/annotate/state").json()["numbering"]
+    where = f"/annotate/images/0/stroke?tab={TAB}&numbering="
+    assert client.post(where + numbering, json=STROKE).status_code == 200
+    images = tmp_path / "data/images"
+    (images / "case_0.png").rename(images / "case_9.png")
+    again = open_session(tmp_path / "data")
+    assert again.numbering != numbering
+    app = annotate_app(Learning(again, None, []), ServerOptions(token=TOKEN))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with TestClient(app, base_url=HOST, headers=headers) as other:
+        assert other.post(where + numbering, json=STROKE).status_code == 410
+        assert other.post(where + again.numbering, json=STROKE).status_code == 200
+
+
 def test_ranking__is_one_of_those_there_are(client, session):
     assert post(client, "ranking", {"ranking": "best"}).status_code == 422
     assert session.queue.wanted == "both"

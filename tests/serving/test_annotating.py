@@ -391,6 +391,24 @@ def test_new_model__leaves_a_polygon_that_is_being_drawn(place, page):
     assert np.array_equal(place.session.draft(number_of(page)).mask, state_mask(page))
 
 
+def test_server__with_other_images_is_sent_nothing(place, page):
+    number, before = number_of(page), place.session.numbering
+    place.session.numbering = "another"  # as after a start with an image more
+    try:
+        page.evaluate(
+            "crosslevel._save(`images/${crosslevel.state.current}/mark`, { mark: 'skipped' })"
+        )
+        page.wait_for_selector("#banner:not([hidden])")
+        assert "other images" in page.inner_text("#banner")
+        assert place.session.items[number].mark == ""
+        assert page.locator("#accept").is_disabled()
+    finally:
+        place.session.numbering = before
+    page.click("#banner-action")
+    wait(page, "globalThis.crosslevel?.state.images.length && crosslevel.state.holds")
+    settle(page)
+
+
 def test_retrain__that_fails_leaves_the_page_working(place, page):
     last = place.session.work.runs / "round-001"
     assert place.learning.start_words() == [

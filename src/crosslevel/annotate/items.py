@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,12 @@ def find_items(folder: Path, reading: Reading, layout: Layout) -> tuple[list[Ite
     if not items:
         raise InputError("\n".join([f"{folder}: no image can be annotated.", *limited(lines)]))
     return items, limited(lines)
+
+
+def numbering(items: Sequence[Item]) -> str:
+    """Return what differs where the numbers of images mean others: after some came or went."""
+    names = "\0".join(item.case.id for item in items)
+    return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _refuse_shapes(folder: Path, cases: Iterable[Case]) -> None:

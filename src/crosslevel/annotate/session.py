@@ -19,7 +19,7 @@ import numpy as np
 
 from crosslevel.annotate import provenance
 from crosslevel.annotate.drafts import Draft
-from crosslevel.annotate.items import Item, find_items
+from crosslevel.annotate.items import Item, find_items, numbering
 from crosslevel.annotate.masks import MaskFiles, check_writable, finish_replacing
 from crosslevel.annotate.options import RankingName
 from crosslevel.annotate.patches import Patch, checksum
@@ -79,6 +79,7 @@ class Session:
         provenance.check(self.work.annotations_file)
         finish_replacing(self.work)
         self.items, self.warnings = find_items(setting.data, setting.reading, setting.layout)
+        self.numbering = numbering(self.items)
         self.files = MaskFiles(self.work, setting.classes, setting.reading)
         self.tabs = Tabs()
         self.suggestions: Suggestions | None = None
@@ -222,6 +223,7 @@ class Session:
             "wanted": self.queue.wanted,
             "doubt_from": self.queue.doubt_from,
             "version": self.queue.version,
+            "numbering": self.numbering,
             "today": provenance.done_today(rows, datetime.now().astimezone()),
             "median_seconds": round(median(seconds), 1) if seconds else None,
             "images": [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from numpy.typing import NDArray
@@ -75,7 +75,9 @@ def annotating_router(learning: Learning) -> APIRouter:
     """Return the routes over a session; the folder and its files are never named by a caller."""
     router = APIRouter(prefix="/annotate", tags=["annotate"])
     _add_reading(router, learning)
-    _add_writing(router, learning)
+    numbered = APIRouter(dependencies=[Depends(_same_numbers(learning.session))])
+    _add_writing(numbered, learning)
+    router.include_router(numbered)
     _add_learning(router, learning)
     return router
 
@@ -134,6 +136,18 @@ def _add_reading(router: APIRouter, learning: Learning) -> None:
             return Response(status_code=204)
         shape = {"X-Shape": ",".join(map(str, look.levels.shape))}
         return _bytes(look.levels, shape)
+
+
+def _same_numbers(session: Session) -> Callable[[str], None]:
+    """Return what refuses a page whose numbers of images are those of an earlier start."""
+
+    def check(numbering: Annotated[str, Query(max_length=64)] = "") -> None:
+        if numbering and numbering != session.numbering:
+            raise HTTPException(
+                410, "The folder has other images since the server was started. Reload the page."
+            )
+
+    return check
 
 
 def _add_writing(router: APIRouter, learning: Learning) -> None:
@@ -236,6 +250,7 @@ def _news(learning: Learning, tab: str) -> dict[str, Any]:
     return {
         "holds": session.tabs.holder in ("", tab),
         "version": session.queue.version,
+        "numbering": session.numbering,
         "num_looks": len(suggestions.looks) if suggestions else 0,
         "job": learning.job.to_json(),
     }

@@ -36,7 +36,12 @@ export const address = (path) => `/annotate/${path}${path.includes("?") ? "&" : 
 
 export const events = () => new EventSource(address(`events?tab=${tab}`));
 
-const post = (path, body, more = {}) => call(`${path}?tab=${tab}`, {
+let numbering = "";
+
+/** Say which images the numbers in what is sent mean: a server that has others will not have it. */
+export function numbered(by) { numbering = by; }
+
+const post = (path, body, more = {}) => call(`${path}?tab=${tab}&numbering=${numbering}`, {
   method: "POST", body: body === undefined ? undefined : JSON.stringify(body),
   headers: body === undefined ? {} : { "Content-Type": "application/json" }, ...more,
 });

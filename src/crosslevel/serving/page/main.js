@@ -1,6 +1,6 @@
 // The page: state, canvas, list and server put together.
 
-import { events, getJson, Refused, takeOver, Writes } from "./api.js";
+import { events, getJson, numbered, Refused, takeOver, Writes } from "./api.js";
 import { Canvas, COLOURS, LOOKS } from "./canvas.js";
 import { Gestures } from "./gestures.js";
 import { checksum, dropIslands, fillHoles, smooth } from "./mask.js";
@@ -47,7 +47,19 @@ class App {
   }
 
   async refresh() {
-    this.dispatch({ type: "loaded", state: await getJson("state") });
+    const state = await getJson("state");
+    if (!this._isOurs(state)) return;
+    numbered(this._numbering = state.numbering);
+    this.dispatch({ type: "loaded", state });
+  }
+
+  /** Whether the server means by its numbers the images that this page means; else that is said. */
+  _isOurs({ numbering }) {
+    if (this._numbering === undefined || numbering === this._numbering) return true;
+    this.state = { ...this.state, holds: false };
+    this.banner("The folder has other images since the server was started anew.", "Reload", () => location.reload());
+    this.render();
+    return false;
   }
 
   // ---- images
@@ -193,6 +205,7 @@ class App {
       return true;
     } catch (error) {
       if (error.status === 409) this._lost();
+      else if (error.status === 410) this._isOurs({});
       else {
         this.banner(error.message);
         if (path.startsWith("images/")) await this._again(Number(path.split("/")[1]));
@@ -218,6 +231,7 @@ class App {
     const source = events();
     source.onmessage = async ({ data }) => {
       const news = JSON.parse(data), { version, job, numLooks, model, holds } = this.state;
+      if (!this._isOurs(news)) return;
       this.dispatch({ type: "news", news });
       if (!news.holds) this._lost();
       else if (!holds) await this._regained();
