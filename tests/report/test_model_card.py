@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from crosslevel.errors import InputError
+from crosslevel.evaluation.means import what_rows_say
 from crosslevel.models.folder import load_card
 from crosslevel.report.model_card import model_card
 from crosslevel.runs.collect import collect
@@ -42,6 +43,19 @@ def test_read_run__of_an_adapted_one_says_why_not(bench, tmp_path):
         read_run(run, "theirs")
     with pytest.raises(InputError, match="theirs was adapted, not trained"):
         collect([run])
+
+
+def test_model_card__scores_are_those_of_the_summary_where_images_are_healthy(bench):
+    folder = bench / "runs" / "supervised-draw0-seed0"
+    run, card = read_run(folder, "first"), load_card(folder / "model")
+    first = run.per_image.index[0]
+    table = run.per_image.assign(false_alarms=float("nan"))
+    table.loc[first, ["dice", "foreground_share", "false_alarms"]] = 0.0, 0.0, 2.0
+    run = replace(run, per_image=table, summary=replace(run.summary, **what_rows_say(table)))
+    text, mean = page_of(run, card), run.summary.mean["dice"]
+    assert f"{100 * table['dice'].mean():.1f}" != f"{mean:.1f}"
+    assert f"| Dice | {mean:.1f} |" in text
+    assert "1 images without foreground: 2.00 false alarms in one on average" in text
 
 
 def test_model_card__names_a_window_where_there_is_one(bench):

@@ -15,7 +15,7 @@ from crosslevel.data.split import Split
 from crosslevel.models.folder import ModelCard
 from crosslevel.report.summary import num_without_masks
 from crosslevel.runs.finished import FinishedRun
-from crosslevel.runs.records import IN_PERCENT, OUT_OF_FOLD, SCORES
+from crosslevel.runs.records import IN_PERCENT, OUT_OF_FOLD, SCORES, Summary, scored
 from crosslevel.types import BEFORE_WINDOWS
 
 LEVEL = 0.95
@@ -48,7 +48,7 @@ def model_card(run: FinishedRun, card: ModelCard, *, address: str, licence: str)
         how_read=_how_read(card),
         training=_training(run),
         score_lead=_score_lead(run),
-        scores=_scores(run.per_image),
+        scores=_scores(scored(run.per_image)),
     )
 
 
@@ -116,7 +116,7 @@ def _score_lead(run: FinishedRun) -> str:
             f"Out-of-fold{folds}: each of {summary.num_cases} images with masks was scored by a "
             "network that did not learn from it, trained like this model. This model itself "
             "learned from all of them, so it has no score of its own. At "
-            f"{summary.metric_size} size."
+            f"{summary.metric_size} size.{_without_foreground(summary)}"
         )
     seen = (summary.num_trained_on or 0) + (summary.num_validated_on or 0)
     warning = (
@@ -126,8 +126,15 @@ def _score_lead(run: FinishedRun) -> str:
     )
     return (
         f"On {summary.num_cases} images with masks (part `{summary.subset}`), at "
-        f"{summary.metric_size} size.{warning}"
+        f"{summary.metric_size} size.{_without_foreground(summary)}{warning}"
     )
+
+
+def _without_foreground(summary: Summary) -> str:
+    """Return what the table leaves out, as every other mean does."""
+    if summary.healthy is None or summary.healthy.num_images == summary.num_cases:
+        return ""
+    return f" The table is of those with foreground. {summary.healthy}."
 
 
 def _scores(per_image: pd.DataFrame) -> list[tuple[str, str, str]]:
