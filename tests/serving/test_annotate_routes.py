@@ -120,6 +120,11 @@ def test_numbers__of_an_earlier_start_are_refused_after_an_image_came(client, se
         assert other.post(where + again.numbering, json=STROKE).status_code == 200
 
 
+def test_thumbnails__are_not_kept_by_a_number_that_may_be_of_another_image(client):
+    answer = client.get("/annotate/images/0/thumbnail")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_ranking__is_one_of_those_there_are(client, session):
     assert post(client, "ranking", {"ranking": "best"}).status_code == 422
     assert session.queue.wanted == "both"

@@ -30,7 +30,6 @@ PULSE_S = 0.2
 """Between two looks at what changed."""
 LONGEST_SILENCE = 50
 """Looks without news after which a line is sent, so that nothing between closes the connection."""
-_KEEP = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 Tab = Annotated[str, Query(min_length=8, max_length=64, pattern=r"^[\w-]+$")]
 Seconds = Annotated[float, Body(ge=0, le=1e7)]
@@ -106,7 +105,7 @@ def _add_reading(router: APIRouter, learning: Learning) -> None:
         case = session.item(number).case
         kept = session.work.thumbnails / f"{session.work.key(case.image)}.jpg"
         content = thumbnail(case.image, session.setting.reading, kept)
-        return Response(content, media_type="image/jpeg", headers=_KEEP)
+        return Response(content, media_type="image/jpeg")
 
     @router.get("/images/{number}/draft")
     def draft(number: int) -> dict[str, Any]:
