@@ -150,6 +150,19 @@ def test_full_disk__is_said_and_the_strokes_are_kept(client, session, monkeypatc
     assert session.items[0].target.is_file()
 
 
+def test_accept__is_saved_where_the_training_that_is_due_cannot_begin(tmp_path, monkeypatch):
+    session = open_session(write_images(tmp_path / "data", 4, masks=3))
+    learning = Learning(session, None, [], every=1)
+    monkeypatch.setattr(learning._retraining, "start", lambda *_: False)  # one is still ending
+    app = annotate_app(learning, ServerOptions(token=TOKEN))
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    number = next(n for n, item in enumerate(session.items) if item.case.mask is None)
+    with TestClient(app, base_url=HOST, headers=headers) as client:
+        answer = post(client, f"images/{number}/accept", {"crc": EMPTY, "seconds": 1})
+    assert answer.status_code == 200
+    assert session.num_masks == 4
+
+
 def test_retrain__without_masks_says_how_many_it_needs(client):
     answer = post(client, "retrain")
     assert answer.status_code == 422

@@ -104,10 +104,16 @@ class Learning:
         return bool(before.val) or len(new) >= FEWEST_HELD_OUT
 
     def retrain_if_due(self) -> None:
-        """Begin a training if there are enough new masks for it."""
+        """Begin a training if there are enough new masks for it; why it cannot begin is said.
+
+        The mask that was accepted is saved whatever comes of this, so nothing is raised.
+        """
         new = self.session.num_masks - self._trained_with
         if self._every and new >= self._every and self.can_train and self.job.state != "running":
-            self.retrain()
+            try:
+                self.retrain()
+            except (CrosslevelError, OSError) as error:  # as while one that was stopped ends
+                self.session.setting.say(f"warning: no training was begun: {error}")
 
     def stop(self) -> None:
         """End the training under way, if there is one."""
