@@ -301,8 +301,11 @@ def test_strokes__wait_while_the_server_is_away(place, page):
     page.mouse.click(*shown_at)
     wait(page, "document.getElementById('saved').dataset.state === 'waiting'")
     assert len(place.session.draft(number).strokes) == before
+    leaving = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.evaluate(leaving)  # the browser asks whether to leave
     page.unroute("**/stroke?**")
     settle(page)
+    assert not page.evaluate(leaving)
     assert np.array_equal(place.session.draft(number).mask, state_mask(page))
     page.on("dialog", lambda dialog: dialog.accept())
     page.keyboard.press("x")

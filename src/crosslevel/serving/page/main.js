@@ -389,6 +389,7 @@ class App {
     $("ask").onclose = () => $("ask").returnValue === "unsure" && this.mark("unsure", $("note").value.trim());
     $("keys").innerHTML = KEYS.map(([key, what]) => `<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`).join("");
     addEventListener("keydown", (event) => this._key(event));
+    addEventListener("beforeunload", (event) => this.writes.waiting && event.preventDefault()); // it would be lost
     for (const name of ["pointermove", "keydown", "wheel"]) addEventListener(name, () => (this._active = performance.now()), { passive: true });
     setInterval(() => {
       const isLooking = !document.hidden && performance.now() - this._active < IDLE_MS;
