@@ -93,6 +93,17 @@ def test_failures__are_those_of_lowest_dice_then_others_with_most_objects_wrong(
     assert (extra.gallery, extra.text[0]) == (None, "Nothing was found outside of true objects.")
 
 
+def test_failures__show_a_false_alarm_in_a_healthy_image(runs):
+    table = runs[0].per_image.assign(missed_objects=0, extra_objects=0)
+    healthy = str(table["dice"].idxmax())
+    table.loc[healthy, ["foreground_share", "extra_objects", "dice"]] = 0, 3, 0
+    *_, extra = picture_sections([replace(runs[0], per_image=table)], None)
+    assert extra.gallery is not None
+    [(name, panels)] = extra.gallery.rows
+    assert name == f"{healthy}.jpg"
+    assert panels[-1].caption == "prediction: Dice 0"
+
+
 def test_failures__of_scores_without_objects_say_what_to_do(runs):
     table = runs[0].per_image.drop(columns=["missed_objects", "extra_objects"])
     _, missed, extra = picture_sections([replace(runs[0], per_image=table)], None)

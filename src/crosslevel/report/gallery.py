@@ -15,6 +15,7 @@ from crosslevel.images.overlay import draw_outlines
 from crosslevel.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR, read_prediction
 from crosslevel.report.page import Gallery, Panel
 from crosslevel.runs.finished import FinishedRun
+from crosslevel.runs.records import PerImage
 from crosslevel.types import Case
 
 WIDTH, COMPACT_WIDTH = 240, 180
@@ -71,7 +72,7 @@ def extreme_cases(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> Gal
 
 
 def _dice(run: FinishedRun, case_id: str) -> float:
-    return 100 * float(run.dice.to_dict()[case_id])
+    return 100 * float(run.per_image[PerImage.DICE].to_dict()[case_id])  # healthy ones, too
 
 
 def _picture(
