@@ -58,3 +58,13 @@ def test_continued__a_test_image_without_its_mask_is_left_out():
         [case("a"), replace(case("t"), mask=None), replace(case("u"), mask=None)], FIRST
     )
     assert (split.train_unlabelled, split.left_out) == (("u",), ("t",))
+
+
+def test_continued__new_images_of_given_parts_go_there():
+    cases = [case("a"), replace(case("c"), part="train"), replace(case("d", "dora"), part="test")]
+    cases += [replace(case("e"), part="val"), replace(case("f"), part="test", mask=None)]
+    cases += [case("g", "dora"), replace(case("t"), part="train"), replace(case("b"), part="test")]
+    split, new = go_on(cases, FIRST)
+    assert (split.train_labelled, new) == (("a", "b", "c"), {"c"})
+    assert (split.val, split.test) == (("e",), ("d", "t"))
+    assert (split.train_unlabelled, split.left_out) == ((), ("f", "g"))

@@ -14,8 +14,9 @@ def continued(
     """Put each image where the other run had it; new masks are learned from.
 
     Images are known by their content, so they may have other names, and may have been away for a
-    run in between. A new image that belongs to one that is tested or validated on (see `units`) is
-    left out, and so is one of these whose mask is gone.
+    run in between. New ones that the folders give to the test or the validation go there. A new
+    image that belongs to one that is tested or validated on (see `units`) is left out, and so is
+    one of these whose mask is gone.
 
     Args:
         cases: The data set.
@@ -29,7 +30,8 @@ def continued(
         for case_id in getattr(before, part)
         if case_id in before.hashes
     }
-    part_of = {case.id: was.get(hashes.get(case.id, "")) for case in cases}
+    given = {case.id: case.part for case in cases if case.part in ("val", "test")}
+    part_of = {case.id: was.get(hashes.get(case.id, ""), given.get(case.id)) for case in cases}
     held_out = {units[i] for i, part in part_of.items() if part in ("val", "test")}
     left_out = {c.id for c in cases if units[c.id] in held_out and not (c.mask and part_of[c.id])}
     masked = {c.id: part_of[c.id] or "train_labelled" for c in cases if c.mask}
