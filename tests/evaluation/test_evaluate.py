@@ -147,6 +147,18 @@ def test_evaluate__masks_of_somebody_else_are_not_replaced(run, tmp_path):
         assert evaluate(run.path, out=tmp_path).summary.num_cases == 5
 
 
+def test_evaluate__scores_of_other_images_are_not_replaced(run, tmp_path):
+    first, second = (write_synthetic(tmp_path / n, 2, size=40, seed=i) for i, n in enumerate("ab"))
+    scores = evaluate(run.path, first, subset="all").per_image_file
+    before = scores.read_bytes()
+    with pytest.raises(ValueError, match=r"has the scores of .*a, which .*b would replace.*--out"):
+        evaluate(run.path, second, subset="all")
+    assert scores.read_bytes() == before
+    evaluate(run.path, first, subset="all")  # its own are
+    (scores.parent / "summary.json").write_text("{")
+    assert evaluate(run.path, second, subset="all").per_image_file == scores
+
+
 def test_evaluate__a_folder_that_is_no_run(tmp_path):
     with pytest.raises(ValueError, match="is not a run folder"):
         evaluate(tmp_path)

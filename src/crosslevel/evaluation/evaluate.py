@@ -117,7 +117,8 @@ def evaluate(
 
     Raises:
         InputError: If the run has no model, a case of the subset is missing or changed, or was
-            trained on; or if `out` has a folder `predictions/` that is not of an evaluation.
+            trained on; or if `out` has a folder `predictions/` that is not of an evaluation, or the
+            scores of other data would be replaced.
         RunError: If an image or mask cannot be read; the scores of the others are kept in
             `per_image_incomplete.csv`, since a mean without them would not be that of the subset.
     """
@@ -205,7 +206,23 @@ def _places(
             )
         return Path(data), RunFolder(Path(out))
     own = _beside(source.run, source.split, _scores_name(asked))
-    return Path(data) if data else source.run.data(), RunFolder(Path(out)) if out else own
+    images = Path(data) if data else source.run.data()
+    if out is None and asked.subset == "all":
+        _refuse_to_replace(own, images)
+    return images, RunFolder(Path(out)) if out else own
+
+
+def _refuse_to_replace(target: RunFolder, data: Path) -> None:
+    """Refuse a folder that has the scores of other images, where nobody named it."""
+    try:
+        scored_data = Path(target.summary().data) if target.summary_file.is_file() else data
+    except InputError:  # damaged, so there is nothing to keep
+        return
+    if scored_data.resolve() != data.resolve():
+        raise InputError(
+            f"{target.path} has the scores of {scored_data}, which those of {data} would replace: "
+            "give a folder for them with --out, or remove that one if nobody needs it."
+        )
 
 
 def _choose(data: Path, source: Source, asked: EvaluateOptions) -> Chosen:
