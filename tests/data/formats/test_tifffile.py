@@ -12,8 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from crosslevel.data.formats.masks import inspect_mask
 from crosslevel.data.formats.readers import read_header, read_picture
 from crosslevel.errors import DataError
+from crosslevel.types import Classes
 
 tifffile = pytest.importorskip("tifffile")
 RNG = np.random.default_rng(0)
@@ -124,3 +126,30 @@ def test_damaged__is_named_by_one_line_and_no_other(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "crosslevel", "data", "check", str(tmp_path)]
     said = subprocess.run(words, capture_output=True, text=True, check=False).stderr.splitlines()
     assert [line for line in said if not line.startswith(("crosslevel: ", "Checking images"))] == []
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float16", "float64"])
+def test_masks__of_numbers_that_pillow_does_not_open(tmp_path: Path, dtype: str) -> None:
+    array = np.zeros((2, 5, 7), dtype)
+    array[1, 1:3, 2:6] = 1
+    path = write(tmp_path / "a.tif", array[1])
+    np.testing.assert_array_equal(inspect_mask(path, Classes()).indices, array[1])
+    pages = write(tmp_path / "b.tif", array, photometric="minisblack")
+    np.testing.assert_array_equal(inspect_mask(pages, Classes(), 1).indices, array[1])
+
+
+def test_masks__of_several_channels_are_refused(tmp_path: Path) -> None:
+    array = np.zeros((5, 7, 2), np.int64)
+    path = write(tmp_path / "a.tif", array, photometric="minisblack", planarconfig="contig")
+    with pytest.raises(DataError, match="holds 2 channels, which a mask has not"):
+        inspect_mask(path, Classes())
+
+
+def test_masks__with_smaller_copies_of_themselves(tmp_path: Path) -> None:
+    array = np.zeros((8, 8), np.uint8)
+    array[2:5, 2:6] = 255
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(array)
+        file.write(array[::2, ::2], subfiletype=1)
+    indices = inspect_mask(tmp_path / "a.tif", Classes()).indices
+    np.testing.assert_array_equal(indices, array > 0)

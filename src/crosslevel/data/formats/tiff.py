@@ -46,7 +46,7 @@ def tiff_header(path: Path, axis: int) -> Header:
             return Header()
         image = _by_pillow(stream)
         if image is not None:
-            return Header(len(_pages(image)), _spacing_mm(_tag(image, _DESCRIPTION, "")))
+            return Header(len(pages_of(image)), _spacing_mm(_tag(image, _DESCRIPTION, "")))
         stream.seek(0)
         with decoding(path, "TIFF"), _tifffile(path).TiffFile(stream) as file:
             frames = _Layout(path, file.series[0]).num_frames
@@ -56,6 +56,17 @@ def tiff_header(path: Path, axis: int) -> Header:
 def is_read_by_tifffile(stream: BinaryIO) -> bool:
     """Return whether it is a TIFF that Pillow would misread or cannot read."""
     return is_tiff(stream) and _by_pillow(stream) is None
+
+
+def is_unknown_to_pillow(stream: BinaryIO) -> bool:
+    """Return whether it is a TIFF that Pillow does not open at all."""
+    if not is_tiff(stream):
+        return False
+    try:
+        Image.open(stream)
+    except UnidentifiedImageError:
+        return True
+    return False
 
 
 def _by_pillow(stream: BinaryIO) -> Image.Image | None:
@@ -84,7 +95,7 @@ def read_tiff(
     """
     if image is None or _needs_tifffile(image):
         return _with_tifffile(path, stream, frame)
-    pages = _pages(image)
+    pages = pages_of(image)
     page = pages[check_frame(path, frame, len(pages), "pages")]
     image.seek(page)
     spacing_mm = _spacing_mm(_tag(image, _DESCRIPTION, ""))
@@ -106,8 +117,8 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return getattr(image, "tag_v2", {}).get(number, default)
 
 
-def _pages(image: Image.Image) -> list[int]:
-    """Pages that are not a smaller copy of another one."""
+def pages_of(image: Image.Image) -> list[int]:
+    """Return the pages that are not a smaller copy of another one."""
     num_pages = getattr(image, "n_frames", 1)
     if num_pages == 1:
         return [0]
