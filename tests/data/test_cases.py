@@ -95,6 +95,21 @@ def test_csv__image_listed_twice(tmp_path: Path) -> None:
     assert "data.csv: lists image a 2 times. Keep one line" in line
 
 
+def test_csv__two_images_of_one_stem(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a.jpg")
+    (line,) = problems(write_csv(tmp_path, "image,mask\na.png,\na.jpg,\n"))
+    assert f"{tmp_path / 'a.jpg'} has the same stem as {tmp_path / 'a.png'}. Rename" in line
+
+
+@pytest.mark.parametrize(("column", "number"), [("patient", 1), ("Group", 0), ("", 0)])
+def test_csv__says_that_a_column_is_not_used(tmp_path: Path, column: str, number: int) -> None:
+    touch(tmp_path, "a.png")
+    found = find_cases(write_csv(tmp_path, f"image,mask,{column}\na.png,,p1\n"))
+    (*lines,) = found.warnings
+    assert len(lines) == number
+    assert all("not used: column patient. Columns are image, mask, group" in x for x in lines)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

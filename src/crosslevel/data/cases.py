@@ -8,8 +8,8 @@ from __future__ import annotations
 import csv
 import errno
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from crosslevel.errors import DataError, InputError
 from crosslevel.types import Case, Layout, Reading
 
 Row = Mapping[str, str]
+COLUMNS = ("image", "mask", "group", "part")
+"""Of a CSV file; others are not used."""
 WHOLE_FILES = Reading()
 AS_THEY_ARE = Layout()
 
@@ -165,10 +167,23 @@ def _from_csv(path: Path) -> Found:
         if not faults and not missing:
             found.cases.append(_case(row, path.parent))
     cases = _with_longer_ids(found.cases, path.parent)
-    for case_id, count in Counter(case.id for case in cases).items():
-        if count > 1:
-            found.faults.append(f"{path}: lists image {case_id} {count} times. Keep one line.")
-    return replace(found, cases=cases)
+    images: dict[str, list[Path]] = defaultdict(list)
+    for case in cases:
+        images[case.id].append(case.image)
+    for case_id, (first, *others) in images.items():
+        twin = next((image for image in others if image != first), None)
+        what = f"{twin} has the same stem as {first}. Rename or remove one."
+        if twin is None:
+            what = f"lists image {case_id} {len(others) + 1} times. Keep one line."
+        found.faults.extend([f"{path}: {what}"] if others else [])
+    return replace(found, cases=cases, warnings=_about_columns(path, rows.values()))
+
+
+def _about_columns(path: Path, rows: Iterable[Row]) -> list[str]:
+    """Return a line on columns that say nothing, as a patient's number under another name."""
+    unused = [name for name in next(iter(rows), {}) if name not in ("", *COLUMNS)]
+    line = f"{path}: not used: column {', '.join(unused)}. Columns are {', '.join(COLUMNS)}."
+    return [line] if unused else []
 
 
 def _read_rows(path: Path) -> dict[int, Row]:
