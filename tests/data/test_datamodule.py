@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from crosslevel.data.cases import index_cases
 from crosslevel.data.datamodule import DataModule, Sampling, step_seed
 from crosslevel.data.reading import content_hash, read_hashed_case
 from crosslevel.errors import DataError
@@ -159,6 +161,20 @@ def test_datamodule__reads_masks_anew_for_other_classes(cases):
     for step in range(3):
         expected = (make(cases).batch(step).masks == 2).long()
         assert torch.equal(merged.batch(step).masks, expected)
+
+
+def test_datamodule__paints_shapes_anew_for_an_image_of_another_size(tmp_path):
+    drawn = {"name": "polygon", "all_points_x": [1, 8, 8, 1], "all_points_y": [1, 1, 8, 8]}
+    regions = [{"shape_attributes": drawn, "region_attributes": {"kind": "polyp"}}]
+    metadata = {"a.png1": {"filename": "a.png", "size": 1, "regions": regions}}
+    (tmp_path / "via.json").write_text(json.dumps({"_via_img_metadata": metadata}))
+    for side, expected in ((8, 49), (16, 16)):
+        Image.new("RGB", (side, side)).save(tmp_path / "a.png")
+        [case] = index_cases(tmp_path / "via.json")
+        parts = {"train_labelled": [case], "train_unlabelled": [], "val": []}
+        sampling = Sampling(batch_labelled=1, batch_unlabelled=0, seed=0)
+        data = DataModule(parts, {"a": content_hash(case.image)}, Classes(), SIZE, sampling)
+        assert data.training_arrays().masks.sum() == expected
 
 
 @pytest.mark.parametrize(

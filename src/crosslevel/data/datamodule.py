@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from crosslevel.data.augment import draw_affine, draw_turns, turn, warp
 from crosslevel.data.balance import Places, draw_balanced, places_by_class
 from crosslevel.data.cache import packed, take
-from crosslevel.data.formats.readers import frame_hash
-from crosslevel.data.reading import read_case_mask, read_hashed_case
+from crosslevel.data.reading import mask_key, read_case_mask, read_hashed_case
 from crosslevel.errors import DataError
 from crosslevel.images.preprocess import normalise, resize_image, resize_mask
 from crosslevel.system.devices import Place
@@ -134,11 +133,11 @@ class DataModule:
         self._labelled_cases, self._unlabelled_cases = list(labelled), list(unlabelled)
         self._labelled = np.array([place[case.id] for case in labelled], np.int64)
         self._unlabelled = np.array([place[case.id] for case in unlabelled], np.int64)
-        self._masks = self._pack_masks(labelled)
+        self._masks = self._pack_masks(labelled, hashes)
         self._sorted_masks: NDArray[np.uint8] | None = None
         self._by_class: list[Places] = []
         self._val_images = self._pack_images(self.validation_cases, hashes)
-        self._val_masks = self._pack_masks(self.validation_cases)
+        self._val_masks = self._pack_masks(self.validation_cases, hashes)
 
     def held_out(self, case_ids: Collection[str]) -> DataModule:
         """Return the same without these training cases; the labelled ones are validated on.
@@ -284,11 +283,13 @@ class DataModule:
                 "Leave out args.detail, choose a smaller --size, or leave out small images.",
             )
 
-    def _pack_masks(self, cases: Sequence[Case]) -> NDArray[np.uint8]:
+    def _pack_masks(
+        self, cases: Sequence[Case], hashes: Mapping[str, str]
+    ) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:
             return resize_mask(read_case_mask(cases[i], self._classes, self._reading), self.size)
 
-        keys = [frame_hash(case.mask, case.frame) for case in cases if case.mask]
+        keys = [mask_key(case, hashes[case.id]) for case in cases]
         across = f":{self._reading.axis}" if any(case.frame is not None for case in cases) else ""
         kind = f"masks:{self._classes}{across}"
         return packed(keys, load, (self.size, self.size), kind)

@@ -25,6 +25,7 @@ __all__ = [
     "content_hash",
     "inspect_case_mask",
     "inspect_mask",
+    "mask_key",
     "read_as_trained",
     "read_case",
     "read_case_mask",
@@ -162,3 +163,16 @@ def case_hash(case: Case) -> str:
         DataError: The file cannot be read.
     """
     return frame_hash(case.image, case.frame)
+
+
+def mask_key(case: Case, image_hash: str) -> str:
+    """Return what decides the pixels of a case's mask, beside how its values are read.
+
+    Shapes are painted at the size of their image, which the file of annotations may not say.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    assert case.mask is not None, "only masks that exist are read"
+    own = frame_hash(case.mask, case.frame)
+    return f"{own}-{image_hash}" if isinstance(case.mask, ShapeMask) else own
