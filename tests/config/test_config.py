@@ -67,6 +67,15 @@ def test_from_dict__names_what_is_wrong(values, message):
         from_dict(TrainConfig, values, where="my.yaml")
 
 
+@pytest.mark.parametrize(
+    "text", ["size: 64\nseed: 1\nsize: 128\n", "model:\n  size: 1\n  size: 2\n"]
+)
+def test_from_yaml__refuses_a_key_that_is_there_twice(tmp_path, text):
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"my\.yaml .*: size is there twice \(from line \d on\)"):
+        from_yaml(tmp_path / "my.yaml")
+
+
 def test_from_yaml__names_a_file_that_is_not_yaml(tmp_path):
     file = tmp_path / "broken.yaml"
     file.write_text("size: [")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,21 @@ def settled_from_yaml(path: Path) -> SettledConfig:
 
 def _values(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path} is not a configuration in YAML: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML's own takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Do as YAML's own, for keys that differ."""
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+            place = node.start_mark.line + 1
+            raise yaml.YAMLError(f"{twice[0]} is there twice (from line {place} on). Keep one.")
+        return super().construct_mapping(node, deep)
 
 
 def to_dict(config: TrainConfig | PretrainConfig) -> dict[str, Any]:

@@ -283,9 +283,7 @@ class DataModule:
                 "Leave out args.detail, choose a smaller --size, or leave out small images.",
             )
 
-    def _pack_masks(
-        self, cases: Sequence[Case], hashes: Mapping[str, str]
-    ) -> NDArray[np.uint8]:
+    def _pack_masks(self, cases: Sequence[Case], hashes: Mapping[str, str]) -> NDArray[np.uint8]:
         def load(i: int) -> NDArray[np.uint8]:
             return resize_mask(read_case_mask(cases[i], self._classes, self._reading), self.size)
 
