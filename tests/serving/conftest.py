@@ -7,7 +7,7 @@ import pytest
 from crosslevel.annotate.learning import Learning
 from support.annotating import TINY, TOKEN, open_session, save_network, served, write_images
 from support.browser import BROWSER
-from support.page import DESKTOP, NUM, wait
+from support.page import DESKTOP, NUM, settle, wait
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,14 @@ def place(tmp_path_factory):
         )
         assert errors == []
         browser.close()
+
+
+@pytest.fixture
+def page(place):
+    """That page, all saved and an image to do open."""
+    place.page.evaluate(
+        "crosslevel.open(crosslevel.state.order.find("
+        "(n) => crosslevel.state.images[n].status === 'todo'))"
+    )
+    settle(place.page)
+    return place.page

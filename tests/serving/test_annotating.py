@@ -29,17 +29,6 @@ from support.page import (
 pytestmark = needs_browser
 
 
-@pytest.fixture
-def page(place):
-    """That page, all saved and an image to do open."""
-    place.page.evaluate(
-        "crosslevel.open(crosslevel.state.order.find("
-        "(n) => crosslevel.state.images[n].status === 'todo'))"
-    )
-    settle(place.page)
-    return place.page
-
-
 def test_accept__writes_what_the_model_suggested(place, page):
     look = place.session.suggestions.look(place.session.items[number_of(page)].case)
     expected = look.mask((HEIGHT, WIDTH), 0.5) > 0
@@ -236,60 +225,6 @@ def test_keyboard__is_enough_for_everything(place, page):
     place.session.mark(number, "", "")
 
 
-def press(page, *keys):
-    page.locator("#stage").focus()
-    for key in keys:
-        page.keyboard.press(key)
-
-
-@pytest.mark.parametrize("ends", ["Escape", "h"])
-def test_keyboard__shows_nothing_that_is_not_saved(place, page, ends):
-    clear(page)
-    press(page, "b", "Space", "ArrowRight", ends, "b", *["ArrowDown"] * 4)
-    settle(page)
-    number = number_of(page)
-    assert not state_mask(page).any()
-    assert not place.session.draft(number).mask.any()
-    press(page, "Space", "ArrowRight")
-    page.mouse.move(*on_screen(page, 5, 5))
-    press(page, "ArrowRight")
-    assert state_mask(page).any()
-    assert accepted(place, page).any()  # without a second Space
-
-
-def fingers(page, kind, *places):
-    """Touches go down at these places of the image, move and go up together."""
-    page.evaluate(
-        """({ kind, places }) => {
-            const stage = document.getElementById("stage");
-            const send = (type, far) => places.forEach(([clientX, clientY], pointerId) =>
-                stage.dispatchEvent(new PointerEvent(type, { pointerId, pointerType: kind,
-                    clientX: clientX + far, clientY: clientY + far, bubbles: true })));
-            stage.setPointerCapture = () => {};
-            ["pointerdown", "pointermove", "pointerup"].forEach((type, n) => send(type, 9 * n));
-        }""",
-        {"kind": kind, "places": places},
-    )
-
-
-def test_fingers__three_draw_nothing_and_two_leave_corners(place, page):
-    clear(page)
-    shown(page)
-    at = [on_screen(page, column, 20) for column in (20, 40, 60)]
-    press(page, "b")
-    fingers(page, "touch", *at)
-    page.mouse.move(*on_screen(page, 10, 10))
-    page.mouse.move(*on_screen(page, 30, 10))
-    assert not state_mask(page).any()
-    press(page, "p")
-    for corner in at[:2]:
-        page.mouse.click(*corner)
-    fingers(page, "touch", *at[:2])
-    assert page.evaluate("crosslevel.gestures.corners.length") == 2
-    press(page, "Escape")
-    assert page.evaluate("crosslevel.gestures.corners.length") == 0
-
-
 def test_strokes__wait_while_the_server_is_away(place, page):
     clear(page)
     settle(page)
@@ -378,38 +313,6 @@ def test_retrain__renews_suggestions_and_order(place, page):
     assert place.session.suggestions.name.startswith("round-001:")
     begun_anew(place, page)
     assert f"images/{number}/picture" not in " ".join(fetched)  # it is still at hand
-
-
-def test_new_model__leaves_a_polygon_that_is_being_drawn(place, page):
-    shown(page)
-    press(page, "p")
-    for corner in [(10, 10), (70, 12), (40, 50)]:
-        page.mouse.click(*on_screen(page, *corner))
-    assert page.evaluate("crosslevel.opened.isUntouched")
-    page.evaluate("crosslevel._renewed()")
-    press(page, "Enter")
-    settle(page)
-    assert page.locator("#banner").is_hidden()
-    assert state_mask(page)[20, 40] == 1
-    assert np.array_equal(place.session.draft(number_of(page)).mask, state_mask(page))
-
-
-def test_server__with_other_images_is_sent_nothing(place, page):
-    number, before = number_of(page), place.session.numbering
-    place.session.numbering = "another"  # as after a start with an image more
-    try:
-        page.evaluate(
-            "crosslevel._save(`images/${crosslevel.state.current}/mark`, { mark: 'skipped' })"
-        )
-        page.wait_for_selector("#banner:not([hidden])")
-        assert "other images" in page.inner_text("#banner")
-        assert place.session.items[number].mark == ""
-        assert page.locator("#accept").is_disabled()
-    finally:
-        place.session.numbering = before
-    page.click("#banner-action")
-    wait(page, "globalThis.crosslevel?.state.images.length && crosslevel.state.holds")
-    settle(page)
 
 
 def test_retrain__that_fails_leaves_the_page_working(place, page):
