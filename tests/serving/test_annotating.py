@@ -33,7 +33,7 @@ def test_accept__writes_what_the_model_suggested(place, page):
     look = place.session.suggestions.look(place.session.items[number_of(page)].case)
     expected = look.mask((HEIGHT, WIDTH), 0.5) > 0
     assert np.array_equal(accepted(place, page), expected)
-    assert f"4 of {NUM} done" in page.inner_text("#figures")
+    wait(page, f"figures.innerText.includes('4 of {NUM} done')")
 
 
 def test_page__says_what_a_suggestion_is_worth(place, page):
