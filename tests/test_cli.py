@@ -223,6 +223,13 @@ def test_demo__compares_two_methods_on_one_page(tmp_path, capsys):
     assert (tmp_path / "demo" / "figure.png").stat().st_size > 10_000
 
 
+def test_data_check__counts_one_problem_as_one(tmp_path, capsys):
+    assert main(["data", "generate", str(tmp_path / "d"), "--num", "4", "--size", "32"]) == 0
+    (tmp_path / "d" / "masks" / "lesion_0001.png").write_bytes(b"not an image")
+    assert main(["data", "check", str(tmp_path / "d")]) == 2
+    assert "d: 1 problem, listed above" in capsys.readouterr().err
+
+
 def test_data_generate__makes_what_data_check_finds(tmp_path, capsys):
     words = ["--num", "5", "--masks", "3", "--size", "32"]
     assert main(["data", "generate", str(tmp_path / "made"), *words]) == 0

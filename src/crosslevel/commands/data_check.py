@@ -31,6 +31,7 @@ def run(arguments: Namespace) -> None:
     from crosslevel.data.cases import find_cases
     from crosslevel.data.quality.report import check_cases
     from crosslevel.errors import DataError
+    from crosslevel.report.summary import counted
     from crosslevel.system.console import Reporter
 
     reading, classes = to_reading(arguments), to_classes(arguments)
@@ -49,4 +50,5 @@ def run(arguments: Namespace) -> None:
     )
     print(report.to_text())  # noqa: T201
     if report.problems:
-        raise DataError([f"{arguments.data}: {len(report.problems)} problems, listed above"])
+        problems = counted(len(report.problems), "problem")
+        raise DataError([f"{arguments.data}: {problems}, listed above"])
