@@ -47,8 +47,8 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         type=int | None,
-        help="seeds of each draw, from 0; 1 if left out, or 3 where --draws is, too, and is 1; "
-        "differences take the mean of a draw as one run, where there are several",
+        help="seeds of each draw, from 0; 1 if left out, or 3 where draws do not differ and none "
+        "are asked for; of several draws, the mean of the seeds counts as one run",
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at a time, on a GPU each if there are several"
