@@ -57,7 +57,7 @@ def test_order__is_chosen_on_the_page_and_what_is_open_makes_room(place, page):
     todo = [i for i in state["order"] if state["images"][i]["status"] == "todo"]
     shown_names = [state["images"][i]["name"] for i in todo]
     assert shown_names == [name for name in by_doubt if name in shown_names]
-    assert number_of(page) == todo[0]
+    wait(page, f"crosslevel.state.current === {todo[0]}")
     page.select_option("#ranking", "random")
     wait(page, "crosslevel.state.ranking === 'random'")
     assert not page.is_visible("#order-note")
