@@ -105,6 +105,18 @@ def test_accept__keeps_every_mask_it_replaces(tmp_path):
     assert [row["begun_from"] for row in rows(data)] == ["mask", "mask"]
 
 
+def test_accept__sent_again_since_its_answer_was_lost_counts_once(tmp_path):
+    data = write_images(tmp_path, 2)
+    session = open_session(data)
+    stroke(session, 0, 10)
+    accept(session, 0)
+    accept(session, 0)
+    accept(open_session(data), 0)  # the server was begun anew meanwhile
+    assert len(rows(data)) == 1
+    session.accept(0, checksum(session.draft(0).mask), 9.5)
+    assert [row["seconds"] for row in rows(data)] == ["7.2", "9.5"]
+
+
 def test_accept__of_a_mask_of_another_kind_leaves_one(tmp_path):
     data = write_images(tmp_path, 3, masks=3)
     old = data / "masks/case_1_mask.gif"

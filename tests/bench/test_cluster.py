@@ -1,6 +1,8 @@
 """A bench on a real Ray cluster of two nodes on this machine, one of which is lost under way."""
 
 import time
+from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -8,9 +10,13 @@ import pytest
 from crosslevel.bench.grid import Grid, configure_cell
 from crosslevel.bench.run import run_grid
 from crosslevel.cli import main
+from crosslevel.config.files import to_yaml
+from crosslevel.data.prepare import prepare
 from crosslevel.errors import InputError
 from crosslevel.evaluation.evaluate import evaluate
 from crosslevel.runs.folder import RunFolder, lock
+from crosslevel.system.console import Reporter
+from crosslevel.system.files import write_text
 from crosslevel.training.train import train
 from support.tiny import tiny_config
 
@@ -71,15 +77,31 @@ def wait_for(file):
 def test_complete__a_finished_cell_is_left_alone(tmp_path, monkeypatch):
     [cell] = Grid(("supervised",)).cells(tmp_path)
     monkeypatch.setattr(type(cell), "is_finished", True)
-    assert complete(cell, tmp_path, 1) is None
+    assert complete(cell, tmp_path, 1, tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_complete__a_folder_in_use_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("crosslevel.bench.cluster.PATIENCE", 0.01)
     [cell] = Grid(("supervised",)).cells(tmp_path)
     with lock(RunFolder(cell.folder)):
-        assert "another process has been writing" in str(complete(cell, tmp_path, 1))
+        assert "another process has been writing" in str(complete(cell, tmp_path, 1, tmp_path))
+
+
+def test_complete__finds_files_relative_to_where_the_bench_was_begun(
+    lesions, tmp_path, monkeypatch
+):
+    begun_in = tmp_path / "begun"
+    begun_in.mkdir()
+    split = prepare(lesions, CONFIG, Reporter(quiet=True)).split
+    (begun_in / "split.json").write_text(split.to_json())
+    [cell] = Grid(("supervised",)).cells(tmp_path / "bench")
+    config = configure_cell(replace(CONFIG, split=Path("split.json"), epochs=1), cell)
+    write_text(cell.config_file, to_yaml(config))
+    monkeypatch.chdir(tmp_path)
+    assert complete(cell, lesions, 1, begun_in) is None
+    assert cell.is_finished
 
 
 def test_command__an_address_without_ray_is_refused(lesions, tmp_path, capsys):

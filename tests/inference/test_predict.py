@@ -251,6 +251,19 @@ def test_predict__names_what_it_does_not_read(run, tmp_path, capsys):
     assert "and 2 more are not used" in said
 
 
+def test_predict__leaves_masks_beside_images_alone_and_says_so(run, lesions, tmp_path, capsys):
+    images, masks = lesions / "images", lesions / "masks"
+    shutil.copytree(images, tmp_path / "more")
+    shutil.copytree(masks, tmp_path / "more/Labels")
+    for data in (lesions, tmp_path / "more"):
+        out = tmp_path / f"out-{data.name}"
+        assert main(["predict", str(run.path), str(data), "--out", str(out)]) == 0
+        assert len(list(out.rglob("*.png"))) == len(list(images.iterdir()))
+        said = capsys.readouterr().err
+        assert f"not used, being masks by its name (files: {len(list(masks.iterdir()))})" in said
+    assert predict(run.path, masks, tmp_path / "named").num_written == len(list(masks.iterdir()))
+
+
 def test_predict__a_window_of_the_image_s_size_equals_the_whole_image(
     without_calibration, lesions, tmp_path
 ):

@@ -12,6 +12,15 @@ def test_sharpened__equals_the_explicit_formulation():
         assert sharpened(torch.tensor(p), 0.25).item() == pytest.approx(expected, abs=1e-7)
 
 
+def test_sharpened__is_a_number_however_low_the_temperature():
+    p = torch.tensor([0.0, 0.3, 0.5, 0.7, 1.0], requires_grad=True)
+    found = sharpened(p, 1e-3)
+    found.sum().backward()
+    assert found.tolist() == [0, 0, 0.5, 1, 1]
+    assert p.grad is not None
+    assert torch.isfinite(p.grad).all()
+
+
 def test_mutual_consistency__is_the_sum_over_ordered_pairs():
     """Worked out by hand: probabilities ½, ¾ and ¼ of the one pixel's foreground, T = ½."""
     logits = [

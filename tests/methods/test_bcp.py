@@ -65,6 +65,16 @@ def test_losses__are_those_of_the_paper():
     assert losses["pseudo"].item() == pytest.approx(pseudo, rel=1e-9)
 
 
+@pytest.mark.parametrize("clock", [WARMUP, LATER])
+def test_losses__of_the_sum_are_twice_those_of_the_mean(clock):
+    losses = []
+    for name in ("dice_ce", "dice_ce_sum"):
+        method = build_method(tiny_config("bcp", supervised_loss=name))
+        step = method.eval().training_step(tiny_batch(), clock)
+        losses.append(torch.stack(list(step.values())))
+    torch.testing.assert_close(losses[1], 2 * losses[0])
+
+
 @pytest.mark.parametrize(("clock", "unlabelled"), [(WARMUP, 3), (LATER, 0)])
 def test_warmup__mixes_labelled_images_alone(clock, unlabelled):
     method, full = double_method("bcp"), double_batch()

@@ -45,6 +45,19 @@ def test_verdict__names_the_reference_and_claims_no_more_than_the_interval(bench
     assert "one run each" not in text
 
 
+def test_verdict__counts_the_images_that_dice_is_of(bench):
+    found = collect([bench])
+    for run in found.runs:
+        run.per_image["foreground_share"] = [0.0, *[0.1] * 4]
+    assert "2 rows, 4 test images." in verdict(found)
+
+
+def test_table__says_all_numbers_of_steps_of_a_row(bench):
+    runs = collect([bench]).rows["supervised"]
+    longer = replace(runs[0], log=runs[0].log.assign(step=7))
+    assert bench_table([longer, runs[1]])["Steps"].tolist() == [f"7 | {runs[1].num_steps}"]
+
+
 def test_verdict__of_one_run_each_does_not_speak_of_methods(published):
     text = verdict(collect(published))
     assert "Dice against small-supervised" in text

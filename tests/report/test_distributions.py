@@ -33,6 +33,11 @@ def test_coverage__is_the_mean_of_what_is_left(bench):
     assert chart.description.endswith(
         "lowest confidence: knows 55 to 60, errs 55 to 50, both 55 to 55."
     )
+    healthy = pd.DataFrame({"dice": 0.0, "confidence": 0.5, "foreground_share": 0.0}, index=["z"])
+    with_healthy = pd.concat([scores.assign(foreground_share=0.1), healthy])
+    chart = dice_by_coverage({"knows": [replace(knows, per_image=with_healthy)]})
+    assert chart is not None
+    assert chart.description.endswith("knows 55 to 60.")
     silent = replace(knows, per_image=scores.drop(columns="confidence"))
     assert dice_by_coverage({"knows": [knows], "silent": [silent]}) is None
     few = replace(knows, per_image=scores.iloc[:9])

@@ -39,10 +39,8 @@ def find_items(folder: Path, reading: Reading, layout: Layout) -> tuple[list[Ite
 
     Raises:
         DataError: If it is not a folder that `train` takes.
-        InputError: If it is not a folder, or none of its images can be annotated.
+        InputError: If none of its images can be annotated.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not a folder. Give one with images; masks are written there.")
     for name in MASK_FOLDERS:
         _remove_empty(folder, name)
     found = find_cases(folder, reading, layout)

@@ -89,6 +89,12 @@ def read(file: Path) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(source) if None not in row.values()]
 
 
+def is_same_look(found: dict[str, str], row: Row) -> bool:
+    """Return whether a row of the file is of the same image and the same time spent."""
+    new = dict(zip(Annotated.COLUMNS, row.cells, strict=True))
+    return all(found[name] == new[name] for name in (Annotated.IMAGE, Annotated.SECONDS))
+
+
 def done_today(rows: Sequence[dict[str, str]], now: datetime) -> int:
     """Return how many images have a mask that was begun on the day of `now`, in its time zone."""
     days = {row[Annotated.IMAGE] for row in rows if _day(row[Annotated.STARTED], now) == now.date()}

@@ -146,7 +146,7 @@ class Retraining:
         _end(process)
         try:
             self._finish(process.returncode, progress, log, num_masks)
-        except (OSError, ValueError) as error:  # a file of the run is gone or damaged
+        except (OSError, ValueError, RuntimeError) as error:  # a file is damaged, or memory short
             self.job = replace(self.job, state="failed", note=str(error))
         finally:
             with self._lock:

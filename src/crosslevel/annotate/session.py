@@ -176,6 +176,8 @@ class Session:
             mask = draft.mask
             if checksum(mask) != crc:
                 raise InputError("The page shows another mask than was saved. Reload the page.")
+            if self._is_repeated(item, draft, seconds):
+                return
             replaced = [*item.case.mask_files]
             if item.target not in replaced and item.target.is_file():
                 replaced.append(item.target)
@@ -276,6 +278,13 @@ class Session:
             pixels_changed=draft.num_changed,
             strokes=draft.cursor,
         )
+
+    def _is_repeated(self, item: Item, draft: Draft, seconds: float) -> bool:
+        """Return whether the last mask is sent again, since the answer to it was lost."""
+        rows = provenance.read(self.work.annotations_file)
+        if not rows or draft.cursor or draft.begun_from != "mask":
+            return False
+        return provenance.is_same_look(rows[-1], self._row(item, draft, seconds, ""))
 
     def _mark(self, item: Item, mark: str, note: str) -> None:
         if (item.mark, item.note) == (mark, note):

@@ -27,9 +27,18 @@ class WorkFolder:
 
     Attributes:
         data: The folder of images that is annotated.
+
+    Raises:
+        InputError: If it is not a folder.
     """
 
     data: Path
+
+    def __post_init__(self) -> None:
+        if not self.data.is_dir():
+            raise InputError(
+                f"{self.data}: not a folder. Give one with images; masks are written there."
+            )
 
     @property
     def path(self) -> Path:

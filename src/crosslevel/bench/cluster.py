@@ -6,6 +6,7 @@ costs its cells what they did since their last checkpoint: another goes on with 
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,8 @@ class RayWorkers:
         """Yield each cell when it is done, with what went wrong if anything did."""
         cores, gpus = self._share()
         do = self._ray.remote(complete).options(num_cpus=cores, num_gpus=gpus, max_retries=RETRIES)
-        under_way = {do.remote(cell.absolute(), data.resolve(), cores): cell for cell in cells}
+        common = (data.resolve(), cores, Path.cwd())
+        under_way = {do.remote(cell.absolute(), *common): cell for cell in cells}
         while under_way:
             [done, *_], _ = self._ray.wait(list(under_way))
             yield under_way.pop(done), self._problem(done)
@@ -100,10 +102,19 @@ def _call(address: str | None) -> None:
         socket.create_connection((found[1], int(found[2])), timeout=10).close()
 
 
-def complete(cell: PlannedRun, data: Path, threads: int) -> str | None:
-    """Train and score a cell on this machine, unless that is done; return what went wrong."""
+def complete(cell: PlannedRun, data: Path, threads: int, folder: Path) -> str | None:
+    """Train and score a cell on this machine, unless that is done; return what went wrong.
+
+    Args:
+        cell: With an absolute path.
+        data: An absolute path.
+        threads: Of the training.
+        folder: That other paths of the configuration, of a split or of weights, are relative to.
+    """
     if cell.is_finished:
         return None
+    if folder.is_dir():
+        os.chdir(folder)
     if not _is_free(cell.folder):
         return f"{cell}: another process has been writing in {cell.folder} for {PATIENCE:.0f} s"
     with ProcessWorkers(1, threads) as workers:

@@ -49,6 +49,7 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
 
     from crosslevel.annotate.learning import Learning
     from crosslevel.annotate.session import Session, Setting
+    from crosslevel.annotate.work_folder import WorkFolder
     from crosslevel.serving.annotating import annotate_app
     from crosslevel.serving.options import ServerOptions
     from crosslevel.serving.server import run_server
@@ -65,21 +66,22 @@ def _serve(arguments: Namespace, options: AnnotateOptions) -> None:
         ranking=options.ranking,
         say=reporter.say,
     )
-    session = Session(setting)
-    server = ServerOptions(port=arguments.port, token=session.work.token())
-    for warning in session.warnings:
-        reporter.say(f"warning: {warning}")
-    words = train_words(options, setting)
-    learning = Learning(session, arguments.run, words, options.retrain_every)
-    app = annotate_app(learning, server)
-    done = sum(item.case.mask is not None for item in session.items)
-    reporter.say(f"{arguments.data}: {len(session.items)} images, {done} with a mask")
+    work = WorkFolder(setting.data)
+    with work.locked() as tell_others:
+        session = Session(setting)
+        server = ServerOptions(port=arguments.port, token=work.token())
+        for warning in session.warnings:
+            reporter.say(f"warning: {warning}")
+        words = train_words(options, setting)
+        learning = Learning(session, arguments.run, words, options.retrain_every)
+        app = annotate_app(learning, server)
+        done = sum(item.case.mask is not None for item in session.items)
+        reporter.say(f"{arguments.data}: {len(session.items)} images, {done} with a mask")
 
-    def announce(where: str) -> None:
-        tell_others(where)
-        reporter.say(f"Open {where}/#token={server.token}   (Ctrl-C ends; all is saved)")
+        def announce(where: str) -> None:
+            tell_others(where)
+            reporter.say(f"Open {where}/#token={server.token}   (Ctrl-C ends; all is saved)")
 
-    with session.work.locked() as tell_others:
         run_server(app, server.host, server.port, announce=announce, logs_requests=False)
 
 

@@ -6,10 +6,12 @@ import dataclasses
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from crosslevel.commands.options import add_threads
+from crosslevel.config.files import pretraining_from_yaml
 from crosslevel.config.model import ModelConfig
 from crosslevel.config.pretrain import PretrainConfig
 from crosslevel.pretraining import task_names
@@ -27,12 +29,21 @@ Test images are left out. They are those of the later training if both have the 
 or --split."""
 
 
+class ConfigFile(ActionConfigFile):
+    """A path of a YAML file."""
+
+    def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
+        """Apply the file at this place of the command line."""
+        pretraining_from_yaml(Path(value))  # its messages name the file and the nearest key
+        super().__call__(parser, namespace, value, option)  # type: ignore[no-untyped-call]
+
+
 def configure(parser: ArgumentParser) -> None:
     """Name the options; those of the configuration come from its fields."""
     parser.add_argument("--data", type=Path, required=True, help="folder or CSV with the images")
     parser.add_argument("--out", type=Path, required=True, help="folder to write or resume")
     add_threads(parser)
-    parser.add_argument("--config", action=ActionConfigFile, help="YAML file")
+    parser.add_argument("--config", action=ConfigFile, help="YAML file")
     switches = {"skip_bad": "set images aside that cannot be used, and list them"}
     switches["test_images"] = "learn from test images, too"
     for name, text in switches.items():

@@ -164,7 +164,7 @@ def evaluate(
         runtime=segmenter.runtime.name,
         method=segmenter.card.method,
         model=source.name,
-        data=str(data),
+        data=str(data.resolve()),
         environment=Environment.here(),
     )
     names = tuple(segmenter.card.classes)

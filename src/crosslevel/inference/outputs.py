@@ -18,6 +18,8 @@ from crosslevel.data.formats.readers import (
 )
 from crosslevel.data.frames import frames_meant
 from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
+from crosslevel.data.layouts.folder import plain
+from crosslevel.data.layouts.recognise import IMAGE_FOLDERS, MASK_FOLDERS
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
 from crosslevel.inference.options import Outputs
@@ -98,8 +100,9 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
     """Return each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too, but
-    not hidden ones. Files below `out` are masks written before, not images, and so are those that
-    are listed as written by an earlier call.
+    neither hidden ones nor those of a folder named like masks beside images. Files below `out` are
+    masks written before, not images, and so are those that are listed as written by an earlier
+    call.
 
     Args:
         images: What to predict.
@@ -123,6 +126,11 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
             ]
             files = [(p, below) for p, below in files if _is_image(p)]
         passed_over = [one_line(line) for line in describe_passed_over(Path(name), others)]
+        for folder in _mask_folders(below for _, below in files):
+            kept = [(p, below) for p, below in files if folder not in below.parents]
+            if number := len(files) - len(kept):
+                passed_over.append(_describe_masks(Path(name) / folder, number))
+            files = kept
         if not files:
             advice = " ".join(["Give image files, folders or patterns.", *passed_over])
             raise InputError(f"{name}: no image there. {advice}")
@@ -155,6 +163,22 @@ def _files(name: str) -> list[tuple[Path, Path]]:
         return [(inner, below) for inner, below in relative if not _is_hidden(below)]
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
     return [(match, Path(match.name)) for match in matches if match.is_file()]
+
+
+def _mask_folders(images: Iterable[Path]) -> list[Path]:
+    """Return folders named like masks that lie beside images or a folder of them."""
+    files = list(images)
+    holders = {below.parent for below in files}
+    folders = {folder for below in files for folder in below.parents}
+    beside = holders | {folder.parent for folder in folders if plain(folder.name) in IMAGE_FOLDERS}
+    return sorted(f for f in folders if plain(f.name) in MASK_FOLDERS and f.parent in beside)
+
+
+def _describe_masks(folder: Path, number: int) -> str:
+    return one_line(
+        f"{folder}: not used, being masks by its name (files: {number}). If they are "
+        "images, name it in a call of its own."
+    )
 
 
 def _is_image(path: Path) -> bool:

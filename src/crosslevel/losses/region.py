@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn.functional import nll_loss, one_hot
 
 from crosslevel.errors import InputError
 from crosslevel.logits import to_log_class_probabilities
-from crosslevel.losses.supervised import SMOOTH
+from crosslevel.losses.supervised import SMOOTH, dice_ce_loss, dice_ce_sum_loss
 from crosslevel.types import IGNORED
 
 
@@ -46,3 +48,16 @@ def region_dice_ce_loss(logits: Tensor, labels: Tensor, region: Tensor) -> Tenso
     dice = (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean()
     losses = nll_loss(log_p, labels, reduction="none") * inside[:, 0]
     return (dice + losses.sum() / inside.sum().clamp_min(1)) / 2
+
+
+def region_dice_ce_sum_loss(logits: Tensor, labels: Tensor, region: Tensor) -> Tensor:
+    """Return Dice + CE, not halved, of the pixels inside a region.
+
+    Args, returns and raises as `region_dice_ce_loss`.
+    """
+    return 2 * region_dice_ce_loss(logits, labels, region)
+
+
+REGION_LOSSES: dict[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor, Tensor], Tensor]]
+REGION_LOSSES = {dice_ce_loss: region_dice_ce_loss, dice_ce_sum_loss: region_dice_ce_sum_loss}
+"""By the supervised loss, the same on a part of an image."""

@@ -23,8 +23,10 @@ def sharpened(probabilities: Tensor, temperature: float) -> Tensor:
         >>> sharpened(torch.tensor([0.5, 0.6, 0.9]), 0.1).round(decimals=2).tolist()
         [0.5, 0.9800000190734863, 1.0]
     """
-    of, against = probabilities ** (1 / temperature), (1 - probabilities) ** (1 / temperature)
-    return of / (of + against)
+    against = 1 - probabilities
+    larger = torch.maximum(probabilities, against).detach()  # else both powers may be 0
+    p, q = (probabilities / larger) ** (1 / temperature), (against / larger) ** (1 / temperature)
+    return p / (p + q)
 
 
 def mutual_consistency_loss(logits: Sequence[Tensor], temperature: float = 0.1) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from crosslevel.losses.pseudo_label import pseudo_labels
-from crosslevel.losses.region import region_dice_ce_loss
-from crosslevel.methods.base import Clock
+from crosslevel.losses.region import REGION_LOSSES
+from crosslevel.methods.base import Clock, Task
 from crosslevel.methods.parts.average import Buffers
 from crosslevel.methods.parts.options import InnerShare, Share, Weight
 from crosslevel.methods.parts.teacher import TaughtMethod
@@ -50,6 +50,10 @@ class BCP(TaughtMethod):
 
     args: Args
 
+    def __init__(self, args: Args, task: Task) -> None:
+        super().__init__(args, task)
+        self.loss_inside = REGION_LOSSES[task.supervised_loss]
+
     def training_step(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """Gives "supervised" and, with unlabelled images, after the first part, "pseudo"."""
         if not len(batch.unlabelled) or self._is_warmup(clock):
@@ -62,8 +66,8 @@ class BCP(TaughtMethod):
         mixed = torch.where(is_labelled.unsqueeze(1), images, unlabelled)
         logits = torch.cat(self.forward_both(mixed[:half], mixed[half:]))
         return {
-            "supervised": region_dice_ce_loss(logits, truth, is_labelled),
-            "pseudo": self.args.weight * region_dice_ce_loss(logits, truth, ~is_labelled),
+            "supervised": self.loss_inside(logits, truth, is_labelled),
+            "pseudo": self.args.weight * self.loss_inside(logits, truth, ~is_labelled),
         }
 
     def phase(self, clock: Clock) -> Hashable:

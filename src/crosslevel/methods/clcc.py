@@ -46,7 +46,7 @@ class CLCC(Method):
         refuse_in_vain(args)
         self.p = projector_for(self.net.f, task.size // args.tiles, args)
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
-        self.see_tiles = TilePass(args, self.net.f, args.depth)
+        self.see_tiles = TilePass(args, self.net.f, args.depth, task.size)
         self.agree = Agreement(args, self.see_tiles)
         student = Pair(self.net, self.p)
         self.teacher = args.teacher_of(student)

@@ -48,7 +48,7 @@ class FixMatchCLCC(FixMatch):
         self.p = projector_for(f, task.size // args.tiles, args) if args.alpha else None
         self.taught_p = MovingAverage(self.p, args.decay, args.buffers) if self.p else None
         self.contrast = Contrast(args, num_classes=max(2, task.num_channels))
-        self.see_tiles = TilePass(args, f, args.depth)
+        self.see_tiles = TilePass(args, f, args.depth, task.size)
 
     def check_size(self) -> None:
         """See that the tiles suit the network, too."""

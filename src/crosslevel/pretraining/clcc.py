@@ -50,7 +50,7 @@ class CrossLevel(PretextTask):
     def __init__(self, args: Args, setting: Setting) -> None:
         super().__init__(args, setting)
         self.p = projector_for(self.f, setting.size // args.tiles, args)
-        self.see_tiles = TilePass(args, self.f, args.depth)
+        self.see_tiles = TilePass(args, self.f, args.depth, setting.size)
 
     def check_size(self) -> None:
         """See that the tiles suit the backbone."""

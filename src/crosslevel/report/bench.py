@@ -51,7 +51,7 @@ def bench_table(runs: Sequence[FinishedRun], paper: str | None = None) -> pd.Dat
         entry |= {SCORES[name]: _spread(members, name) for name in SHOWN}
         if paper:
             entry["Paper: Dice / mIoU / MAE (mask)"] = PAPER[paper].get(row, "")
-        entry["Steps"] = str(members[0].num_steps)
+        entry["Steps"] = _each(member.num_steps for member in members)
         entry["Minutes"] = f"{np.mean([m.seconds for m in members]) / 60:.1f}"
         peak = max(m.peak_bytes for m in members)
         entry["Memory (GB)"] = f"{peak / 1e9:.2f}" if peak else ""

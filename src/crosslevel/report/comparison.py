@@ -113,7 +113,7 @@ def _refuse_unlike(collection: Collection) -> None:
 def verdict(collection: Collection) -> str:
     """Return which rows differ from the reference, in words; no more than the intervals allow."""
     rows = collection.rows
-    num_images = len(collection.runs[0].per_image)
+    num_images = len(collection.runs[0].dice)
     counts = f"{counted(len(collection.runs), 'run')} in {counted(len(rows), 'row')}, "
     counts += f"{counted(num_images, scored_images(collection.runs).removesuffix('s'))}."
     reference = references(rows)[0]

@@ -12,7 +12,7 @@ from crosslevel.report.drawing import TEXT, Rows, draw
 from crosslevel.report.page import Chart
 from crosslevel.report.palette import marks
 from crosslevel.runs.finished import FinishedRun, mean_over_runs, scored_images
-from crosslevel.runs.records import PerImage
+from crosslevel.runs.records import PerImage, scored
 
 NUM_SIZES = 4
 TENTH, MOST_SET_ASIDE = 0.1, 0.5
@@ -91,7 +91,7 @@ def dice_by_coverage(rows: Rows) -> Chart | None:
     Returns:
         None if a run has not recorded its confidence, or has fewer than ten images.
     """
-    tables = [run.per_image for runs in rows.values() for run in runs]
+    tables = [scored(run.per_image) for runs in rows.values() for run in runs]
     if any(PerImage.CONFIDENCE not in table or TENTH * len(table) < 1 for table in tables):
         return None
     left: dict[str, pd.Series[float]] = {
@@ -121,7 +121,8 @@ def dice_by_coverage(rows: Rows) -> Chart | None:
 
 def _by_coverage(run: FinishedRun) -> pd.Series[float]:
     """Return the mean Dice, ×100, of the images left, by the share that is set aside."""
-    dice = 100 * run.per_image.sort_values(PerImage.CONFIDENCE, kind="stable")[PerImage.DICE]
+    images = scored(run.per_image).sort_values(PerImage.CONFIDENCE, kind="stable")
+    dice = 100 * images[PerImage.DICE]
     number = len(dice)
     aside = range(int(MOST_SET_ASIDE * number) + 1)
     return pd.Series({num / number: float(dice.iloc[num:].mean()) for num in aside})

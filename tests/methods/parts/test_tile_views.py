@@ -8,7 +8,8 @@ from crosslevel.methods.parts.tile_views import Flips, TileArgs, TilePass, with_
 from crosslevel.models.unet import UNet
 from crosslevel.tiles import from_tiles, to_tiles
 
-IMAGES = torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+SIDE = 24
+IMAGES = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
 class Pointwise(UNet):
@@ -58,14 +59,14 @@ def test_flips__done_twice_change_nothing_and_take_all_four_forms():
 def test_tile_pass__brings_every_pixel_back_to_its_place(options):
     torch.manual_seed(0)
     f = Pointwise()
-    maps = TilePass(TileArgs(tiles=3, **options), f, 0)(f, IMAGES, 3)
+    maps = TilePass(TileArgs(tiles=3, **options), f, 0, SIDE)(f, IMAGES, 3)
     torch.testing.assert_close(from_tiles(maps.predicted, 3), f(IMAGES))
     assert maps.projected is maps.predicted
 
 
 def test_tile_pass__with_depth_gives_the_deeper_map_too():
     f = UNet((4, 6, 8)).eval()
-    maps = TilePass(TileArgs(context=8, tile_flips=True), f, 2)(f, IMAGES, 3)
+    maps = TilePass(TileArgs(context=8, tile_flips=True), f, 2, SIDE)(f, IMAGES, 3)
     assert maps.predicted.shape == (18, 4, 8, 8)
     assert maps.projected.shape == (18, 8, 2, 2)
 
@@ -73,10 +74,16 @@ def test_tile_pass__with_depth_gives_the_deeper_map_too():
 def test_tile_pass__of_another_view_sees_other_colours():
     f = Pointwise()
     for args, is_same in ((TileArgs(), True), (TileArgs(view="colour"), False)):
-        maps = TilePass(args, f, 0)(f, IMAGES, 3)
+        maps = TilePass(args, f, 0, SIDE)(f, IMAGES, 3)
         assert torch.allclose(from_tiles(maps.predicted, 3), f(IMAGES), atol=1e-5) == is_same
 
 
 def test_tile_pass__refuses_surroundings_that_do_not_suit_the_stride():
     with pytest.raises(InputError, match=r"context is 12 px.* multiple of 8, such as 8 or 16"):
-        TilePass(TileArgs(context=12), UNet((4, 4, 4, 4, 4)), 0)
+        TilePass(TileArgs(context=12), UNet((4, 4, 4, 4, 4)), 0, SIDE)
+
+
+def test_tile_pass__refuses_surroundings_larger_than_the_image():
+    assert TilePass(TileArgs(context=16, detail=2), UNet((4, 4, 4, 4, 4)), 0, 16)
+    with pytest.raises(InputError, match=r"context is 24 px.* of 24 px"):
+        TilePass(TileArgs(context=24), UNet((4, 4, 4, 4, 4)), 0, SIDE)

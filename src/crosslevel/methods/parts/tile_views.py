@@ -57,18 +57,24 @@ class TilePass:
         args: The options.
         f: The backbone; its stride must suit what is around the tiles.
         depth: Of the map that p projects.
+        size: Side of the images in pixels, of which what is around a tile is a part or a mirror.
 
     Raises:
-        InputError: If it does not.
+        InputError: If it does not, or more is asked for than an image has.
     """
 
-    def __init__(self, args: TileArgs, f: Backbone, depth: int) -> None:
+    def __init__(self, args: TileArgs, f: Backbone, depth: int, size: int) -> None:
         step = max(f.stride // 2, f.reduction)
         if args.context % step:
             below = args.context // step * step
             raise InputError(
                 f"args.context is {args.context} px; around tiles for a backbone of stride "
                 f"{f.stride} it must be a multiple of {step}, such as {below} or {below + step}."
+            )
+        if args.context >= size * args.detail:
+            raise InputError(
+                f"args.context is {args.context} px; around tiles of images of "
+                f"{size * args.detail} px it must be less than these."
             )
         self.args, self.depth = args, depth
 
