@@ -13,7 +13,6 @@ from crosslevel.annotate.drafts import Draft
 from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.patches import Patch, checksum
 from crosslevel.annotate.suggestions import Suggestions
-from crosslevel.annotate.tabs import OtherTabError, Tabs
 from crosslevel.annotate.work_folder import WorkFolder
 from crosslevel.data.cases import find_cases, index_cases
 from crosslevel.data.reading import read_case_mask
@@ -252,19 +251,6 @@ def test_token__is_the_same_each_time_and_for_the_owner_alone(tmp_path):
     assert work.token() == WorkFolder(tmp_path).token()
     assert len(work.token()) >= 16
     assert (work.path / "token").stat().st_mode & 0o077 == 0
-
-
-def test_tabs__one_works_and_the_next_one_when_it_is_gone():
-    tabs = Tabs()
-    tabs.connect("first")
-    tabs.connect("second")
-    tabs.check("first")
-    with pytest.raises(OtherTabError, match="open in another tab"):
-        tabs.check("second")
-    tabs.take_over("second")
-    tabs.check("second")
-    tabs.disconnect("second")
-    tabs.check("first")
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ class TrainConfig:
         rate_per: The learning rate changes with each "step", or stays for an "epoch" what it is at
             the start of the epoch, as in the CLCC authors' code.
         check_every: Epochs between two checks on the validation images.
+        patience: Checks in a row without a better Dice after which the training ends, before its
+            `epochs`. The learning rate has then not fallen to 0. Left out, it never does.
         calibrate: Binary only: choose the threshold by validation Dice instead of 0.5.
         seed: Of initial weights, order of images, augmentation and dropout.
         precision: "auto" uses bf16 autocast where this machine computes faster with it.
@@ -128,6 +130,7 @@ class TrainConfig:
     decay: Literal["cosine", "none"] = "cosine"
     rate_per: Literal["step", "epoch"] = "step"
     check_every: int | Auto = "auto"
+    patience: int | None = None
     calibrate: bool = True
     seed: int = 0
     precision: Precision = "auto"
@@ -142,9 +145,9 @@ class TrainConfig:
             InputError: Naming the first such field and its range.
         """
         at_least_one = ("size", "epochs", "fold_epochs", "batch_labelled", "check_every")
-        for name in at_least_one:
+        for name in (*at_least_one, "patience"):
             value = getattr(self, name)
-            if value != "auto" and value < 1:
+            if value not in ("auto", None) and value < 1:
                 raise InputError(f"{name} is {value}; it must be at least 1.")
         for name in ("batch_unlabelled", "seed", "draw", "split_seed"):
             if getattr(self, name) < 0:

@@ -83,8 +83,8 @@ def about(source: Source) -> Iterator[str]:
             "good."
         )
         return
-    done, epochs = source.run.num_epochs_done, source.run.config().epochs
-    if done < epochs:
+    if not source.run.is_ended:
+        done, epochs = source.run.num_epochs_done, source.run.config().epochs
         yield (
             f"{source.name} is trained for {done} of {epochs} epochs. Repeat the command that "
             "started it before you compare its scores."

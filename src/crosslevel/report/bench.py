@@ -96,7 +96,7 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
         )
     notes = [
         scores,
-        f"{_each(c.size for c in configs)} px, {_each(c.epochs for c in configs)} epochs, "
+        f"{_each(c.size for c in configs)} px, {_each(len(run.log) for run in runs)} epochs, "
         f"labelled {_each(c.labelled for c in configs)}, "
         f"{_each(s.num_cases for s in summaries)} {scored_images(runs)}, scored at their "
         f"{_each(s.metric_size for s in summaries)} size; {_each(filter(None, processors))}.",

@@ -84,7 +84,7 @@ def _training(run: FinishedRun) -> list[tuple[str, str]]:
     rows = [
         ("method", f"`{config.method}`"),
         ("network", f"`{config.model.name}`"),
-        ("steps", f"{run.num_steps} ({config.epochs} epochs)"),
+        ("steps", f"{run.num_steps} ({len(run.log)} epochs)"),
         ("size", f"{config.size} px"),
         ("seed", str(config.seed)),
     ]

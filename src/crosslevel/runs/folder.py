@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ from crosslevel.data.sheet import DataSheet
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
 from crosslevel.models.hub import refuse_address
-from crosslevel.runs.records import Environment, Summary
+from crosslevel.runs.records import Environment, Log, Summary
+from crosslevel.runs.stalling import has_stalled
 from crosslevel.system.files import remove_leftovers, write_text
 
 
@@ -132,6 +134,25 @@ class RunFolder:
         return len(self.log_file.read_bytes().splitlines()) - 1
 
     @property
+    def is_ended(self) -> bool:
+        """Trained for all its epochs, or until its `patience` was over.
+
+        Raises:
+            InputError: If the folder holds no run.
+        """
+        config = self.config()
+        return self.num_epochs_done >= config.epochs or has_stalled(
+            self._validation_dice(), config.patience
+        )
+
+    def _validation_dice(self) -> list[float]:
+        if not self.log_file.is_file():
+            return []
+        with self.log_file.open(newline="") as log:
+            found = [row.get(Log.VAL_DICE) for row in csv.DictReader(log)]
+        return [float(dice) for dice in found if dice]
+
+    @property
     def is_finished(self) -> bool:
         """Trained to the end, and scored after it.
 
@@ -141,7 +162,9 @@ class RunFolder:
         if not self.summary_file.is_file():
             return False
         done = self.summary().num_epochs_done
-        return done is None or done >= self.config().epochs
+        if done is None or done >= self.config().epochs:
+            return True
+        return done == self.num_epochs_done and self.is_ended
 
     def config(self) -> SettledConfig:
         """Return the configuration this run was started with.

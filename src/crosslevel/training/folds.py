@@ -154,7 +154,9 @@ def fold_config(config: SettledConfig) -> SettledConfig:
     """Return the configuration of the folds of a run."""
     epochs = config.fold_epochs
     check_every = max(1, epochs // FOLD_CHECKS)
-    return replace(config, epochs=epochs, check_every=check_every, folds=0, fold_epochs=1)
+    return replace(
+        config, epochs=epochs, check_every=check_every, folds=0, fold_epochs=1, patience=None
+    )
 
 
 def out_of_fold(dice: Iterable[float], threshold: float, num_folds: int) -> OutOfFold:

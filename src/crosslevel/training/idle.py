@@ -29,6 +29,8 @@ def idle_options(
             yield "--batch_unlabelled has no effect: there are no unlabelled training images."
     if config.encoder_rate != usual.encoder_rate and not has_pretrained_encoder(method):
         yield f"--encoder_rate has no effect: {config.model.label} has no pretrained encoder."
+    if config.patience and config.folds:
+        yield "--patience has no effect: with --folds no check chooses the network."
     if config.draw != usual.draw and repr(config.labelled) == "1.0" and not config.split:
         yield "--draw has no effect: all masks are used."
     is_chosen = asked.fold_epochs != "auto" and not isinstance(asked, SettledConfig)

@@ -19,6 +19,7 @@ from crosslevel.methods.learner import Learner
 from crosslevel.models.folder import ModelCard, save_model
 from crosslevel.runs.folder import RunFolder
 from crosslevel.runs.records import Log
+from crosslevel.runs.stalling import has_stalled
 from crosslevel.system.console import Advance, Reporter, duration
 from crosslevel.system.devices import Place
 from crosslevel.system.distributed import anywhere
@@ -98,7 +99,7 @@ class Loop:
             requested_stop() as is_stop_requested,
             self.reporter.task(label, self.num_steps, self.progress.step) as advance,
         ):
-            while self.progress.step < self.num_steps:
+            while not self._is_ended:
                 if self._epoch(advance, is_stop_requested):
                     continue
                 self._writer.last()
@@ -107,6 +108,19 @@ class Loop:
                     f"is saved in {self.run.path}. Repeat the same command to go on."
                 )
         self.reporter.say(f"{self._outcome()} after {duration(self.progress.seconds)} of training")
+        if self.progress.step < self.num_steps:
+            self.reporter.say(
+                f"Ended after step {self.progress.step} of {self.num_steps}: no better network in "
+                f"{self.config.patience} checks"
+            )
+
+    @property
+    def _is_ended(self) -> bool:
+        """Whether all steps are done, or the last checks found nothing better."""
+        if self.progress.step == self.num_steps:
+            return True
+        dice = [row[Log.VAL_DICE] for row in self.progress.rows if Log.VAL_DICE in row]
+        return has_stalled(dice, self.config.patience)
 
     def _resume(self) -> None:
         found = load_newest(self.run.last_checkpoint, self.method, self.optimisation.optimizer)
@@ -121,7 +135,7 @@ class Loop:
         """Return the rest of the epoch under way, then validation, log and checkpoint.
 
         Returns:
-            False if a stop was requested and is possible, which it is not after the last step.
+            False if a stop was requested, unless the training is at its end.
         """
         start = time.monotonic()
         epoch = self.progress.step // self.data.steps_per_epoch
@@ -132,12 +146,12 @@ class Loop:
                 self.progress.add_loss(name, value)
             self.progress.step = step + 1
             advance(1, self._note(epoch, losses))
-            is_over = self._steps.is_level and anywhere(self.place, is_so=is_stop_requested())
-            if is_over and self.progress.step < end:
+            is_stopped = self._steps.is_level and anywhere(self.place, is_so=is_stop_requested())
+            if is_stopped and self.progress.step < end:
                 self.progress.seconds += time.monotonic() - start
                 return False
         self._finish_epoch(epoch, start)
-        return not is_over or end == self.num_steps
+        return not is_stopped or self._is_ended
 
     def _next_check(self, step: int) -> int:
         """Return the number of steps after which the weights are next looked at."""
@@ -169,7 +183,7 @@ class Loop:
         self._writer.log()
         # the last, so that a kill before it repeats the epochs since
         is_time = is_due or self._writer.seconds_since_saved >= SAVE_EVERY
-        if is_last or (is_time and self._steps.is_level and self._writer.is_cheap):
+        if self._is_ended or (is_time and self._steps.is_level and self._writer.is_cheap):
             self._writer.last()
 
     def _losses(self, step: int) -> dict[str, float]:
