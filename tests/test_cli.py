@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from crosslevel.cli import COMMANDS, main
 from crosslevel.config.files import from_yaml
@@ -83,6 +84,15 @@ def test_help__lists_every_command(capsys):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out[0].isdigit()
+
+
+@pytest.mark.parametrize("config", [["--config", "small"], ["--config=small"]])
+def test_options__win_over_files_wherever_the_two_stand(lesions, tmp_path, capsys, config):
+    words = ["train", "--data", str(lesions), "--out", str(tmp_path / "run"), "--size", "96"]
+    with pytest.raises(SystemExit):
+        main([*words, "--method", "supervised", *config, "--print_config"])
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert (shown["method"], shown["size"], shown["epochs"]) == ("supervised", 96, 100)
 
 
 def test_print_config__is_a_configuration(tmp_path, lesions, capsys):

@@ -68,6 +68,21 @@ def joint_batch(page: Path) -> str:
     return markdown(["epoch", *map(str, epochs)], lines)
 
 
+def lesion_sizes(page: Path) -> str:
+    """Show what tries of 20 masks score on lesions of each size, on validation images."""
+    del page
+    images = log_of_try("kvasir-256px-20-masks/sizes")
+    quarters = pd.qcut(images.pop("foreground_share"), 4, labels=False)
+    lines = []
+    for name, dice in (100 * images.drop(columns="id")).items():
+        row, draw = str(name).split("-draw")
+        means = [dice.mean(), *dice.groupby(quarters).mean()]
+        lines.append([f"`{row}`", draw, *(f"{mean:.1f}" for mean in means)])
+    return markdown(
+        ("row", "draw", "Dice", "smallest quarter", "second", "third", "largest"), lines
+    )
+
+
 def confidence(page: Path) -> str:
     """Show how well the masks of lowest confidence are those of lowest Dice."""
     del page

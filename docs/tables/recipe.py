@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
+
+from crosslevel.runs.records import PerImage
 from docs.tables.cells import gain, link, markdown, paired, spread
 from docs.tables.comparisons import (
     ADDED,
@@ -39,6 +42,14 @@ _MORE_WORK = (
     ("120", "fixmatch_lite2_352px", "EfficientNet-Lite2 at 352 px"),
     ("120", "fixmatch_lite2_352px_2520_steps", "the same, twice as long"),
 )
+
+_BY_SIZE = {
+    "10 in all": f"{KVASIR}/256px-10-masks-in-all/folds",
+    "20 in all": f"{KVASIR}/256px-20-masks-in-all/folds",
+    "50 in all": f"{KVASIR}/256px-50-masks-in-all/folds",
+    "120": f"{KVASIR}/256px-120-masks/fixmatch",
+    "480": f"{KVASIR}/256px-480-masks/supervised_ema",
+}
 
 
 def readme(page: Path) -> str:
@@ -84,6 +95,22 @@ def masks_in_all(page: Path) -> str:
         lines.append([*shown, spread(divided), *gain(*paired(folds, divided))])
     header = ("masks in all", "runs", "Dice", "mIoU", "divided", *COMPARED[2:])
     return markdown(header, lines)
+
+
+def by_size(page: Path) -> str:
+    """Show which lesions the recipe finds worst, by their size and the number of masks."""
+    lines = []
+    for masks, key in _BY_SIZE.items():
+        runs = row(key)
+        images = pd.concat([run.per_image for run in runs]).groupby(level=0).mean(numeric_only=True)
+        quarters = pd.qcut(images[PerImage.FOREGROUND_SHARE], 4, labels=False)
+        mean = 100 * images[["dice", "precision", "recall"]].groupby(quarters).mean()
+        dice = [f"{value:.1f}" for value in mean["dice"]]
+        ends = [f"{mean[name][end]:.0f}" for end in (0, 3) for name in ("precision", "recall")]
+        lines.append([link(page, masks, key.rsplit("/", 1)[0]), str(len(runs)), *dice, *ends])
+    header = ("masks", "runs", "Dice of the smallest quarter", "second", "third", "largest")
+    ends = ("smallest: precision", "recall", "largest: precision", "recall")
+    return markdown((*header, *ends), lines)
 
 
 def more_work(page: Path) -> str:

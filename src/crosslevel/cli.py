@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from itertools import islice
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def _run(name: str, words: list[str]) -> int:
     module = import_module(COMMANDS[name][0])
     parser = _parser(name, module)
     try:
-        parsed = parser.instantiate(parser.parse_args(words))
+        parsed = parser.instantiate(parser.parse_args(files_first(words)))
     except (ArgumentError, CrosslevelError) as error:
         return _fail(f"{_as_typed(str(error), parser)}\nSee `crosslevel {name} --help`.", 2)
     try:
@@ -130,6 +131,24 @@ def _run(name: str, words: list[str]) -> int:
         remedy = "Check the path, its permissions and the free space, then repeat the command."
         is_wrong_path = isinstance(error, WRONG_PATH)
         return _fail(f"{where}: {error.strerror or error}. {remedy}", 2 if is_wrong_path else 1)
+
+
+def files_first(words: Sequence[str]) -> list[str]:
+    """Put each `--config FILE` in front: an option wins over a file wherever the two stand.
+
+    Example:
+        >>> files_first(["--size", "64", "--config", "small", "--config=my.yaml"])
+        ['--config', 'small', '--config=my.yaml', '--size', '64']
+    """
+    files: list[str] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--config":
+            files += [word, *islice(rest, 1)]
+        else:
+            (files if word.startswith("--config=") else others).append(word)
+    return [*files, *others]
 
 
 def _as_typed(message: str, parser: ArgumentParser) -> str:
