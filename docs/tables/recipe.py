@@ -108,9 +108,9 @@ def by_size(page: Path) -> str:
         dice = [f"{value:.1f}" for value in mean["dice"]]
         ends = [f"{mean[name][end]:.0f}" for end in (0, 3) for name in ("precision", "recall")]
         lines.append([link(page, masks, key.rsplit("/", 1)[0]), str(len(runs)), *dice, *ends])
-    header = ("masks", "runs", "Dice of the smallest quarter", "second", "third", "largest")
-    ends = ("smallest: precision", "recall", "largest: precision", "recall")
-    return markdown((*header, *ends), lines)
+    sizes = ("Dice of the smallest quarter", "second", "third", "largest")
+    of_ends = ("smallest: precision", "recall", "largest: precision", "recall")
+    return markdown(("masks", "runs", *sizes, *of_ends), lines)
 
 
 def more_work(page: Path) -> str:
