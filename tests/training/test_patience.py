@@ -35,8 +35,9 @@ def test_has_stalled__counts_checks_since_the_best_one():
     assert not has_stalled([], 1)
     assert not has_stalled([0.1, 0.2, 0.3], 1)
     assert has_stalled([0.1, 0.3, 0.3], 1)
-    assert not has_stalled([0.3, math.nan, 0.4], 2)
-    assert has_stalled([0.3, math.nan, 0.2], 2)
+    assert not has_stalled([0.3, math.nan, 0.4], 1)
+    assert not has_stalled([0.3, math.nan, 0.2], 2)
+    assert has_stalled([0.3, math.nan, 0.2], 1)
 
 
 def test_train__ends_after_checks_without_a_better_one(lesions, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 
@@ -9,7 +10,7 @@ def has_stalled(dice: Iterable[float], patience: int | None) -> bool:
     """Return whether so many checks in a row found no network better than all before.
 
     Args:
-        dice: Validation Dice of each check, in order; one that is not a number is not better.
+        dice: Validation Dice of each check, in order; one that is not a number does not count.
         patience: Checks; None never has enough.
 
     Example:
@@ -18,5 +19,7 @@ def has_stalled(dice: Iterable[float], patience: int | None) -> bool:
     """
     best, num_since = -1.0, 0
     for value in dice:
+        if math.isnan(value):
+            continue
         best, num_since = (value, 0) if value > best else (best, num_since + 1)
     return patience is not None and num_since >= patience
