@@ -12,7 +12,7 @@ from crosslevel.losses.entropy import entropy_loss
 from crosslevel.losses.instances import margin_pair_loss, nt_xent_loss, queue_contrast_loss
 from crosslevel.losses.pseudo_label import pseudo_label_loss
 from crosslevel.losses.pyramid import pyramid_consistency_loss
-from crosslevel.losses.region import region_dice_ce_loss
+from crosslevel.losses.region import region_dice_ce_loss, region_dice_ce_sum_loss
 from crosslevel.losses.sharpening import mutual_consistency_loss
 from crosslevel.losses.supervised import (
     SUPERVISED_LOSSES,
@@ -40,6 +40,7 @@ __all__ = [
     "pyramid_consistency_loss",
     "queue_contrast_loss",
     "region_dice_ce_loss",
+    "region_dice_ce_sum_loss",
     "soft_cross_entropy_loss",
     "symmetric_kl_loss",
 ]
