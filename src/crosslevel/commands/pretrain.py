@@ -33,7 +33,7 @@ class ConfigFile(ActionConfigFile):
     """A path of a YAML file."""
 
     def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
-        """Apply the file at this place of the command line."""
+        """Apply the file, once its keys and values are checked."""
         pretraining_from_yaml(Path(value))  # its messages name the file and the nearest key
         super().__call__(parser, namespace, value, option)  # type: ignore[no-untyped-call]
 

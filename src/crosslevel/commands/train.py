@@ -38,7 +38,7 @@ class ConfigFile(ActionConfigFile):
     """A path, or the name of a preset that is shipped with the package."""
 
     def __call__(self, parser: Any, namespace: Any, value: Any, option: str | None = None) -> None:
-        """Apply the file at this place of the command line."""
+        """Apply the file, once its keys and values are checked."""
         path = config_path(value)
         from_yaml(path)  # its messages name the file and the nearest key
         super().__call__(parser, namespace, str(path), option)  # type: ignore[no-untyped-call]
