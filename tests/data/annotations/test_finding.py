@@ -42,6 +42,25 @@ def test_find__missing_images_are_counted_and_may_be_done_without(tmp_path: Path
         usable_cases(tmp_path, skip_bad=True)
 
 
+def test_find__images_and_annotations_behind_links_are_there(tmp_path: Path) -> None:
+    annotated.coco(tmp_path / "elsewhere")
+    (tmp_path / "data").mkdir()
+    for name in ("images", "annotations"):
+        (tmp_path / "data" / name).symlink_to(tmp_path / "elsewhere" / name)
+    (tmp_path / "data" / "images" / "loop").symlink_to(tmp_path / "data")
+    found = find_cases(tmp_path / "data")
+    assert found.problems == []
+    assert [case.image.parent for case in found.cases] == [tmp_path / "data" / "images"] * 3
+
+
+def test_find__yolo_needs_no_more_than_its_labels(tmp_path: Path) -> None:
+    annotated.yolo(tmp_path).unlink()
+    found = find_cases(tmp_path)
+    assert found.problems == []
+    assert [case.mask is not None for case in found.cases] == [True] * 3
+    assert list(found.labels) == ["class0", "class1"]
+
+
 def test_find__masks_drawn_as_images_come_first(tmp_path: Path) -> None:
     annotated.coco(tmp_path)
     (tmp_path / "masks").mkdir()

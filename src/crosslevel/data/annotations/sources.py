@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from crosslevel.data.annotations.via import CSV_COLUMNS
 from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import READERS, suffix_of
 from crosslevel.errors import DataError
+from crosslevel.system.walking import walk_linked
 
 SUFFIXES = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
 _WRITTEN_HERE = ({"config.yaml", "split.json"}, {"confidence.csv"})
@@ -41,9 +41,8 @@ class Tree:
 
     def add(self, folder: Path) -> Tree:
         """Add all files below a folder."""
-        for place, folders, files in os.walk(folder):
+        for path, folders, files in walk_linked(folder):
             folders[:] = sorted(n for n in folders if not n.startswith((".", "__MACOSX")))
-            path = Path(place)
             if any(written <= set(files) for written in _WRITTEN_HERE):
                 folders.clear()
                 continue
@@ -66,9 +65,9 @@ def may_be_annotated(source: Path) -> bool:
     """Whether there is any file that may be annotations, by its name alone."""
     if source.is_file():
         return source.suffix.lower() != ".csv" or _is_via_csv(source)
-    for folder, _, names in os.walk(source):
-        is_labels = os.path.basename(folder).lower() == yolo.LABELS
-        if any(n.lower().endswith((*SUFFIXES, ".txt") if is_labels else SUFFIXES) for n in names):
+    for place, _, names in walk_linked(source):
+        suffixes = (*SUFFIXES, ".txt") if yolo.is_in_labels(place, source) else SUFFIXES
+        if any(name.lower().endswith(suffixes) for name in names):
             return True
     return False
 

@@ -6,7 +6,6 @@ A file without lines says that the image is healthy. A line of five numbers is a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from crosslevel.data.annotations.tracing import trace, without_holes
 from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.errors import DataError
+from crosslevel.system.walking import walk_linked
 
 FILE = "data.yaml"
 LABELS = "labels"
@@ -60,12 +60,16 @@ def read(path: Path) -> Found:
 def label_files(folder: Path) -> list[Path]:
     """Return the text files in all folders `labels` in a folder, or in that folder itself."""
     inside = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in walk_linked(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        path = Path(place)
-        if LABELS in (part.lower() for part in (path.name, *path.relative_to(folder).parts)):
-            inside += [path / n for n in sorted(files) if n.endswith(".txt")]
+        if is_in_labels(place, folder):
+            inside += [place / n for n in sorted(files) if n.endswith(".txt")]
     return [file for file in inside if file.name not in _NAME_FILES]
+
+
+def is_in_labels(place: Path, folder: Path) -> bool:
+    """Return whether a place in a folder, or that folder itself, is `labels` or lies in it."""
+    return LABELS in (part.lower() for part in (place.name, *place.relative_to(folder).parts))
 
 
 def write(
