@@ -51,6 +51,25 @@ def test_cvat__boxes_are_named_ellipses_are_shapes(tmp_path: Path) -> None:
     assert found.images[0].part == "Train"
 
 
+def test_cvat__the_shape_of_the_highest_z_order_is_on_top_of_parts_of_a_group(
+    tmp_path: Path,
+) -> None:
+    drawn = "".join(
+        f'<polygon label="{label}" z_order="{order}" points="{left},1;{right},1;{right},9;{left},9"'
+        f"{group}/>"
+        for order, label, left, right, group in (
+            (2, "x", 20, 25, ' group_id="1"'),
+            (1, "y", 15, 30, ""),
+            (0, "x", 0, 5, ' group_id="1"'),
+            (0, "x", 40, 45, ' group_id="1"'),
+        )
+    )
+    text = f'<annotations><image id="0" name="a.png">{drawn}</image></annotations>'
+    found = cvat.read(saved(tmp_path / "annotations.xml", text))
+    assert [shape.label for shape in found.images[0].shapes] == ["x", "y", "x"]
+    assert covered(found) == [2 * 5 * 8, 15 * 8, 5 * 8]
+
+
 def test_cvat__tracks_of_a_video_are_refused(tmp_path: Path) -> None:
     file = saved(tmp_path / "annotations.xml", "<annotations><track id='0'/></annotations>")
     with pytest.raises(DataError, match=r"tracks of a video\. Export it as 'CVAT for images"):

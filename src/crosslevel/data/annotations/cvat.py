@@ -21,8 +21,8 @@ from crosslevel.data.annotations.shapes import (
     cropped,
     ellipse,
     ring_of,
-    united,
 )
+from crosslevel.data.annotations.uniting import united
 from crosslevel.errors import InputError
 
 FILE = "annotations.xml"

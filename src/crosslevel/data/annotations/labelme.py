@@ -33,9 +33,9 @@ from crosslevel.data.annotations.shapes import (
     ellipse,
     rectangle,
     ring_of,
-    united,
 )
 from crosslevel.data.annotations.tracing import trace
+from crosslevel.data.annotations.uniting import united
 from crosslevel.data.formats.readers import stem_of
 
 VERSION = "5.5.0"

@@ -6,7 +6,7 @@ from 0 to 1. A pixel is inside an outline if its centre is, to a fifth of a pixe
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -154,26 +154,6 @@ class Shape:
         canvas = np.zeros(size, np.uint8)
         self.paint(canvas, 1)
         return canvas.astype(np.bool_)
-
-
-def united(shapes: Iterable[tuple[Hashable, Shape]]) -> tuple[Shape, ...]:
-    """Join outlines of one label and one group: they are the parts of one object.
-
-    Args:
-        shapes: Each with its group, None for none.
-    """
-    joined: dict[Hashable, Shape] = {}
-    for number, (group, shape) in enumerate(shapes):
-        key: Hashable = number
-        if group is not None and isinstance(shape.geometry, Outlines):
-            key = (shape.label, group)
-        first = joined.get(key)
-        if first is not None and isinstance(first.geometry, Outlines):
-            assert isinstance(shape.geometry, Outlines), "only outlines have a group here"
-            parts = first.geometry.parts + shape.geometry.parts
-            shape = Shape(shape.label, Outlines(parts))
-        joined[key] = shape
-    return tuple(joined.values())
 
 
 def paint_bits(canvas: NDArray[np.uint8], bits: Bits, corner: Sequence[int], value: int) -> None:
