@@ -106,6 +106,17 @@ def test_label_studio__a_task_without_annotation_is_not_healthy(tmp_path: Path) 
     assert found.others == {"rectangle": 1}
 
 
+def test_label_studio__an_unfinished_polygon_does_not_make_an_image_healthy(tmp_path: Path) -> None:
+    unfinished = polygon("polyp")
+    unfinished["value"]["points"].pop()
+    tasks = [task({"result": [unfinished]}), task({"result": [unfinished, polygon("polyp")]})]
+    found = label_studio.read(saved(tmp_path / "x.json", tasks))
+    assert [image.is_done for image in found.images] == [False, False]
+    assert [image.has_others for image in found.images] == [True, True]
+    assert [len(image.shapes) for image in found.images] == [0, 1]
+    assert found.others == {"polygon": 2}
+
+
 def test_label_studio__labels_may_be_apart_from_shapes(tmp_path: Path) -> None:
     shape = polygon("x") | {"type": "polygon"}
     del shape["value"]["polygonlabels"]

@@ -42,6 +42,7 @@ from crosslevel.errors import InputError
 
 FILE, CONFIG_FILE = "tasks.json", "labels.xml"
 LOCAL_FILES = "/data/local-files/?d="
+_MASKS = ("polygon", "ellipse", "brush")
 _NOT_MASKS = ("rectangle", "keypoint", "vector", "bitmask")
 _CHANNELS = 4
 _DECIMALS = 6  # of corners in pixels, which are written in percent
@@ -156,11 +157,10 @@ def _listed(task: Mapping[str, Any], annotation: Mapping[str, Any] | None, found
     size, shapes, has_others = None, [], False
     for result in results:
         kind = str(result.get("type", "")).removesuffix("labels")
-        if kind in _NOT_MASKS:
+        geometry = _geometry(kind, result)
+        if geometry is None and kind in (*_NOT_MASKS, *_MASKS):
             found.others[kind] += 1
             has_others = True
-            continue
-        geometry = _geometry(kind, result)
         if geometry is not None:
             size = size_of(result["original_height"], result["original_width"])
             named = result["value"].get(f"{kind}labels") or labels.get(result.get("id"))
@@ -177,8 +177,8 @@ def _image_of(data: Mapping[str, Any]) -> str:
 
 
 def _geometry(kind: str, result: Mapping[str, Any]) -> Geometry | None:
-    """Return what a result covers; None if it marks no pixels."""
-    if kind not in ("polygon", "ellipse", "brush"):
+    """Return what a result covers; None if it marks no pixels, as a polygon of two corners."""
+    if kind not in _MASKS:
         return None
     if result.get("image_rotation"):
         raise InputError("was drawn on a turned image. Turn the image back before annotating.")
