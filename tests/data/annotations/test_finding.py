@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -195,6 +196,15 @@ def test_pictures__a_name_means(tmp_path: Path, name: str, expected: str | None)
     there = [tmp_path / path for path in names]
     found = Pictures(there).find(name, tmp_path / "x.json")
     assert found == (tmp_path / expected if expected else None)
+
+
+def test_pictures__names_that_are_equal_to_the_eye_are_one(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "fäll/é.png") for form in ("NFC", "NFD"))
+    for there, name in ((composed, apart), (apart, composed)):
+        images = [tmp_path / there, tmp_path / "other" / Path(there).name]
+        assert Pictures(images).find(name, tmp_path / "x.json") == images[0]
+        assert Pictures(images).find_all([name], tmp_path / "x.json") == [images[0]]
+        assert Pictures(images[:1]).find(name[:-4], tmp_path / "x.json") == images[0]
 
 
 def test_check__says_how_shapes_are_understood(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,8 +27,8 @@ class Pictures:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for path in paths:
-            self._by_name[path.name.casefold()].append(path)
-            self._by_stem[stem_of(path.name).casefold()].append(path)
+            self._by_name[_plain(path.name)].append(path)
+            self._by_stem[_plain(stem_of(path.name))].append(path)
 
     def find(self, name: str, file: Path) -> Path | None:
         """Return the image that an annotation file means, None if it is not there or not clear.
@@ -42,7 +43,7 @@ class Pictures:
         parts = parts_of(name)
         if not parts:
             return None
-        candidates = self._by_name.get(parts[-1].casefold()) or self._others(parts[-1])
+        candidates = self._by_name.get(_plain(parts[-1])) or self._others(parts[-1])
         if len(candidates) < 2:
             return candidates[0] if candidates else _as_it_says(name, file)
         exact = _as_it_says(name, file)
@@ -63,18 +64,18 @@ class Pictures:
         fits: dict[tuple[Path, str], dict[tuple[str, ...], int]] = defaultdict(dict)
         for parts, path in listed:
             if path is not None:
-                fits[path, parts[-1].casefold()][_folders(parts)] = _fit(path, parts)
+                fits[path, _plain(parts[-1])][_folders(parts)] = _fit(path, parts)
         chosen = {key: _only_best(of_folders) for key, of_folders in fits.items()}
         return [
-            path if path and _folders(parts) == chosen[path, parts[-1].casefold()] else None
+            path if path and _folders(parts) == chosen[path, _plain(parts[-1])] else None
             for parts, path in listed
         ]
 
     def _others(self, name: str) -> list[Path]:
         for other in (name, _UPLOADED.sub("", name)):
             stems = (other, stem_of(other))  # YOLO's names have no ending, but may have dots
-            found = self._by_name.get(other.casefold()) or next(
-                (self._by_stem[s.casefold()] for s in stems if s.casefold() in self._by_stem), None
+            found = self._by_name.get(_plain(other)) or next(
+                (self._by_stem[s] for s in map(_plain, stems) if s in self._by_stem), None
             )
             if found:
                 return found
@@ -98,6 +99,11 @@ def parts_of(name: str) -> list[str]:
     return [part for part in parts if part not in ("", ".", "..")]
 
 
+def _plain(name: str) -> str:
+    """Return a name as names are compared: a Mac writes é as e and an accent, others as one."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _as_it_says(name: str, file: Path) -> Path | None:
     path = Path(os.path.normpath(file.parent / name.replace("\\", "/")))
     try:
@@ -107,7 +113,7 @@ def _as_it_says(name: str, file: Path) -> Path | None:
 
 
 def _folders(parts: list[str]) -> tuple[str, ...]:
-    return tuple(part.casefold() for part in parts[:-1])
+    return tuple(map(_plain, parts[:-1]))
 
 
 def _only_best(fits: dict[tuple[str, ...], int]) -> tuple[str, ...] | None:
@@ -122,7 +128,7 @@ def _fit(path: Path, parts: list[str]) -> int:
     pairs = zip(reversed(path.parts[:-1]), reversed(parts[:-1]), strict=False)
     count = 0
     for one, other in pairs:
-        if one.casefold() != other.casefold():
+        if _plain(one) != _plain(other):
             break
         count += 1
     return count
