@@ -79,6 +79,47 @@ def test_find__annotations_of_two_tools_are_asked_about(tmp_path: Path) -> None:
     assert find_cases(tmp_path / "annotations.xml").layout.startswith("CVAT (annotations.xml)")
 
 
+def test_find__annotations_beside_those_of_yolo_are_asked_about(tmp_path: Path) -> None:
+    table, file = annotated.yolo(tmp_path), annotated.coco(tmp_path)
+    shutil.rmtree(tmp_path / "images" / "train")
+    with pytest.raises(DataError, match=r"of COCO \(.*\) and YOLO \(data.yaml\)\. Give the one"):
+        find_cases(tmp_path)
+    assert find_cases(table).layout.startswith("YOLO (data.yaml)")
+    assert find_cases(file).layout.startswith("COCO (instances_default.json)")
+    table.unlink()
+    with pytest.raises(DataError, match=r"and YOLO \(labels\)"):
+        find_cases(tmp_path)
+
+
+def test_find__what_exports_have_beside_the_labels_of_yolo_is_passed_over(tmp_path: Path) -> None:
+    table = annotated.yolo(tmp_path)
+    before = find_cases(tmp_path)
+    captions = {"images": [{"id": 1}], "annotations": [{"id": 1, "image_id": 1, "caption": "x"}]}
+    notes = {"categories": [{"id": 0, "name": "polyp"}], "info": {"version": "1.0"}}
+    for name, text in {
+        "classes.txt": "polyp\ntool\n",
+        "notes.json": json.dumps(notes),
+        "captions.json": json.dumps(captions),
+        "damaged.json": "{",
+        "results.csv": "epoch,loss\n1,2\n",
+        "README.dataset.txt": "polyps",
+        "a.yaml": table.read_text(),
+        "dataset.yaml": "names: {0: polyp, 1: tool}",
+        "hyp.yaml": "lr0: 0.01",
+    }.items():
+        (tmp_path / name).write_text(text)
+    assert find_cases(tmp_path) == before
+
+
+def test_find__a_second_table_of_other_classes_is_named(tmp_path: Path) -> None:
+    table = annotated.yolo(tmp_path)
+    (tmp_path / "a.yaml").write_text("names: [tool, polyp]")
+    found = find_cases(tmp_path)
+    assert list(found.labels) == ["polyp", "tool"]
+    (line,) = found.warnings
+    assert line.startswith(f"{tmp_path / 'a.yaml'}: names other classes than {table}, which is")
+
+
 def test_find__an_image_annotated_twice_is_refused(tmp_path: Path) -> None:
     file = annotated.coco(tmp_path)
     shutil.copy(file, file.with_name("second_reader.json"))

@@ -14,6 +14,7 @@ from crosslevel.data.annotations.found import Listed
 from crosslevel.data.annotations.pictures import Pictures
 from crosslevel.data.annotations.shapes import Colour
 from crosslevel.data.annotations.sources import Tree, may_be_annotated, read_all, read_file
+from crosslevel.data.annotations.yolo import LABELS
 from crosslevel.data.annotations.zipped import unpacked
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts import PARTS, Found, describe_passed_over
@@ -103,7 +104,8 @@ def replace_file(found: tools.Found, archive: Path, folder: Path) -> tools.Found
 def _refuse_several_tools(folder: Path, found: Sequence[tools.Found]) -> None:
     first = {one.tool: one.file for one in reversed(found)}
     if len(first) > 1:
-        named = " and ".join(f"{tool} ({file.name})" for tool, file in first.items())
+        names = {tool: LABELS if file.is_dir() else file.name for tool, file in first.items()}
+        named = " and ".join(f"{tool} ({name})" for tool, name in names.items())
         line = f"{folder}: holds annotations of {named}. Give the one to use as --data."
         raise DataError([line])
 

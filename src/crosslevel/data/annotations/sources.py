@@ -18,6 +18,7 @@ from crosslevel.data.annotations.parsing import forget, load_json
 from crosslevel.data.annotations.via import CSV_COLUMNS
 from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.data.quality.naming import some
 from crosslevel.errors import DataError
 from crosslevel.system.walking import walk_linked
 
@@ -98,12 +99,12 @@ def read_all(folder: Path, tree: Tree) -> tuple[list[Found], list[Path]]:
     Raises:
         DataError: A file is damaged.
     """
-    if labels := yolo.label_files(folder):
-        tables = [p for p in (*tree[".yaml"], *tree[".yml"]) if tool_of(p) is TOOLS["yolo"]]
-        if _are_numbers(labels):
-            return [_read(TOOLS["yolo"], min(tables, key=_depth) if tables else folder)], []
+    files = (*tree[".json"], *tree[".xml"], *tree[".csv"])
+    if (labels := yolo.label_files(folder)) and _are_numbers(labels):
+        beside = next(filter(None, map(_with_shapes, files)), None)
+        return [_of_yolo(folder, tree), *([beside] if beside else [])], []
     found, others = [], []
-    for path in (*tree[".json"], *tree[".xml"], *tree[".csv"]):
+    for path in files:
         tool = tool_of(path)
         if tool is None:
             others.append(path)
@@ -146,6 +147,39 @@ def _read_once(name: str, path: Path, mtime_ns: int, size: int) -> Found:
     return found
 
 
+def _of_yolo(folder: Path, tree: Tree) -> Found:
+    """Return what `labels` hold, with the classes of the nearest table, `data.yaml` before others.
+
+    A table that names the classes otherwise is warned of.
+    """
+    tables = [p for p in (*tree[".yaml"], *tree[".yml"]) if tool_of(p) is TOOLS["yolo"]]
+    if not tables:
+        return _read(TOOLS["yolo"], folder)
+    used, *rest = sorted(tables, key=lambda path: (len(path.parts), path.name != yolo.FILE, path))
+    found = _read(TOOLS["yolo"], used)
+    if unlike := [path for path in rest if _names_in(path) != _names_in(used)]:
+        found.warnings.append(
+            f"{some(unlike)}: names other classes than {used}, which is used. Give the one to use "
+            f"as --data."
+        )
+    return found
+
+
+def _names_in(table: Path) -> Any:
+    names = _yaml(table)["names"]
+    return dict(enumerate(names)) if isinstance(names, list) else names
+
+
+def _with_shapes(path: Path) -> Found | None:
+    """Return what a file beside those of YOLO holds, None if it is no annotations with shapes."""
+    try:
+        tool = tool_of(path)
+        found = _read(tool, path) if tool else None
+    except DataError:  # of something else, as it was never read
+        return None
+    return found if found and any(image.shapes for image in found.images) else None
+
+
 def _are_numbers(files: Iterable[Path]) -> bool:
     """Whether the first file that is not empty has lines of numbers."""
     for file in files:
@@ -162,10 +196,6 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _depth(path: Path) -> int:
-    return len(path.parts)
 
 
 def _root_of_xml(path: Path) -> Any:
