@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from crosslevel.cli import main
-from crosslevel.data.annotations.pictures import Pictures
+from crosslevel.data.annotations.pictures import Pictures, is_of_a_sibling
 from crosslevel.data.cases import find_cases, usable_cases
 from crosslevel.data.reading import read_case_mask
 from crosslevel.errors import DataError
@@ -145,6 +145,20 @@ def test_find__a_name_in_a_folder_that_is_not_there_means_no_image_elsewhere(
     assert "not there, or in several folders: 1 (train/a.png)" in line
 
 
+def test_find__an_image_of_another_patient_is_doubted(tmp_path: Path) -> None:
+    file = annotated.coco(tmp_path)
+    content = json.loads(file.read_text())
+    for image in content["images"]:
+        image["file_name"] = f"patientA/{image['file_name']}"
+    file.write_text(json.dumps(content))
+    assert not any("patientA" in line for line in find_cases(tmp_path).warnings)
+    (tmp_path / "images").rename(tmp_path / "patientB")
+    image = tmp_path / "patientB" / "a.png"
+    (line,) = [line for line in find_cases(tmp_path).warnings if "patientA" in line]
+    assert line.startswith(f"{file}: images taken from a folder of another number or part")
+    assert f"than the file names: 3 (patientA/a.png from {image}). If these are others" in line
+
+
 def test_find__two_images_of_one_stem_are_named(tmp_path: Path) -> None:
     annotated.coco(tmp_path)
     shutil.copy(tmp_path / "images" / "a.png", tmp_path / "images" / "a.bmp")
@@ -246,6 +260,30 @@ def test_pictures__names_that_are_equal_to_the_eye_are_one(tmp_path: Path) -> No
         assert Pictures(images).find(name, tmp_path / "x.json") == images[0]
         assert Pictures(images).find_all([name], tmp_path / "x.json") == [images[0]]
         assert Pictures(images[:1]).find(name[:-4], tmp_path / "x.json") == images[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "expected"),
+    [
+        ("patientA/a.png", "patientB/a.png", True),
+        ("case_1/images/a.png", "case_2/images/a.png", True),
+        ("labels/train/a", "images/val/a.png", True),
+        ("a.png", "patientB/a.png", False),
+        ("patientA/a.png", "a.png", False),
+        ("/home/x/data 1/images/a.png", "images/a.png", False),
+        ("C:\\x\\pictures\\a.png", "images/a.png", False),
+        ("images/a.png", "img/a.png", False),
+        ("images/a.png", "images2/a.png", False),
+        ("valid/a.png", "val/a.png", False),
+        ("Case_1/a.png", "case_001/a.png", False),
+        ("/data/upload/3/0a1b2c3d-a.png", "2/a.png", False),
+        ("../images/a.png", "../images/a.png", False),
+    ],
+)
+def test_siblings__are_folders_of_another_number_or_part(
+    name: str, image: str, expected: bool
+) -> None:
+    assert is_of_a_sibling(name, Path(image)) is expected
 
 
 def test_check__says_how_shapes_are_understood(

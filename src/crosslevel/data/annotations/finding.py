@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crosslevel.data.annotations import found as tools
 from crosslevel.data.annotations.found import Listed
-from crosslevel.data.annotations.pictures import Pictures
+from crosslevel.data.annotations.pictures import Pictures, is_of_a_sibling
 from crosslevel.data.annotations.shapes import Colour
 from crosslevel.data.annotations.sources import Tree, may_be_annotated, read_all, read_file
 from crosslevel.data.annotations.yolo import LABELS
@@ -126,6 +126,7 @@ class _Search:
     _masks: dict[Path, ShapeMask | None] = field(default_factory=dict)
     _parts: dict[Path, str | None] = field(default_factory=dict)
     _missing: dict[Path, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _of_siblings: list[tuple[Path, str, Path]] = field(default_factory=list)
     _faults: list[str] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
 
@@ -151,7 +152,11 @@ class _Search:
             cases=cases,
             faults=self._faults,
             bad_files=[*self._describe_missing(found), *_twins(cases)],
-            warnings=[*self._warnings(found, labels), *_about_masks(self.root, in_masks)],
+            warnings=[
+                *self._warnings(found, labels),
+                *_about_siblings(self._of_siblings),
+                *_about_masks(self.root, in_masks),
+            ],
             layout=self._in_words(found, labels, len(unlisted)),
             labels={name: labels[name] for name in labels if name in _used(found)},
         )
@@ -169,6 +174,8 @@ class _Search:
         return parts if len(set(parts.values())) > 1 else {}
 
     def _add(self, image: Path, listed: Listed, one: tools.Found, part: str | None) -> None:
+        if is_of_a_sibling(listed.name, Path(os.path.relpath(image, self.root))):
+            self._of_siblings.append((one.file, listed.name, image))
         mask = self._mask(image, listed, one)
         before = self._masks.get(image)
         if before is not None and mask is not None:
@@ -307,6 +314,16 @@ def _about_without(file: str, count: int, chosen: WithoutShapes) -> str:
         f"{file}: images listed without a shape: {count}. They are taken as not annotated yet "
         f"(unlabelled). If they were looked at and have none, give --without_shapes healthy."
     )
+
+
+def _about_siblings(taken: Sequence[tuple[Path, str, Path]]) -> list[str]:
+    if not taken:
+        return []
+    file, name, image = taken[0]
+    return [
+        f"{file}: images taken from a folder of another number or part than the file names: "
+        f"{len(taken)} ({name} from {image}). If these are others, add the folders it names."
+    ]
 
 
 def _about_masks(root: Path, paths: Sequence[Path]) -> list[str]:

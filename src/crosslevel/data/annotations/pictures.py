@@ -11,9 +11,14 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from crosslevel.data.formats.readers import stem_of
+from crosslevel.data.layouts import PARTS
+from crosslevel.data.layouts.folder import plain
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files."""
+_NUMBER = re.compile(r"\d+|(?<![A-Za-z])[A-Za-z]$|(?<=[a-z])[A-Z]$")
+"""What tells patient1 from patient2, and patientA or patient_a from patientB."""
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 class Pictures:
@@ -97,6 +102,38 @@ def parts_of(name: str) -> list[str]:
         path = unquote(address.path)
     parts = path.replace("\\", "/").split("/")
     return [part for part in parts if part not in ("", ".", "..")]
+
+
+def is_of_a_sibling(name: str, image: Path) -> bool:
+    """Whether an image lies in the folder of another patient or part than a name says.
+
+    Folders that merely have other names, as on another computer, say nothing.
+
+    Args:
+        name: A path or an address, as in `find`.
+        image: The image found for it, as seen from the folder of them all.
+
+    Example:
+        >>> image = Path("patient2/a.png")
+        >>> [is_of_a_sibling(f"{x}/a.png", image) for x in ("patient1", "patient02", "images")]
+        [True, False, False]
+    """
+    *folders, last = parts_of(name)
+    if _plain(stem_of(image.name)) not in (_plain(last), _plain(stem_of(last))):
+        return False
+    pairs = zip(reversed(image.parts[:-1]), reversed(folders), strict=False)
+    return next(
+        (_are_siblings(*pair) for pair in pairs if _plain(pair[0]) != _plain(pair[1])), False
+    )
+
+
+def _are_siblings(one: str, other: str) -> bool:
+    parts = [PARTS.get(plain(name)) for name in (one, other)]
+    if None not in parts:
+        return parts[0] != parts[1]
+    numbers = [_plain(_ZEROS.sub("", name)) for name in (one, other)]
+    kinds = [_plain(_NUMBER.sub("#", name)) for name in (one, other)]
+    return numbers[0] != numbers[1] and kinds[0] == kinds[1]
 
 
 def _plain(name: str) -> str:
