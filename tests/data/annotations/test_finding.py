@@ -89,6 +89,9 @@ def test_find__annotations_beside_those_of_yolo_are_asked_about(tmp_path: Path) 
     table.unlink()
     with pytest.raises(DataError, match=r"and YOLO \(labels\)"):
         find_cases(tmp_path)
+    found = find_cases(tmp_path / "labels")
+    assert found.problems == []
+    assert [case.id for case in found.cases if case.mask] == ["a", "b", "c"]
 
 
 def test_find__what_exports_have_beside_the_labels_of_yolo_is_passed_over(tmp_path: Path) -> None:

@@ -46,12 +46,15 @@ def find_annotated(source: Path, without_shapes: WithoutShapes) -> Found | None:
     if source.suffix.lower() == ".zip":
         return _in_zip(source, without_shapes)
     found = [read_file(source)]
-    folder = source.parent
-    tree = Tree().add(folder)
+    root, tree = _with_images(source.parent, Tree().add(source.parent))
+    return _Search(root, tree, without_shapes).result(found)
+
+
+def _with_images(folder: Path, tree: Tree) -> tuple[Path, Tree]:
+    """Return a folder and its files; without images the folder above, if they lie there."""
     if not tree.images and _has_images(folder.parent):
-        folder = folder.parent
-        tree = Tree().add(folder)
-    return _Search(folder, tree, without_shapes).result(found)
+        return folder.parent, Tree().add(folder.parent)
+    return folder, tree
 
 
 def _has_images(folder: Path) -> bool:
@@ -68,7 +71,7 @@ def _in_folder(folder: Path, tree: Tree, without_shapes: WithoutShapes) -> Found
             return _in_zip(zips[0], without_shapes, tree)
         return None
     _refuse_several_tools(folder, found)
-    result = _Search(folder, tree, without_shapes).result(found)
+    result = _Search(*_with_images(folder, tree), without_shapes).result(found)
     return result.warning(
         describe_passed_over(folder, [str(p.relative_to(folder)) for p in others])
     )

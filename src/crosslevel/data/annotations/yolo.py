@@ -68,8 +68,8 @@ def label_files(folder: Path) -> list[Path]:
 
 
 def is_in_labels(place: Path, folder: Path) -> bool:
-    """Return whether a place in a folder, or that folder itself, is `labels` or lies in it."""
-    return LABELS in (part.lower() for part in (place.name, *place.relative_to(folder).parts))
+    """Return whether a folder, or a place in it, is `labels` or lies in one."""
+    return LABELS in (part.lower() for part in (folder.name, *place.relative_to(folder).parts))
 
 
 def write(
