@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crosslevel.data.annotations import found as tools
 from crosslevel.data.annotations.found import Listed
 from crosslevel.data.annotations.pictures import Pictures, is_of_a_sibling
+from crosslevel.data.annotations.saying import (
+    about_masks,
+    about_siblings,
+    about_without,
+    some_names,
+)
 from crosslevel.data.annotations.shapes import Colour
 from crosslevel.data.annotations.sources import Tree, may_be_annotated, read_all, read_file
 from crosslevel.data.annotations.yolo import LABELS
@@ -26,7 +32,6 @@ from crosslevel.errors import DataError
 from crosslevel.types import Case, ShapeMask, WithoutShapes
 
 _PART = re.compile(r"(?:^|[^a-z])(train|valid|val|validation|test)(?:ing)?(?:\d{4})?(?:[^a-z]|$)")
-_NAMED = 3
 
 
 def find_annotated(source: Path, without_shapes: WithoutShapes) -> Found | None:
@@ -157,8 +162,8 @@ class _Search:
             bad_files=[*self._describe_missing(found), *_twins(cases)],
             warnings=[
                 *self._warnings(found, labels),
-                *_about_siblings(self._of_siblings),
-                *_about_masks(self.root, in_masks),
+                *about_siblings(self._of_siblings),
+                *about_masks(self.root, in_masks),
             ],
             layout=self._in_words(found, labels, len(unlisted)),
             labels={name: labels[name] for name in labels if name in _used(found)},
@@ -230,8 +235,8 @@ class _Search:
         for file, names in self._missing.items():
             line = (
                 f"{file}: listed images that are not there, or in several folders: {len(names)} "
-                f"({_some(names)}). Put them into {self.root}, in the folders the file names, or "
-                "do without them with --skip_bad."
+                f"({some_names(names)}). Put them into {self.root}, in the folders the file names, "
+                "or do without them with --skip_bad."
             )
             bad_files.append(BadFile(file, line))
         lost = sum(map(len, self._missing.values()))
@@ -256,12 +261,12 @@ class _Search:
                 line += f" Images that have nothing else: {alone}; they are unlabelled."
             lines.append(line)
         if without := self._counts["without"]:
-            lines.append(_about_without(file, without, self.without_shapes))
+            lines.append(about_without(file, without, self.without_shapes))
         elif self.without_shapes != "unlabelled":
             lines.append("--without_shapes has no effect: no image is listed without a shape.")
         unused = [name for name in labels if name not in _used(found)]
         if unused:
-            lines.append(f"{file}: labels without any shape are left out: {_some(unused)}.")
+            lines.append(f"{file}: labels without any shape are left out: {some_names(unused)}.")
         return lines
 
     def _in_words(
@@ -310,40 +315,6 @@ def _used(found: Sequence[tools.Found]) -> set[str]:
     return {shape.label for one in found for image in one.images for shape in image.shapes}
 
 
-def _about_without(file: str, count: int, chosen: WithoutShapes) -> str:
-    if chosen == "healthy":
-        return f"{file}: images listed without a shape: {count}. As you said, they are healthy."
-    return (
-        f"{file}: images listed without a shape: {count}. They are taken as not annotated yet "
-        f"(unlabelled). If they were looked at and have none, give --without_shapes healthy."
-    )
-
-
-def _about_siblings(taken: Sequence[tuple[Path, str, Path]]) -> list[str]:
-    if not taken:
-        return []
-    file, name, image = taken[0]
-    return [
-        f"{file}: images taken from a folder of another number or part than the file names: "
-        f"{len(taken)} ({name} from {image}). If these are others, add the folders it names."
-    ]
-
-
-def _about_masks(root: Path, paths: Sequence[Path]) -> list[str]:
-    if not paths:
-        return []
-    return [
-        f"{some(paths)}: {len(paths)} images in folders named like masks are not used, since the "
-        f"annotations are. Remove the annotations from {root} if the masks are meant."
-    ]
-
-
 def _part_of_folders(relative: str) -> str | None:
     folders = relative.split("/")[:-1]
     return next((PARTS[plain(name)] for name in folders if plain(name) in PARTS), None)
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f", and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-    return ", ".join(listed[:_NAMED]) + more
