@@ -171,7 +171,7 @@ def _names_in(table: Path) -> Any:
 
 
 def _with_shapes(path: Path) -> Found | None:
-    """Return what a file beside those of YOLO holds, None if it is no annotations with shapes."""
+    """Return what a file beside YOLO's holds, None if it has no shapes or is something else."""
     try:
         tool = tool_of(path)
         found = _read(tool, path) if tool else None
