@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from crosslevel.cli import main
@@ -84,6 +85,53 @@ def test_volume__slices_across_an_axis_with_masks_and_spacing(tmp_path: Path) ->
     assert {case.spacing_mm for case in cases} == {(1.0, 3.0)}
     truth = read_case_mask(cases[1], Classes(), Reading(axis=1))
     np.testing.assert_array_equal(truth, volume[:, 1] % 2)
+
+
+FLIPPED = np.array([[-1.0, 0, 0, 3], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+"""The affine of an image of 4 x 5 x 6 voxels of 1 x 1 x 2, whose first axis runs the other way."""
+
+
+def volumes(folder: Path, affine: NDArray[np.float64] | None, slices: int = 6) -> Path:
+    """Write an image and a mask with an affine of its own, None for no affine at all."""
+    nibabel = pytest.importorskip("nibabel")
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    volume = np.zeros((4, 5, slices), np.uint8)
+    write_nifti(folder / "images" / "a.nii.gz", volume, (1, 1, 2))
+    nibabel.save(nibabel.Nifti1Image(volume, affine), folder / "masks" / "a.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize("slices", [6, 1])
+@pytest.mark.parametrize("moved", [FLIPPED, np.diag([1.0, 1.2, 2, 1])])
+def test_masks__that_lie_elsewhere_in_space_are_refused(
+    tmp_path: Path, moved: NDArray[np.float64], slices: int
+) -> None:
+    (bad,) = find_cases(volumes(tmp_path, moved, slices)).bad_files
+    mask, image = tmp_path / "masks" / "a.nii.gz", tmp_path / "images" / "a.nii.gz"
+    assert bad.problem == (
+        f"{mask}: lies elsewhere in space than its image {image}, as their affines say. Resample "
+        "the mask to the grid of the image."
+    )
+    assert bad.case_id == "a"
+
+
+def test_masks__that_lie_elsewhere_are_the_only_problem_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", str(volumes(tmp_path, FLIPPED))]) == 2
+    printed = capsys.readouterr().out
+    assert "lies elsewhere in space" in printed
+    assert "--page" not in printed
+
+
+@pytest.mark.parametrize("affine", [np.diag([1.0001, 1, 2, 1]), None])
+def test_masks__where_affines_are_rounded_or_missing_are_used(
+    tmp_path: Path, affine: NDArray[np.float64] | None
+) -> None:
+    found = find_cases(volumes(tmp_path, affine))
+    assert not found.problems
+    assert len(found.cases) == 6
 
 
 def test_patients__are_groups_that_name_nobody(tmp_path: Path) -> None:

@@ -54,9 +54,9 @@ def with_frames(found: Found, reading: Reading) -> Found:
         group = case.group or groups.get(case.id)
         whole = replace(case, group=group, spacing_mm=header.spacing_mm)
         frames = _frames(whole, header, reading)
-        fault = _fault_of_mask(whole, len(frames), reading)
+        fault = _fault_of_mask(whole, header, len(frames), reading)
         faults += [fault] if fault else []
-        cases += [whole] if fault else frames
+        cases += [replace(whole, frame=frames[0].frame)] if fault else frames
     num_frames = max((header.num_frames for header in headers.values()), default=1)
     warnings = [*found.warnings, *_without_effect(found.cases, num_frames, reading)]
     return replace(found, cases=cases, bad_files=[*found.bad_files, *faults], warnings=warnings)
@@ -113,21 +113,28 @@ def _frames(case: Case, header: Header, reading: Reading) -> list[Case]:
     ]
 
 
-def _fault_of_mask(case: Case, num_frames: int, reading: Reading) -> BadFile | None:
-    """Match masks of a file whose frames are images: they have as many frames."""
-    if case.mask is None or num_frames == 1:
+def _fault_of_mask(case: Case, header: Header, num_frames: int, reading: Reading) -> BadFile | None:
+    """Match masks of a file whose frames are images: they are as many, in the same place."""
+    if case.mask is None or (num_frames == 1 and not header.corners):
         return None
     file = case.mask_files[0]
     try:
-        num_masks = read_header(file, reading.axis).num_frames
+        mask = read_header(file, reading.axis)
     except DataError as error:
         return BadFile(file, error.problems[0], case.id)
-    if num_masks == num_frames and case.mask_files == (file,):
+    if num_frames > 1 and (mask.num_frames != num_frames or case.mask_files != (file,)):
+        masks = "1 mask" if mask.num_frames == 1 else f"{mask.num_frames} masks"
+        line = (
+            f"{file}: holds {masks}, but its image {case.image} is {num_frames} images. Give as "
+            "many masks, or choose one image with --page."
+        )
+    elif mask.num_frames == header.num_frames and header.is_elsewhere(mask):
+        line = (
+            f"{file}: lies elsewhere in space than its image {case.image}, as their affines say. "
+            "Resample the mask to the grid of the image."
+        )
+    else:
         return None
-    line = (
-        f"{file}: holds {num_masks} {'mask' if num_masks == 1 else 'masks'}, but its image "
-        f"{case.image} is {num_frames} images. Give as many masks, or choose one image with --page."
-    )
     return BadFile(file, line, case.id)
 
 

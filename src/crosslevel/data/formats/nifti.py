@@ -9,7 +9,7 @@ import numpy as np
 
 from crosslevel.data.formats.extra import decoding, medical
 from crosslevel.data.formats.kept import kept
-from crosslevel.data.formats.picture import Header, Picture, Pixels, check_frame
+from crosslevel.data.formats.picture import Header, Picture, Pixels, Points, check_frame
 from crosslevel.errors import DataError
 
 _NAME = "NIfTI"
@@ -17,10 +17,12 @@ _MM = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "unknown": 1.0}
 
 
 def nifti_header(path: Path, axis: int) -> Header:
-    """Return the number of slices across an axis, and the size of their pixels."""
+    """Return the number of slices across an axis, the size of their pixels, and where they lie."""
     with decoding(path, _NAME):
         image = medical(path, "nibabel", _NAME).load(path)
-        return Header(_shape(path, image)[axis], _spacing_mm(image, axis))
+        shape = _shape(path, image)
+        corners, voxel = _corners(image, shape), _shortest_edge(image)
+        return Header(shape[axis], _spacing_mm(image, axis), corners=corners, voxel=voxel)
 
 
 def read_nifti(path: Path, stream: BinaryIO, frame: int | None, axis: int) -> Picture:
@@ -63,6 +65,21 @@ def _shape(path: Path, image: Any) -> tuple[int, int, int]:
         )
         raise DataError([line])
     return sizes[0], sizes[1], sizes[2]
+
+
+def _corners(image: Any, shape: tuple[int, int, int]) -> Points:
+    """Return the first voxel and the last along each axis; nothing of a file without an affine."""
+    if not (image.header["sform_code"] or image.header["qform_code"]):
+        return ()
+    last = np.vstack([np.zeros(3), np.diag(np.subtract(shape, 1))])
+    places = last @ image.affine[:3, :3].T + image.affine[:3, 3]
+    return tuple((float(x), float(y), float(z)) for x, y, z in places)
+
+
+def _shortest_edge(image: Any) -> float:
+    """Of a voxel in space; endless if the file has no such edge."""
+    edges = np.linalg.norm(image.affine[:3, :3], axis=0)
+    return float(edges.min(where=edges > 0, initial=np.inf))
 
 
 def _spacing_mm(image: Any, axis: int) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from crosslevel.errors import DataError
 
 Pixels = NDArray[np.integer[Any] | np.floating[Any]]
+Points = tuple[tuple[float, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,27 @@ class Header:
         spacing_mm: Height and width of a pixel.
         owner: The patient, else the study; a secret, only ever to be hashed.
         serial: What tells this file from all others in the world; a secret too.
+        corners: Where in space the centres of its first voxel and of the last along each axis lie;
+            empty if the file does not say.
+        voxel: The shortest edge of a voxel, in the unit of the corners.
     """
 
     num_frames: int = 1
     spacing_mm: tuple[float, float] | None = None
     owner: str = ""
     serial: str = ""
+    corners: Points = ()
+    voxel: float = 0
+
+    def is_elsewhere(self, other: Header) -> bool:
+        """Whether two files say that they lie in different places, by more than half a voxel.
+
+        What differs by less is rounding: each voxel is nearest to that of the same indices.
+        """
+        if not self.corners or not other.corners:
+            return False
+        distances = map(math.dist, self.corners, other.corners)
+        return max(distances) > self.voxel / 2
 
 
 def check_frame(path: Path, frame: int | None, num_frames: int, kind: str) -> int:
