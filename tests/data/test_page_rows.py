@@ -24,6 +24,7 @@ LAYOUTS = (
     ("`x_vis.png`", "layouts/test_siblings.py", "images__files_named_after_others"),
     ("`x_2ndHO.png`", "layouts/test_siblings.py", "flat__files_named_after_others"),
     ("says it is unlabelled", "layouts/test_siblings.py", "unlabelled__is_used_where_a_folder"),
+    ("a run, or", "layouts/test_siblings.py", "runs__inside_the_data_are_no_part_of_it"),
     ("other folders", "layouts/test_siblings.py", "beside__folders_that_are_not_used_are_named"),
     ("annotations of COCO", "../contracts/test_annotation.py", "folder__gives_the_pixels"),
     ("`annotations/` with", "layouts/test_siblings.py", "annotation_files__are_told_from"),

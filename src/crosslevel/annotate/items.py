@@ -9,8 +9,7 @@ from pathlib import Path
 
 from crosslevel.annotate.targets import mask_targets
 from crosslevel.data.cases import find_cases
-from crosslevel.data.layouts.folder import plain
-from crosslevel.data.layouts.recognise import MASK_FOLDERS
+from crosslevel.data.layouts.folder import MASK_FOLDERS, plain
 from crosslevel.data.quality.bad_files import without_bad
 from crosslevel.data.quality.naming import limited
 from crosslevel.errors import DataError, InputError

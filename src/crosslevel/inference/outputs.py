@@ -18,8 +18,7 @@ from crosslevel.data.formats.readers import (
 )
 from crosslevel.data.frames import frames_meant
 from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
-from crosslevel.data.layouts.folder import plain
-from crosslevel.data.layouts.recognise import IMAGE_FOLDERS, MASK_FOLDERS
+from crosslevel.data.layouts.folder import IMAGE_FOLDERS, MASK_FOLDERS, plain
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
 from crosslevel.inference.options import Outputs

@@ -83,6 +83,40 @@ def test_unlabelled__beside_train_and_test(tmp_path: Path) -> None:
     assert found == {"train": "train", "test": "test", "b": None}
 
 
+def test_unlabelled__all_folders_in_it_are_used_but_for_masks(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png", "unlabelled/b.png", "unlabelled/clinicA/1.png")
+    touch(tmp_path, "unlabelled/clinicB/day1/1.png", "unlabelled/clinicB/day2/c.png")
+    touch(tmp_path, "unlabelled/masks/b.png")
+    (tmp_path / "unlabelled/clinicB/again").symlink_to(tmp_path / "unlabelled")
+    found = find_cases(tmp_path)
+    once = {"b": None, "c": None, "clinicA/1": None, "clinicB/day1/1": None}
+    assert masks(found.cases) == {"a": "a.png", **once}
+    (line,) = found.warnings
+    assert line.startswith(f"{tmp_path / 'unlabelled/masks'}: 1 images lie there")
+
+
+def test_unlabelled__without_an_image_says_so(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/a.png", "unlabelled/x/b.heic")
+    (line,) = find_cases(tmp_path).warnings
+    assert "b.heic: is not used (1 .heic). HEIC is what iPhones write" in line
+
+
+@pytest.mark.parametrize("run", [(".lock",), (".lock", "config.yaml", "predictions/a.png")])
+def test_runs__inside_the_data_are_no_part_of_it(tmp_path: Path, run: tuple[str, ...]) -> None:
+    touch(tmp_path, "a.png", "a_mask.png", "b.png", *(f"seg_run/{name}" for name in run))
+    touch(tmp_path, "predicted/.predicted", "predicted/a.png")
+    found = find_cases(tmp_path)
+    assert masks(found.cases) == {"a": "a_mask.png", "b": None}
+    assert found.warnings == []
+
+
+@pytest.mark.parametrize("name", ["masks", "drawn"])
+def test_predicted__are_masks_where_somebody_says_so(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, "images/a.png", f"{name}/a.png", f"{name}/.predicted")
+    found = find_cases(tmp_path, layout=Layout(masks=None if name == "masks" else name))
+    assert masks(found.cases) == {"a": "a.png"}
+
+
 def test_annotation_files__are_told_from_an_empty_folder(tmp_path: Path) -> None:
     touch(tmp_path, "images/a.png", "annotations/instances.json")
     (tmp_path / "annotations" / "instances.json").write_text("{}")

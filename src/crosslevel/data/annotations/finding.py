@@ -24,8 +24,7 @@ from crosslevel.data.annotations.yolo import LABELS
 from crosslevel.data.annotations.zipped import unpacked
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts import PARTS, Found, describe_passed_over
-from crosslevel.data.layouts.folder import Folder, plain
-from crosslevel.data.layouts.recognise import IMAGE_FOLDERS, MASK_FOLDERS
+from crosslevel.data.layouts.folder import IMAGE_FOLDERS, MASK_FOLDERS, Folder, plain
 from crosslevel.data.quality.bad_files import BadFile
 from crosslevel.data.quality.naming import some
 from crosslevel.errors import DataError

@@ -29,6 +29,11 @@ _CONVERT = {
     **dict.fromkeys((".npy", ".npz", ".mat", ".h5", ".hdf5"), _ARRAY),
 }
 """By the end of a file's name: how to make images of it."""
+IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "original", "jpegimages"})
+MASK_FOLDERS = frozenset(
+    {"mask", "masks", "label", "labels", "annotation", "annotations", "groundtruth", "gt"}
+    | {"segmentationclass", "segmentationobject"}
+)
 OF_THE_SYSTEM = frozenset({"desktop.ini", "thumbs.db"})
 
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts.folder import (
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
     Folder,
     Found,
     describe_passed_over,
@@ -34,6 +36,8 @@ from crosslevel.data.layouts.siblings import (
     may_hold_masks,
     num_images,
     unlabelled_images,
+    without_masks,
+    written_here,
 )
 from crosslevel.data.quality.bad_files import BadFile
 
@@ -42,11 +46,6 @@ UNDERSTOOD = (
     "TrainDataset, ValidationDataset, TestDataset (or train, val, test) with images/ and masks/ "
     "in each; a folder for each patient or set with images/ and masks/; images alone (all "
     "unlabelled); a CSV file with the columns image, mask and, if wanted, group, part."
-)
-IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "original", "jpegimages"})
-MASK_FOLDERS = frozenset(
-    {"mask", "masks", "label", "labels", "annotation", "annotations", "groundtruth", "gt"}
-    | {"segmentationclass", "segmentationobject"}
 )
 PARTS = {
     **dict.fromkeys(("train", "training", "traindataset"), "train"),
@@ -60,8 +59,10 @@ _FEWEST_GROUPS = 6  # so many folders of different names are patients, not data 
 def recognise(folder: Folder) -> Found | None:
     """What the first layout that fits finds in a folder, or None if none fits.
 
-    Folders that say they are unlabelled are no part of the layout: their images are added.
+    Folders that say they are unlabelled are no part of the layout: their images are added. Nor are
+    runs and predictions that lie there.
     """
+    folder = folder.without(written_here(folder))
     unlabelled = [name for name in folder.folders if is_unlabelled(name)]
     rest = folder.without(unlabelled)
     for layout in LAYOUTS:
@@ -74,7 +75,7 @@ def recognise(folder: Folder) -> Found | None:
 
 def _with_unlabelled(folder: Folder, found: Found, names: Iterable[str]) -> Found:
     sets = {name: unlabelled_images(folder.sub_folder(name)) for name in names}
-    sets = {name: images for name, images in sets.items() if images.cases}
+    sets = {name: images for name, images in sets.items() if images.cases or images.warnings}
     return merge({"": found, **sets}) if sets else found
 
 
@@ -218,7 +219,7 @@ def _one_set(folder: Folder) -> Found | None:
             return all_of_one(images[0].path / only, masks[0])
     found = images_and_masks(folder)
     if found is None and len(images) == 1 and images[0].images and not masks:
-        return unlabelled_images(images[0])
+        return without_masks(images[0])
     return found or images_alone(folder)
 
 

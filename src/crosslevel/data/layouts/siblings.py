@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from crosslevel.data.formats.readers import READERS, suffix_of
-from crosslevel.data.layouts.folder import Folder, Found, kinds, plain
+from crosslevel.data.layouts.folder import MASK_FOLDERS, Folder, Found, kinds, merge, plain
 from crosslevel.data.layouts.pairing import owners_of, pair
 
 _UNLABELLED = re.compile(r"un(labell?ed|annotated|masked)|no(label|mask|annotation)s?")
 _NOT_MASKS = re.compile(r"overlay|preview|vis|heatmap|depth|prob|pred|thumb|original|image|img|raw")
 _LIKE_MASKS = re.compile(r"mask|label|annot|manual|truth|gt|seg|expert|reader|observer")
+LOCK, PREDICTED = ".lock", ".predicted"
+"""Files of ours: in a run from its first moment on, and beside masks that `predict` wrote."""
+_OF_A_RUN = frozenset({"config.yaml", "split.json"})
 _ANNOTATIONS = frozenset({".json", ".xml", ".txt", ".zip"})
 
 
@@ -28,12 +31,41 @@ def is_unlabelled(name: str) -> bool:
 
 
 def unlabelled_images(folder: Folder) -> Found:
-    """All images of a folder that says it is unlabelled, or of the only folder in it."""
-    inside = folder
-    while not inside.images and len(inside.folders) == 1:
-        inside = inside.sub_folder(inside.folders[0])
-    found = pair(inside, replace(inside, images=[], folders=[], others=[]))
+    """All images of a folder that says it is unlabelled, and of all folders in it but for masks."""
+    sets: dict[str, Found] = {}
+    waiting, seen = [folder], set()
+    while waiting:
+        inside = waiting.pop(0)
+        if (place := inside.path.resolve()) in seen:
+            continue  # a link that leads back
+        seen.add(place)
+        of_images = [name for name in inside.folders if plain(name) not in MASK_FOLDERS]
+        used = [*of_images, *written_here(inside)]
+        found = without_masks(inside.without(inside.folders))
+        name = inside.path.relative_to(folder.path).as_posix().removeprefix(".")
+        sets[name] = found.warning(describe_beside(inside, used))
+        waiting += [inside.sub_folder(name) for name in of_images]
+    return merge(sets)
+
+
+def without_masks(images: Folder) -> Found:
+    """The images of a folder, none of which has a mask."""
+    found = pair(images, replace(images, images=[]))
     return replace(found, faults=[])
+
+
+def written_here(folder: Folder) -> list[str]:
+    """Sub-folders that are runs or predictions of ours, unless they are named like masks."""
+    return [name for name in folder.folders if _is_written_here(folder, name)]
+
+
+def _is_written_here(folder: Folder, name: str) -> bool:
+    has = {file for file in (*_OF_A_RUN, LOCK, PREDICTED) if (folder.path / name / file).exists()}
+    if PREDICTED in has:
+        is_chosen = plain(name) == plain(folder.masks or "")
+        return not is_chosen and not is_named_like_masks(folder.sub_folder(name))
+    is_run = LOCK in has or has >= _OF_A_RUN
+    return is_run and not folder.sub_folder(name).images
 
 
 def num_images(folder: Folder) -> int:
