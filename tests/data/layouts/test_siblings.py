@@ -210,3 +210,23 @@ def test_unknown__kinds_of_files_that_hold_images_are_named_with_what_to_do(
     touch(tmp_path, "images/a.png", "masks/a.png", "images/x.svs")
     (other,) = [w for w in find_cases(tmp_path).warnings if "x.svs" in w]
     assert "Whole slides are too large" in other
+
+
+@pytest.mark.parametrize("above", ["", "archive/"])
+@pytest.mark.parametrize(
+    ("ends", "kinds", "remedy"),
+    [
+        (".heic", "2 .heic", "HEIC is what iPhones write: export"),
+        (".xyz", "2 .xyz", "Images that are read end in .bmp, .gif, .jfif,"),
+        ("", "2 without an ending", "These are DICOM files: let their names end in .dcm."),
+    ],
+)
+def test_unknown__a_folder_of_images_that_are_not_read_is_named(
+    tmp_path: Path, above: str, ends: str, kinds: str, remedy: str
+) -> None:
+    touch(tmp_path, f"{above}masks/1.png", f"{above}masks/2.png")
+    for number in (1, 2):
+        file = touch(tmp_path, f"{above}images/{number}{ends}") / f"{above}images/{number}{ends}"
+        file.write_bytes(b"" if ends else bytes(128) + b"DICM")
+    (line,) = problems(tmp_path)
+    assert line.startswith(f"{tmp_path / above / 'images'}: holds {kinds} but no images. {remedy}")

@@ -23,7 +23,10 @@ from crosslevel.types import MaskSource, ShapeMask, UnitedMasks
 
 Reader = Callable[[Path, BinaryIO, int | None, int], Picture]
 """(file, its content, frame, axis of the slices) → its pixels."""
-_PLAIN = (".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp")
+_PLAIN = (
+    *(".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".pbm", ".pgm", ".png", ".ppm", ".webp"),
+)
 _TIFF = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
 DICOM_SUFFIXES, NIFTI_SUFFIXES = (".dcm", ".dicom"), (".nii", ".nii.gz")
 READERS: dict[str, Reader] = {

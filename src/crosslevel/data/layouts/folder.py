@@ -179,7 +179,9 @@ def kinds(names: Collection[str]) -> str:
         >>> kinds(["a.json", "b.json", "LICENSE"])
         '2 .json, 1 LICENSE'
     """
-    counts = Counter(os.path.splitext(name)[1].lower() or name for name in names)
+    endings = [os.path.splitext(name)[1].lower() for name in names]
+    of_the_bare = "without an ending" if endings.count("") > 1 else ""
+    counts = Counter(end or of_the_bare or name for end, name in zip(endings, names, strict=True))
     return ", ".join(f"{count} {kind}" for kind, count in counts.most_common(4))
 
 

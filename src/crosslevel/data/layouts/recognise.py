@@ -6,21 +6,18 @@ out differently. Only names are read, so 100 000 files are indexed without openi
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from crosslevel.data.formats.readers import stem_of
+from crosslevel.data.formats.readers import READERS, stem_of
 from crosslevel.data.layouts.folder import (
     IMAGE_FOLDERS,
     MASK_FOLDERS,
     Folder,
     Found,
     describe_passed_over,
-    how_to_convert,
     in_part,
-    kinds,
     merge,
     plain,
 )
@@ -30,6 +27,7 @@ from crosslevel.data.layouts.ph2 import ph2
 from crosslevel.data.layouts.siblings import (
     ask_which,
     describe_beside,
+    describe_no_images,
     describe_no_masks,
     is_named_like_masks,
     is_unlabelled,
@@ -297,12 +295,16 @@ LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
 
 def describe_unknown(folder: Folder) -> str:
     """One line on a folder no layout fits: what is there, and what is understood."""
-    if not folder.images and not folder.folders:
-        there = f"holds {kinds(folder.others)} but no images" if folder.others else "is empty"
-        return f"{folder.path}: {there}. {how_to_convert(folder.others) or UNDERSTOOD}"
-    below = [name for _, _, names in os.walk(folder.path) for name in names]
-    if not num_images(folder) and (remedy := how_to_convert(below)):
-        return f"{folder.path}: holds {kinds(below)} but no images. {remedy}"
+    if not (folder.images or folder.folders or folder.others):
+        return f"{folder.path}: is empty. {UNDERSTOOD}"
+    if line := describe_no_images(folder, UNDERSTOOD):
+        return line
+    inside = folder
+    while not inside.images and len(inside.folders) == 1:
+        inside = inside.sub_folder(inside.folders[0])
+    for sub in _sub_folders(inside, IMAGE_FOLDERS):
+        if line := describe_no_images(sub, f"Images that are read end in {', '.join(READERS)}."):
+            return line
     there = ", ".join(f"{name}/" for name in folder.folders[:6])
     beside = f", beside {len(folder.images)} images" if folder.images else ""
     return f"{folder.path}: layout not understood (sub-folders: {there}{beside}). {UNDERSTOOD}"

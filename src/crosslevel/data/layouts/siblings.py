@@ -6,9 +6,20 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import READERS, suffix_of
-from crosslevel.data.layouts.folder import MASK_FOLDERS, Folder, Found, kinds, merge, plain
+from crosslevel.data.layouts.folder import (
+    MASK_FOLDERS,
+    OF_THE_SYSTEM,
+    Folder,
+    Found,
+    how_to_convert,
+    kinds,
+    merge,
+    plain,
+)
 from crosslevel.data.layouts.pairing import owners_of, pair
 
 _UNLABELLED = re.compile(r"un(labell?ed|annotated|masked)|no(label|mask|annotation)s?")
@@ -17,6 +28,7 @@ _LIKE_MASKS = re.compile(r"mask|label|annot|manual|truth|gt|seg|expert|reader|ob
 LOCK, PREDICTED = ".lock", ".predicted"
 """Files of ours: in a run from its first moment on, and beside masks that `predict` wrote."""
 _OF_A_RUN = frozenset({"config.yaml", "split.json"})
+_UNNAMED_DICOM = "These are DICOM files: let their names end in .dcm."
 _ANNOTATIONS = frozenset({".json", ".xml", ".txt", ".zip"})
 
 
@@ -119,6 +131,31 @@ def describe_beside(folder: Folder, used: Sequence[str]) -> list[str]:
                 f"be trained on without masks, name the folder unlabelled; else ignore this."
             )
     return lines
+
+
+def describe_no_images(folder: Folder, otherwise: str) -> str:
+    """One line on a folder of files of which none is an image, "" if there are images.
+
+    Args:
+        folder: It, and all below it.
+        otherwise: What to do where the files do not say it.
+    """
+    files = [
+        Path(place, name)
+        for place, _, names in os.walk(folder.path)
+        for name in names
+        if not name.startswith(".") and name.lower() not in OF_THE_SYSTEM
+    ]
+    if not files or num_images(folder):
+        return ""
+    names = [path.name for path in files]
+    remedy = how_to_convert(names) or (_UNNAMED_DICOM if _is_dicom(files[0]) else otherwise)
+    return f"{folder.path}: holds {kinds(names)} but no images. {remedy}"
+
+
+def _is_dicom(path: Path) -> bool:
+    with reading(path), path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def describe_no_masks(masks: Folder) -> str:
