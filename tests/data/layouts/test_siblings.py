@@ -133,6 +133,37 @@ def test_nested__a_folder_for_each_patient_inside_images_and_masks(tmp_path: Pat
     }
 
 
+@pytest.mark.parametrize("loose", ["images/loose.png", "masks/loose.png", "images/notes.txt"])
+def test_nested__a_file_beside_the_patients_is_named(tmp_path: Path, loose: str) -> None:
+    touch(tmp_path, loose)
+    for name in ("p1", "p2"):
+        touch(tmp_path, f"images/{name}/1.png", f"images/{name}/2.png", f"masks/{name}/1.png")
+        touch(tmp_path, f"masks/{name}/2.png")
+    found = find_cases(tmp_path)
+    assert ids(found.cases) == ["p1/1", "p1/2", "p2/1", "p2/2"]
+    (line,) = found.warnings
+    assert line.startswith(f"{tmp_path / loose}: is not used")
+
+
+def test_nested__folders_inside_those_of_the_patients(tmp_path: Path) -> None:
+    for name in ("p1/s1", "p1/s2", "p2/s1"):
+        touch(tmp_path, f"images/{name}/1.png", f"masks/{name}/1.png")
+    touch(tmp_path, "images/p1/s3/2.png")
+    found = {case.id: (case.group, bool(case.mask)) for case in index_cases(tmp_path)}
+    assert found == {
+        "p1/s1/1": ("p1", True),
+        "p1/s2/1": ("p1", True),
+        "p1/s3/2": ("p1", False),
+        "p2/1": ("p2", True),
+    }
+
+
+def test_masks__several_annotators_in_one_folder_are_asked_about(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "masks/ann1/a.png", "masks/ann2/a.png")
+    (line,) = problems(tmp_path)
+    assert "which folder holds the masks, masks/ann1 or masks/ann2? Move the others away" in line
+
+
 def test_nested__images_and_masks_inside_each_patient(tmp_path: Path) -> None:
     for name in ("p1", "p2", "p10"):
         touch(tmp_path, f"{name}/images/1.png", f"{name}/images/2.png", f"{name}/masks/1.png")

@@ -178,21 +178,44 @@ def fixed_parts(folder: Folder) -> Found | None:
 
 def nested_groups(folder: Folder) -> Found | None:
     """`images/p1/`, `images/p2/`, … with `masks/p1/`, `masks/p2/`, …: a folder for each patient."""
-    images = [sub for sub in _sub_folders(folder, IMAGE_FOLDERS) if sub.folders and not sub.images]
-    masks = [sub for sub in _mask_folders(folder) if sub.folders and not sub.images]
+    images = [sub for sub in _sub_folders(folder, IMAGE_FOLDERS) if _holds_groups(sub)]
+    masks = [sub for sub in _mask_folders(folder) if _holds_groups(sub)]
     if len(images) != 1 or len(masks) != 1 or not set(images[0].folders) & set(masks[0].folders):
         return None
+    if images[0].images and masks[0].images:
+        return None
+    sets = _grouped(_nested(images[0], masks[0]))
+    beside = describe_beside(folder, [_top(folder, images[0]), _top(folder, masks[0])])
+    loose = [
+        line
+        for sub in (images[0], masks[0])
+        for line in describe_passed_over(sub.path, [*sub.images, *sub.others])
+    ]
+    return merge(sets, is_prefixed=True).warning([*beside, *loose])
+
+
+def _holds_groups(folder: Folder) -> bool:
+    """Whether a folder holds others, and few images beside them."""
+    return bool(folder.folders) and 2 * len(folder.images) <= num_images(folder)
+
+
+def _nested(images: Folder, masks: Folder) -> dict[str, Found]:
+    """Pair the folders of equal names in two folders, and those in them."""
     sets = {}
-    for name in images[0].folders:
-        inside = images[0].inside(name)
+    for name in images.folders:
+        inside = images.inside(name)
         empty = replace(inside, images=[], folders=[], others=[])
-        sets[name] = pair(inside, masks[0].inside(name) if name in masks[0].folders else empty)
-    for name in sorted(set(masks[0].folders) - set(images[0].folders)):
-        path = masks[0].path / name
+        has_masks = name in masks.folders
+        if inside.folders and not inside.images:
+            below = _nested(inside, masks.sub_folder(name) if has_masks else empty)
+            sets[name] = merge(below, is_prefixed=True)
+        else:
+            sets[name] = pair(inside, masks.inside(name) if has_masks else empty)
+    for name in sorted(set(masks.folders) - set(images.folders)):
+        path = masks.path / name
         line = f"{path}: no folder of images has this name. Rename it, or remove it."
         sets[name] = Found(faults=[line])
-    used = [_top(folder, images[0]), _top(folder, masks[0])]
-    return merge(_grouped(sets), is_prefixed=True).warning(describe_beside(folder, used))
+    return sets
 
 
 def named_sets(folder: Folder) -> Found | None:
@@ -288,7 +311,7 @@ def wrapped(folder: Folder) -> Found | None:
 
 
 LAYOUTS: tuple[Callable[[Folder], Found | None], ...] = (
-    *(images_and_masks, isic_2018, fixed_parts, nested_groups),
+    *(nested_groups, images_and_masks, isic_2018, fixed_parts),
     *(ph2, named_sets, images_alone, wrapped),
 )
 

@@ -107,7 +107,11 @@ def is_named_like_masks(folder: Folder) -> bool:
 
 def ask_which(folder: Folder, masks: Sequence[Folder]) -> str:
     """One line on several folders of which each may hold the masks."""
-    names = [sub.path.relative_to(folder.path).parts[0] for sub in masks]
+    paths = [sub.path.relative_to(folder.path) for sub in masks]
+    names = [path.parts[0] for path in paths]
+    if len(set(names)) < len(names):
+        listed = " or ".join(path.as_posix() for path in paths)
+        return f"{folder.path}: which folder holds the masks, {listed}? Move the others away."
     counts = " or ".join(
         f"{name}/ ({len(sub.images)} files)" for name, sub in zip(names, masks, strict=True)
     )
