@@ -21,6 +21,11 @@ from support import annotated
 from support.pictures import save
 
 
+def test_pictures__letters_that_a_mac_writes_as_two_signs() -> None:
+    image = Path("x/fa\u0308ll.png")
+    assert Pictures([image]).find("f\u00e4ll.png", Path("x/a.json")) == image
+
+
 def test_find__images_not_listed_are_unlabelled(tmp_path: Path) -> None:
     annotated.coco(tmp_path)
     annotated.images(tmp_path / "images", ("d", "e"))

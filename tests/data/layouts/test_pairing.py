@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crosslevel.data.cases import find_cases, index_cases
+from crosslevel.data.layouts.names import folded, nearest
 from support.names import masks, problems, touch
 
 NAMES = {
@@ -81,3 +82,25 @@ def test_pair__numbers_that_differ_are_never_guessed(tmp_path: Path) -> None:
     touch(tmp_path, "images/a_1.png", "images/a_2.png", "masks/b_2.png", "masks/b_3.png")
     (line,) = problems(tmp_path)
     assert "none of the 2 masks" in line
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("images/f\u00e4ll.png", "masks/fa\u0308ll_mask.png"),
+        ("images/fa\u0308ll.png", "masks/f\u00e4ll.png.png"),
+        ("f\u00e4ll.png", "fa\u0308ll_mask.png"),
+    ],
+)
+def test_pair__letters_that_a_mac_writes_as_two_signs(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    (case,) = index_cases(touch(tmp_path, *names))
+    assert case.image == tmp_path / names[0]
+    assert case.mask == tmp_path / names[1]
+
+
+def test_nearest__whatever_the_case() -> None:
+    stems = sorted(["IMG_0", "IMG_1", "img_5"], key=folded)
+    assert nearest("img_0", stems) == "IMG_0"
+    assert nearest("zebra", stems) == ""

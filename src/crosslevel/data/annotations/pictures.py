@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts import PARTS
 from crosslevel.data.layouts.folder import plain
+from crosslevel.data.layouts.names import folded
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files."""
@@ -32,8 +32,8 @@ class Pictures:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for path in paths:
-            self._by_name[_plain(path.name)].append(path)
-            self._by_stem[_plain(stem_of(path.name))].append(path)
+            self._by_name[folded(path.name)].append(path)
+            self._by_stem[folded(stem_of(path.name))].append(path)
 
     def find(self, name: str, file: Path) -> Path | None:
         """Return the image that an annotation file means, None if it is not there or not clear.
@@ -48,7 +48,7 @@ class Pictures:
         parts = parts_of(name)
         if not parts:
             return None
-        candidates = self._by_name.get(_plain(parts[-1])) or self._others(parts[-1])
+        candidates = self._by_name.get(folded(parts[-1])) or self._others(parts[-1])
         if len(candidates) < 2:
             return candidates[0] if candidates else _as_it_says(name, file)
         exact = _as_it_says(name, file)
@@ -69,18 +69,18 @@ class Pictures:
         fits: dict[tuple[Path, str], dict[tuple[str, ...], int]] = defaultdict(dict)
         for parts, path in listed:
             if path is not None:
-                fits[path, _plain(parts[-1])][_folders(parts)] = _fit(path, parts)
+                fits[path, folded(parts[-1])][_folders(parts)] = _fit(path, parts)
         chosen = {key: _only_best(of_folders) for key, of_folders in fits.items()}
         return [
-            path if path and _folders(parts) == chosen[path, _plain(parts[-1])] else None
+            path if path and _folders(parts) == chosen[path, folded(parts[-1])] else None
             for parts, path in listed
         ]
 
     def _others(self, name: str) -> list[Path]:
         for other in (name, _UPLOADED.sub("", name)):
             stems = (other, stem_of(other))  # YOLO's names have no ending, but may have dots
-            found = self._by_name.get(_plain(other)) or next(
-                (self._by_stem[s] for s in map(_plain, stems) if s in self._by_stem), None
+            found = self._by_name.get(folded(other)) or next(
+                (self._by_stem[s] for s in map(folded, stems) if s in self._by_stem), None
             )
             if found:
                 return found
@@ -119,11 +119,11 @@ def is_of_a_sibling(name: str, image: Path) -> bool:
         [True, False, False]
     """
     *folders, last = parts_of(name)
-    if _plain(stem_of(image.name)) not in (_plain(last), _plain(stem_of(last))):
+    if folded(stem_of(image.name)) not in (folded(last), folded(stem_of(last))):
         return False
     pairs = zip(reversed(image.parts[:-1]), reversed(folders), strict=False)
     return next(
-        (_are_siblings(*pair) for pair in pairs if _plain(pair[0]) != _plain(pair[1])), False
+        (_are_siblings(*pair) for pair in pairs if folded(pair[0]) != folded(pair[1])), False
     )
 
 
@@ -131,14 +131,9 @@ def _are_siblings(one: str, other: str) -> bool:
     parts = [PARTS.get(plain(name)) for name in (one, other)]
     if None not in parts:
         return parts[0] != parts[1]
-    numbers = [_plain(_ZEROS.sub("", name)) for name in (one, other)]
-    kinds = [_plain(_NUMBER.sub("#", name)) for name in (one, other)]
+    numbers = [folded(_ZEROS.sub("", name)) for name in (one, other)]
+    kinds = [folded(_NUMBER.sub("#", name)) for name in (one, other)]
     return numbers[0] != numbers[1] and kinds[0] == kinds[1]
-
-
-def _plain(name: str) -> str:
-    """Return a name as names are compared: a Mac writes é as e and an accent, others as one."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _as_it_says(name: str, file: Path) -> Path | None:
@@ -150,7 +145,7 @@ def _as_it_says(name: str, file: Path) -> Path | None:
 
 
 def _folders(parts: list[str]) -> tuple[str, ...]:
-    return tuple(map(_plain, parts[:-1]))
+    return tuple(map(folded, parts[:-1]))
 
 
 def _only_best(fits: dict[tuple[str, ...], int]) -> tuple[str, ...] | None:
@@ -165,7 +160,7 @@ def _fit(path: Path, parts: list[str]) -> int:
     pairs = zip(reversed(path.parts[:-1]), reversed(parts[:-1]), strict=False)
     count = 0
     for one, other in pairs:
-        if _plain(one) != _plain(other):
+        if folded(one) != folded(other):
             break
         count += 1
     return count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import difflib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
@@ -114,10 +115,32 @@ def by_what_differs(images: Sequence[str], masks: Sequence[str]) -> dict[str, st
 
 
 def nearest(stem: str, stems: list[str]) -> str:
-    """The most similar of the sorted stems, looked for around the place `stem` would have."""
-    place = bisect.bisect(stems, stem)
+    """The most similar of stems, whatever their case, among those around its place in their order.
+
+    Args:
+        stem: What is looked for.
+        stems: Sorted by `folded`.
+    """
+    place = bisect.bisect(stems, folded(stem), key=folded)
     window = stems[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
-    return next(iter(difflib.get_close_matches(stem, window, n=1)), "")
+    by_letters = {folded(other): other for other in window}
+    close = difflib.get_close_matches(folded(stem), by_letters, n=1)
+    return by_letters[close[0]] if close else ""
+
+
+def as_seen(name: str) -> str:
+    """A name with each letter as one sign; a Mac may write `ä` as `a` and two dots.
+
+    Example:
+        >>> len("a\u0308"), len(as_seen("a\u0308"))
+        (2, 1)
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def folded(name: str) -> str:
+    """A name as it is compared where case is the same, too."""
+    return as_seen(name).casefold()
 
 
 def _readings(stem: str) -> list[tuple[str, str]]:

@@ -11,8 +11,10 @@ from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.layouts.folder import Folder, Found, describe_passed_over
 from crosslevel.data.layouts.names import (
     after_others,
+    as_seen,
     by_what_differs,
     derived_from,
+    folded,
     is_like_a_mask,
     nearest,
     owner_of,
@@ -56,13 +58,15 @@ def owners_of(images: Folder, masks: Folder, *, by_rest: bool = True) -> dict[st
         masks: Where masks may lie.
         by_rest: Also pair names that differ by what all images, or all masks, share.
     """
-    stems = {stem_of(name): name for name in images.images}
-    owners = {name: owner_of(name, stems) for name in masks.images}
-    fitting = {name: owner for name, owner in owners.items() if owner}
-    if fitting or not by_rest:
-        return fitting
-    pairs = by_what_differs(images.images, masks.images)
-    return {name: (stem, "") for name, stem in pairs.items()}
+    image_of = {as_seen(name): name for name in images.images}
+    mask_of = {as_seen(name): name for name in masks.images}
+    stems = {stem_of(name): name for name in image_of}
+    owners = {name: owner for name in mask_of if (owner := owner_of(name, stems))}
+    if not owners and by_rest:
+        pairs = by_what_differs(list(image_of), list(mask_of))
+        owners = {name: (stem, "") for name, stem in pairs.items()}
+    own = {stem: stem_of(image_of[name]) for stem, name in stems.items()}
+    return {mask_of[name]: (own[stem], addition) for name, (stem, addition) in owners.items()}
 
 
 def all_of_one(image: Path, masks: Folder) -> Found:
@@ -75,12 +79,12 @@ def all_of_one(image: Path, masks: Folder) -> Found:
 def _set_apart(images: Folder, masks: Folder) -> tuple[Folder, list[str]]:
     """The images without files among them that are named like masks of others, and a warning."""
     stems = {stem_of(name): name for name in images.images}
-    own = {stem_of(name) for name in masks.images}
+    own = {as_seen(stem_of(name)) for name in masks.images}
     after = after_others(images.images)
     apart = [
         name
         for name in images.images
-        if stem_of(name) not in own
+        if as_seen(stem_of(name)) not in own
         and (
             name in after
             or (is_like_a_mask(name) and _is_mask_of_another(name, stems))
@@ -167,7 +171,7 @@ def _no_stem_fits(strays: list[str], masks: Folder, images: Folder) -> str:
 
 def _describe_strays(strays: list[str], masks: Folder, images: Folder) -> list[BadFile]:
     """Each mask without an image, with the name that was perhaps meant."""
-    stems = sorted(stem_of(name) for name in images.images)
+    stems = sorted(map(stem_of, images.images), key=folded)
     bad_files = []
     for count, name in enumerate(strays):
         near = nearest(without_ending(name), stems) if count < _SUGGESTIONS else ""

@@ -21,7 +21,7 @@ from crosslevel.data.layouts.folder import (
     merge,
     plain,
 )
-from crosslevel.data.layouts.names import after_others, is_like_a_mask, owner_of
+from crosslevel.data.layouts.names import after_others, as_seen, is_like_a_mask, owner_of
 from crosslevel.data.layouts.pairing import all_of_one, pair
 from crosslevel.data.layouts.ph2 import ph2
 from crosslevel.data.layouts.siblings import (
@@ -264,7 +264,7 @@ def images_alone(folder: Folder) -> Found | None:
     """Images in one folder, unlabelled unless a mask of `x`, like `x_mask`, lies beside `x`."""
     if not folder.images or folder.folders:
         return None
-    stems = {stem_of(name): name for name in folder.images}
+    stems = {as_seen(stem_of(name)): name for name in folder.images}
     masks: list[str] = []
     strays: list[str] = []
     names = frozenset(folder.images)
@@ -295,9 +295,9 @@ def _ask_about_named_after(folder: Folder, names: list[str]) -> str:
 
 def _has_owner(name: str, stems: dict[str, str]) -> bool:
     """Whether a mask belongs to an image other than itself; the stems are left as they were."""
-    stem = stem_of(name)
+    stem = as_seen(stem_of(name))
     own = stems.pop(stem) if stems[stem] == name else None
-    is_owned = owner_of(name, stems) is not None
+    is_owned = owner_of(as_seen(name), stems) is not None
     if own is not None:
         stems[stem] = own
     return is_owned
