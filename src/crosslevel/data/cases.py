@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from crosslevel.data.annotations.finding import find_annotated
-from crosslevel.data.annotations.sources import SUFFIXES, may_be_annotated
+from crosslevel.data.annotations.sources import SUFFIXES, describe_unused, may_be_annotated
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.data.frames import with_frames
 from crosslevel.data.groups import grouped, hint_of_series
@@ -141,11 +141,15 @@ def _from_source(path: Path, layout: Layout) -> Found:
 
 
 def _from_folder(path: Path, layout: Layout) -> Found:
-    """Masks drawn as images come first; without any, annotations are looked for."""
+    """Masks drawn as images come first; annotations are looked for where some have none."""
     try:
         folder = Folder.scan(path, layout.masks)
         found = recognise(folder)
-        if layout.masks is None and not (found and any(case.mask for case in found.cases)):
+        if found and any(case.mask for case in found.cases):
+            is_partly = any(case.mask is None for case in found.cases)
+            beside = describe_unused(path) if is_partly and layout.masks is None else []
+            return found.warning(beside)
+        if layout.masks is None:
             found = find_annotated(path, layout.without_shapes) or found
         return found or Found(faults=[describe_unknown(folder)])
     except OSError as error:

@@ -6,6 +6,7 @@ import json
 import shutil
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from crosslevel.data.reading import read_case_mask
 from crosslevel.errors import DataError
 from crosslevel.types import Classes
 from support import annotated
+from support.names import touch
 from support.pictures import save
 
 
@@ -328,3 +330,26 @@ def test_find__masks_of_the_same_names_are_not_the_images(tmp_path: Path) -> Non
     found = find_cases(file)
     assert found.problems == []
     assert [case.image.parent.name for case in found.cases] == ["images"] * 3
+
+
+@pytest.mark.parametrize(
+    "write", [annotated.coco, annotated.labelme, annotated.cvat, annotated.yolo]
+)
+def test_annotations__beside_masks_of_some_images_are_said_to_be_unused(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    write(tmp_path)
+    touch(tmp_path, "masks/a.png")
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases if case.mask] == ["a"]
+    (line,) = [w for w in found.warnings if "are not used, since there are masks drawn" in w]
+    assert line.endswith(f"If the annotations are meant, move the masks out of {tmp_path}.")
+
+
+@pytest.mark.parametrize("name", ["notes.json", "split.json", "annotations.csv", "damaged.json"])
+def test_annotations__files_of_another_kind_beside_masks_are_no_matter(
+    tmp_path: Path, name: str
+) -> None:
+    touch(tmp_path, "images/a.png", "images/b.png", "masks/a.png")
+    (tmp_path / name).write_text({"damaged.json": "{", "annotations.csv": "x,y"}.get(name, "{}"))
+    assert find_cases(tmp_path).warnings == []

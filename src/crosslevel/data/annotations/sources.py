@@ -113,6 +113,30 @@ def read_all(folder: Path, tree: Tree) -> tuple[list[Found], list[Path]]:
     return found, others
 
 
+def describe_unused(folder: Path) -> list[str]:
+    """Return a line on annotations below a folder whose masks, drawn as images, are used instead."""
+    tree = Tree().add(folder)
+    files = (*tree[".json"], *tree[".xml"], *tree[".csv"])
+    found = next(((path, tool) for path in files if (tool := _tool_if_any(path))), None)
+    if found is None and (labels := yolo.label_files(folder)) and _are_numbers(labels):
+        found = labels[0], TOOLS["yolo"]
+    forget()
+    if found is None:
+        return []
+    path, tool = found
+    return [
+        f"{path}: annotations of {tool.name} are not used, since there are masks drawn as images. "
+        f"If the annotations are meant, move the masks out of {folder}."
+    ]
+
+
+def _tool_if_any(path: Path) -> Tool | None:
+    try:
+        return tool_of(path)
+    except DataError:  # damaged, so nobody's
+        return None
+
+
 def tool_of(path: Path) -> Tool | None:
     """Return which tool wrote a file, None if none did.
 
