@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from crosslevel.cli import main
+from crosslevel.data.ours import PREDICTED
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.predict import predict
-from crosslevel.inference.written import LIST
 from crosslevel.training.train import train
 from support.pictures import save
 from support.tiny import tiny_config
@@ -32,7 +32,7 @@ def images(tmp_path):
 
 
 def bytes_in(folder):
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != LIST}
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != PREDICTED}
 
 
 def test_predict__never_replaces_masks_drawn_by_hand(run, images, tmp_path, capsys):
@@ -64,7 +64,7 @@ def test_predict__replaces_what_it_wrote_but_not_what_was_corrected_since(run, i
 
 def test_predict__half_a_line_of_a_killed_process_costs_one_file(run, images, tmp_path):
     predict(run.path, images, tmp_path / "out")
-    listed = tmp_path / "out" / LIST
+    listed = tmp_path / "out" / PREDICTED
     listed.write_text(listed.read_text()[:-9])  # the list of confidences comes last
     with pytest.raises(ValueError, match=r"1 files .*\n  \S+confidence\.csv\n"):
         predict(run.path, images, tmp_path / "out")

@@ -19,10 +19,11 @@ from crosslevel.data.formats.readers import (
 from crosslevel.data.frames import frames_meant
 from crosslevel.data.layouts import OF_THE_SYSTEM, describe_passed_over
 from crosslevel.data.layouts.folder import IMAGE_FOLDERS, MASK_FOLDERS, plain
+from crosslevel.data.ours import PREDICTED
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
 from crosslevel.inference.options import Outputs
-from crosslevel.inference.written import LIST, listed_in
+from crosslevel.inference.written import listed_in
 from crosslevel.types import Reading
 
 
@@ -157,7 +158,7 @@ def _files(name: str) -> list[tuple[Path, Path]]:
         return [(path, Path(path.name))]
     if path.is_dir():
         inside = [inner for inner in sorted(path.rglob("*")) if not inner.is_dir()]
-        written = {one for inner in inside if inner.name == LIST for one in listed_in(inner)}
+        written = {one for inner in inside if inner.name == PREDICTED for one in listed_in(inner)}
         relative = [(inner, inner.relative_to(path)) for inner in inside if inner not in written]
         return [(inner, below) for inner, below in relative if not _is_hidden(below)]
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 
+from crosslevel.data.ours import PREDICTED, predicted_hashes
 from crosslevel.data.quality.naming import limited
 from crosslevel.errors import InputError
-
-LIST = ".predicted"
 
 
 class WrittenFiles:
@@ -26,8 +25,8 @@ class WrittenFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._list, self._lock = folder, folder / LIST, Lock()
-        self._hashes = _read(self._list)
+        self._folder, self._list, self._lock = folder, folder / PREDICTED, Lock()
+        self._hashes = predicted_hashes(self._list)
 
     def refuse_others(self, files: Iterable[Path]) -> None:
         """Refuse to replace files that are not as `predict` wrote them.
@@ -62,19 +61,7 @@ class WrittenFiles:
 
 def listed_in(file: Path) -> set[Path]:
     """Return the files that a list of `predict` names."""
-    return {file.parent / name for name in _read(file)}
-
-
-def _read(file: Path) -> dict[str, str]:
-    """Return the last hash listed for each name; half a line of a killed process says nothing."""
-    hashes: dict[str, str] = {}
-    for line in file.read_bytes().splitlines() if file.is_file() else ():
-        try:
-            name, digest = json.loads(line)
-        except ValueError:
-            continue
-        hashes[name] = digest
-    return hashes
+    return {file.parent / name for name in predicted_hashes(file)}
 
 
 def _hash(path: Path) -> str:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from crosslevel.config.files import differences, settled_from_yaml, to_yaml
 from crosslevel.config.settled import SettledConfig, as_started
 from crosslevel.config.train import TrainConfig
+from crosslevel.data.ours import LOCK
 from crosslevel.data.sheet import DataSheet
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError
@@ -314,7 +315,7 @@ def lock(run: RunFolder) -> Iterator[None]:
     Raises:
         RunError: If another one does already.
     """
-    file = run.path / ".lock"
+    file = run.path / LOCK
     file.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(file)
     try:

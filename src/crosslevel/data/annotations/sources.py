@@ -18,12 +18,13 @@ from crosslevel.data.annotations.parsing import forget, load_json
 from crosslevel.data.annotations.via import CSV_COLUMNS
 from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import READERS, suffix_of
+from crosslevel.data.ours import OF_A_RUN
 from crosslevel.data.quality.naming import some
 from crosslevel.errors import DataError
 from crosslevel.system.walking import walk_linked
 
 SUFFIXES = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
-_WRITTEN_HERE = ({"config.yaml", "split.json"}, {"confidence.csv"})
+_WRITTEN_HERE = (OF_A_RUN, {"confidence.csv"})
 """What tells the folder of a run and of predicted masks, which are not data."""
 _KEPT = 4  # files, so that one command reads each once
 
@@ -114,7 +115,7 @@ def read_all(folder: Path, tree: Tree) -> tuple[list[Found], list[Path]]:
 
 
 def describe_unused(folder: Path) -> list[str]:
-    """Return a line on annotations below a folder whose masks, drawn as images, are used instead."""
+    """Return a line on annotations below a folder whose masks, drawn as images, are used."""
     tree = Tree().add(folder)
     files = (*tree[".json"], *tree[".xml"], *tree[".csv"])
     found = next(((path, tool) for path in files if (tool := _tool_if_any(path))), None)

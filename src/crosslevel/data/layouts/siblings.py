@@ -21,13 +21,11 @@ from crosslevel.data.layouts.folder import (
     plain,
 )
 from crosslevel.data.layouts.pairing import owners_of, pair
+from crosslevel.data.ours import LOCK, OF_A_RUN, PREDICTED
 
 _UNLABELLED = re.compile(r"un(labell?ed|annotated|masked)|no(label|mask|annotation)s?")
 _NOT_MASKS = re.compile(r"overlay|preview|vis|heatmap|depth|prob|pred|thumb|original|image|img|raw")
 _LIKE_MASKS = re.compile(r"mask|label|annot|manual|truth|gt|seg|expert|reader|observer")
-LOCK, PREDICTED = ".lock", ".predicted"
-"""Files of ours: in a run from its first moment on, and beside masks that `predict` wrote."""
-_OF_A_RUN = frozenset({"config.yaml", "split.json"})
 _UNNAMED_DICOM = "These are DICOM files: let their names end in .dcm."
 _ANNOTATIONS = frozenset({".json", ".xml", ".txt", ".zip"})
 
@@ -72,11 +70,11 @@ def written_here(folder: Folder) -> list[str]:
 
 
 def _is_written_here(folder: Folder, name: str) -> bool:
-    has = {file for file in (*_OF_A_RUN, LOCK, PREDICTED) if (folder.path / name / file).exists()}
+    has = {file for file in (*OF_A_RUN, LOCK, PREDICTED) if (folder.path / name / file).exists()}
     if PREDICTED in has:
         is_chosen = plain(name) == plain(folder.masks or "")
         return not is_chosen and not is_named_like_masks(folder.sub_folder(name))
-    is_run = LOCK in has or has >= _OF_A_RUN
+    is_run = LOCK in has or has >= OF_A_RUN
     return is_run and not folder.sub_folder(name).images
 
 

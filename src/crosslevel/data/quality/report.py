@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from crosslevel.data.ours import about_predicted
 from crosslevel.data.quality.about_images import (
     about_copies,
     about_like_masks,
@@ -217,6 +218,7 @@ def report(
             *about_turned(cases, found),
             *about_copies(cases, found, alike),
             *overlap.warnings,
+            *about_predicted(mask.path for mask in found.masks.values()),
             *mask_warnings,
             *hint_of_size((mask.objects for mask in found.masks.values()), size),
         ],
