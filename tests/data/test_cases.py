@@ -89,6 +89,23 @@ def test_csv__problems_of_all_rows_together(tmp_path: Path) -> None:
     assert "data.csv, line 4: part is 'tset'. Use train, val, test" in third
 
 
+def test_csv__cells_beyond_the_header_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    (line,) = problems(write_csv(tmp_path, "image,mask\na.png,,P3\nb.png,,,\n"))
+    assert "data.csv, line 2: more cells than the header has columns (P3). Name the" in line
+
+
+def test_csv__a_mask_of_several_images_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png", "c.png", "m.png", "n.png")
+    text = "image,mask\na.png,m.png\nb.png,m.png\nc.png,{}\n"
+    (line,) = find_cases(write_csv(tmp_path, text.format("n.png"))).warnings
+    first = f"The first is {tmp_path / 'm.png'}, for a, b."
+    assert line.endswith(f"masks named for several images: 1. {first} Check the rows.")
+    assert (
+        find_cases(write_csv(tmp_path, "image,mask\na.png,m.png\nb.png,\nc.png,\n")).warnings == []
+    )
+
+
 def test_csv__image_listed_twice(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
     (line,) = problems(write_csv(tmp_path, "image,mask\na.png,\na.png,\n"))

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import numpy as np
@@ -135,6 +136,18 @@ def test_prepare__a_given_split_is_checked_too(data, parts, tmp_path):
     mask_of(data, parts["val"][0]).write_text("not a mask")
     with pytest.raises(DataError, match="not an image"):
         prepare(data, config, SILENT)
+
+
+def test_prepare__images_that_a_given_split_has_not_are_counted(lesions, tmp_path, capsys):
+    split = prepare(lesions, tiny_config(), SILENT).split
+    file = tmp_path / "split.json"
+    for left_out, said in ((0, ""), (2, f"warning: not in {file}, and not used: 2 of 24 images.")):
+        kept = split.train_unlabelled[left_out:]
+        file.write_text(dataclasses.replace(split, train_unlabelled=kept).to_json())
+        prepare(lesions, tiny_config(split=file), Reporter())
+        printed = capsys.readouterr().err
+        assert said in printed
+        assert ("and not used" in printed) == bool(said)
 
 
 def test_prepare__a_given_split_without_hashes_gets_them(lesions, tmp_path):

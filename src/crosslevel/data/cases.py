@@ -21,11 +21,13 @@ from crosslevel.data.groups import grouped, hint_of_series
 from crosslevel.data.layouts import PARTS, UNDERSTOOD, Folder, Found, describe_unknown, recognise
 from crosslevel.data.quality.bad_files import BadFile, without_bad
 from crosslevel.errors import DataError, InputError
-from crosslevel.types import Case, Layout, Reading
+from crosslevel.types import Case, Layout, MaskSource, Reading
 
 Row = Mapping[str, str]
 COLUMNS = ("image", "mask", "group", "part")
 """Of a CSV file; others are not used."""
+_NAMED = 3  # images of a mask that has several
+_BEYOND = "\n"  # key of cells without a column: no column has this name
 WHOLE_FILES = Reading()
 AS_THEY_ARE = Layout()
 
@@ -180,14 +182,29 @@ def _from_csv(path: Path) -> Found:
         if twin is None:
             what = f"lists image {case_id} {len(others) + 1} times. Keep one line."
         found.faults.extend([f"{path}: {what}"] if others else [])
-    return replace(found, cases=cases, warnings=_about_columns(path, rows.values()))
+    warnings = [*_about_columns(path, rows.values()), *_about_repeated(path, cases)]
+    return replace(found, cases=cases, warnings=warnings)
 
 
 def _about_columns(path: Path, rows: Iterable[Row]) -> list[str]:
     """Return a line on columns that say nothing, as a patient's number under another name."""
-    unused = [name for name in next(iter(rows), {}) if name not in ("", *COLUMNS)]
+    unused = [name for name in next(iter(rows), {}) if name not in ("", _BEYOND, *COLUMNS)]
     line = f"{path}: not used: column {', '.join(unused)}. Columns are {', '.join(COLUMNS)}."
     return [line] if unused else []
+
+
+def _about_repeated(path: Path, cases: Iterable[Case]) -> list[str]:
+    """Return a line on masks of which each is named for several images."""
+    images: dict[MaskSource, list[str]] = defaultdict(list)
+    for case in cases:
+        if case.mask:
+            images[case.mask].append(case.id)
+    repeated = {mask: ids for mask, ids in images.items() if len(ids) > 1}
+    if not repeated:
+        return []
+    mask, ids = next(iter(repeated.items()))
+    line = f"{path}: masks named for several images: {len(repeated)}. The first is {mask}, for "
+    return [f"{line}{', '.join(ids[:_NAMED])}{', …' * (len(ids) > _NAMED)}. Check the rows."]
 
 
 def _read_rows(path: Path) -> dict[int, Row]:
@@ -199,7 +216,10 @@ def _read_rows(path: Path) -> dict[int, Row]:
             header = [name.strip().lower() for name in next(reader, [])]
             _check_header(path, header)
             for values in reader:
-                row = dict(zip(header, (value.strip() for value in values), strict=False))
+                cells = [value.strip() for value in values]
+                row = dict(zip(header, cells, strict=False))
+                if beyond := [cell for cell in cells[len(header) :] if cell]:
+                    row[_BEYOND] = ", ".join(beyond)
                 if any(row.values()):
                     rows[reader.line_num] = dict.fromkeys(header, "") | row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -221,6 +241,11 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 def _row_faults(row: Row) -> list[str]:
     faults = []
+    if beyond := row.get(_BEYOND):
+        faults.append(
+            f"more cells than the header has columns ({beyond}). Name the column in the header, or "
+            "put quotes around a cell with a comma."
+        )
     if not row["image"]:
         faults.append("names no image. Fill the column image, or remove the line.")
     if row.get("part") and row["part"].lower() not in PARTS:

@@ -145,6 +145,9 @@ def _split_and_check(
     found = _find(folder, config)
     given = given_split(config, reporter)
     cases = _in_split(given, found.cases) if given else found.cases
+    if left_over := len(found.cases) - len(cases):
+        line = f"not in {config.split}, and not used: {left_over} of {len(found.cases)} images."
+        reporter.say(f"warning: {line}")
     with reporter.task("Checking images", len(cases)) as advance:
         findings = examine_images(cases, advance, config.reading)
     depths = depths_of(cases, findings, config.reading)
