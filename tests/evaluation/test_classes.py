@@ -1,5 +1,7 @@
 """Three classes from a folder to the page: one is absent from the test, one is rare."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,3 +104,21 @@ def test_classes__of_masks_drawn_otherwise(run, data, tmp_path, capsys):
     assert main(["evaluate", str(run)]) == 0
     scores = [pd.read_csv(f / "per_image.csv")["dice"] for f in (tmp_path / "a", run)]
     np.testing.assert_allclose(scores[0], scores[1])
+
+
+def test_classes__a_value_of_none_in_some_masks_is_named(run, data, tmp_path, capsys):
+    other = tmp_path / "other"
+    for name in ("images", "masks"):
+        shutil.copytree(data / "test" / name, other / name)
+    for number in (0, 2):
+        path = other / "masks" / f"test{number}.png"
+        mask = np.array(Image.open(path))
+        mask[-4:] = 30
+        Image.fromarray(mask).save(path)
+    words = ["evaluate", str(run), "--data", str(other), "--subset", "all", "--out"]
+    assert main([*words, str(tmp_path / "a")]) == 0
+    said = capsys.readouterr().err
+    assert "test0.png, " in said
+    assert "value 30 (in 2 masks) is of no class and counts as background" in said
+    assert main([*words, str(tmp_path / "a"), "--ignore", "30"]) == 0
+    assert "of no class" not in capsys.readouterr().err

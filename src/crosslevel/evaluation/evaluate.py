@@ -12,7 +12,7 @@ import pandas as pd
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
-from crosslevel.evaluation.fitting import classes_of, refuse_other_values
+from crosslevel.evaluation.fitting import about_labels, classes_of, of_no_class, refuse_other_values
 from crosslevel.evaluation.folds import FoldScoring
 from crosslevel.evaluation.means import what_rows_say
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
@@ -137,7 +137,7 @@ def evaluate(
     refuse_other_values(chosen.cases, classes, source.reading)
     if chosen.trained_on and not asked.allow_overlap:
         raise _misleading(chosen.trained_on, data)
-    for warning in _warnings(chosen, data, asked.subset):
+    for warning in (*_warnings(chosen, data, asked.subset), *about_labels(chosen.cases, classes)):
         reporter.say(f"warning: {warning}")
     if source.run and asked.subset == OUT_OF_FOLD:
         scoring: Scoring | FoldScoring = FoldScoring(source.run, source.split, classes, asked)
@@ -326,11 +326,12 @@ def _score_and_keep_masks(
         rows.append(row)
         write_mask(target.predictions_folder / f"{case.id}.png", mask, scoring.num_channels)
         advance(place.world)
-    shares = gathered(place, (rows, scoring.problems, scoring.notes))
-    row_of = {row[PerImage.ID]: row for rows, _, _ in shares for row in rows}
+    shares = gathered(place, (rows, scoring.problems, scoring.notes, scoring.unnamed))
+    row_of = {row[PerImage.ID]: row for rows, *_ in shares for row in rows}
     per_image = pd.DataFrame([row_of[case.id] for case in cases if case.id in row_of])
-    notes = [note for _, _, notes in shares for note in notes]
-    if problems := [problem for _, problems, _ in shares for problem in problems]:
+    notes = [note for _, _, notes, _ in shares for note in notes]
+    notes += of_no_class([mask for *_, unnamed in shares for mask in unnamed])
+    if problems := [problem for _, problems, *_ in shares for problem in problems]:
         raise _incomplete(per_image, problems, target.incomplete_file)
     return per_image, notes
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from crosslevel.data.annotations.classes import classes_of as labels_to_classes
+from crosslevel.data.annotations.classes import left_out
 from crosslevel.data.annotations.painting import plain_label
 from crosslevel.data.formats.unclear import Level, UnclearMaskError, describe, sort_levels
+from crosslevel.data.quality.about_masks import about_unnamed
 from crosslevel.data.reading import inspect_case_mask
 from crosslevel.errors import DataError, InputError
 from crosslevel.evaluation.options import EvaluateOptions
@@ -84,8 +88,34 @@ def refuse_other_values(cases: Iterable[Case], classes: Classes, reading: Readin
     )
 
 
+def of_no_class(masks: Sequence[tuple[Path, Collection[Level]]]) -> list[str]:
+    """Return a line on the values of no class, each mask with those that it holds, if any does."""
+    remedy = "If it is something else, leave it out of the scores with --ignore."
+    return [f"{line} {remedy}" for line in about_unnamed(masks)]
+
+
+def about_labels(cases: Iterable[Case], classes: Classes) -> list[str]:
+    """Return a line on each label of shapes of no class, or on several that are one class."""
+    labels = sorted({shape.label for mask in _shape_masks(cases) for shape in mask.shapes})
+    if not labels or classes.instances:
+        return []
+    if classes.names != [FOREGROUND]:
+        return left_out(classes, labels)
+    found = list(labels_to_classes(dict.fromkeys(labels)))
+    if len(found) < 2:
+        return []
+    return [
+        f"labels {', '.join(found)}: all their shapes count as foreground, since the run has one "
+        f"class without a name. To score one label alone, name it (--classes.{found[0]} 1)."
+    ]
+
+
+def _shape_masks(cases: Iterable[Case]) -> list[ShapeMask]:
+    return [case.mask for case in cases if isinstance(case.mask, ShapeMask)]
+
+
 def _refuse_other_labels(cases: Iterable[Case], classes: Classes) -> None:
-    masks = [case.mask for case in cases if isinstance(case.mask, ShapeMask)]
+    masks = _shape_masks(cases)
     labels = {shape.label for mask in masks for shape in mask.shapes}
     wanted = {*classes.names} - {FOREGROUND}
     if labels and wanted and not {*map(plain_label, labels)} & {*map(plain_label, wanted)}:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosslevel.data.formats.unclear import Level
 from crosslevel.data.split import Split
 from crosslevel.evaluation.calibrate import HeldOut, expected_without_own
 from crosslevel.evaluation.options import EvaluateOptions
@@ -35,6 +37,7 @@ class FoldScoring:
     ) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.unnamed: list[tuple[Path, list[Level]]] = []
         self.held_out: list[HeldOut] = []
         self.num_channels = classes.num_channels
         self._run, self._fold_of, self._classes, self._asked = run, split.folds, classes, asked
@@ -61,6 +64,7 @@ class FoldScoring:
             self.held_out += scoring.held_out
             self.problems += scoring.problems
             self.notes += scoring.notes
+            self.unnamed += scoring.unnamed
 
     def trust(self) -> ExpectedDice | None:
         """Return how true the expected Dice is, each image's by a fit on the others."""

@@ -6,13 +6,15 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosslevel.data.formats.unclear import Level
 from crosslevel.data.quality.findings import size_mismatch
-from crosslevel.data.reading import read_as_trained, read_case_mask
+from crosslevel.data.reading import inspect_case_mask, read_as_trained
 from crosslevel.errors import DataError
 from crosslevel.evaluation.calibrate import HeldOut, observe
 from crosslevel.evaluation.metrics import CaseScore, count_areas, score_case
@@ -32,7 +34,8 @@ from crosslevel.types import IGNORED, Case, Classes, MetricSize
 class Scoring:
     """Reads, predicts and scores cases; those that cannot be read become `problems`.
 
-    What is unlike the images of the training is in `notes`.
+    What is unlike the images of the training is in `notes`; masks with values of no class, and
+    these values, are in `unnamed`.
 
     Args:
         segmenter: What predicts.
@@ -43,6 +46,7 @@ class Scoring:
     def __init__(self, segmenter: Segmenter, classes: Classes, metric_size: MetricSize) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.unnamed: list[tuple[Path, list[Level]]] = []
         self.held_out: list[HeldOut] = []
         self._segmenter, self._classes, self._metric_size = segmenter, classes, metric_size
         self._read: deque[tuple[Case, NDArray[np.uint8]]] = deque()
@@ -87,15 +91,18 @@ class Scoring:
         for case in cases:
             try:
                 image, note = read_as_trained(case.image, card.reading, case.frame)
-                truth = read_case_mask(case, self._classes, card.reading)
+                content = inspect_case_mask(case, self._classes, card.reading)
             except DataError as error:
                 self.problems.extend(error.problems)
                 continue
+            truth = content.indices
             if truth.shape != image.shape[:2]:
                 self.problems.append(size_mismatch(case, image.shape[:2], truth.shape))
                 continue
             if note:
                 self.notes.append(f"{case.image}: {note}.")
+            if content.unnamed:
+                self.unnamed.append((case.mask_files[0], list(content.unnamed)))
             self._read.append((case, truth))
             yield image
 

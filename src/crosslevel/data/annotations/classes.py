@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from crosslevel.data.annotations.painting import BACKGROUND, NOT_COUNTED, plain_label
@@ -68,9 +68,19 @@ def settle(asked: Classes, labels: Labels) -> tuple[Classes, list[str]]:
             f"There is no label {unknown[0]!r} among the annotations; there are "
             f"{', '.join(labels)}. Correct --classes or --foreground, or leave them out."
         )
-    given = {plain_label(name) for name in asked.names} | BACKGROUND | NOT_COUNTED
-    left = [label for label in labels if plain_label(label) not in given]
-    return asked, [
-        f"label {label}: its shapes count as background, since it is not among the classes given."
-        for label in left
+    return asked, left_out(asked, labels)
+
+
+def left_out(classes: Classes, labels: Iterable[str]) -> list[str]:
+    """Return a line on each label that no class is called.
+
+    Example:
+        >>> left_out(Classes(foreground="polyp"), ["Polyp", "tool", "background"])
+        ['label tool: its shapes count as background, since it is not among the classes.']
+    """
+    known = {plain_label(name) for name in classes.names} | BACKGROUND | NOT_COUNTED
+    return [
+        f"label {label}: its shapes count as background, since it is not among the classes."
+        for label in labels
+        if plain_label(label) not in known
     ]

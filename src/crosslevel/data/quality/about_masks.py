@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -91,6 +92,15 @@ def about_labelled(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
     ]
 
 
+def about_unnamed(masks: Sequence[tuple[Path, Collection[Level]]]) -> list[str]:
+    """Return a line on the values of no class, each mask with those that it holds, if any does."""
+    holding = list(dict.fromkeys(path for path, levels in masks if levels))
+    if not holding:
+        return []
+    values = _listed(_counted(levels for _, levels in masks))
+    return [f"{some(holding)}: {values} is of no class and counts as background."]
+
+
 def describe_reading(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
     """Return lines on how the values of the masks were understood."""
     if not masks:
@@ -155,12 +165,11 @@ def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
     if classes.ignore is not None and masks and not any(mask.ignored for mask in masks):
         lines.append(f"ignore ({classes.ignore}): occurs in no mask. Check the value.")
     if unnamed := _unnamed(masks):
-        holding = [mask.path for mask in masks if mask.unnamed]
         option = classes_option(list(unnamed), len(classes.values))
-        lines.append(
-            f"{some(holding)}: {_listed(unnamed)} is of no class and counts as background. Name "
-            f"it, too ({option}), or leave it out of loss and scores with --ignore."
-        )
+        lines += [
+            f"{line} Name it, too ({option}), or leave it out of loss and scores with --ignore."
+            for line in about_unnamed([(mask.path, mask.unnamed) for mask in masks])
+        ]
     if softened := [mask.path for mask in masks if mask.softened]:
         lines.append(
             f"{some(softened)}: {len(softened)} masks have softened edges, whose pixels count as "
@@ -171,7 +180,11 @@ def _about_classes(masks: Sequence[MaskFinding], classes: Classes) -> list[str]:
 
 def _unnamed(masks: Sequence[MaskFinding]) -> dict[Level, int]:
     """Return values of no class, and how many masks have each."""
-    counts = Counter(level for mask in masks for level in mask.unnamed)
+    return _counted(mask.unnamed for mask in masks)
+
+
+def _counted(levels_of_masks: Iterable[Collection[Level]]) -> dict[Level, int]:
+    counts = Counter(level for levels in levels_of_masks for level in levels)
     return {level: counts[level] for level in sort_levels(counts)}
 
 
