@@ -225,7 +225,7 @@ def test_predict__takes_no_hidden_file_and_no_mask_of_an_earlier_call_for_an_ima
 def test_predict__never_takes_an_image_below_out_for_input(run, tmp_path):
     image = write_image(tmp_path / "x.png", 32, 32)
     before = image.read_bytes()
-    with pytest.raises(ValueError, match="no image there"):
+    with pytest.raises(ValueError, match="where masks are written"):
         predict(run.path, os.path.relpath(image), tmp_path)
     assert image.read_bytes() == before
     for _ in range(2):

@@ -24,6 +24,7 @@ from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.inference.mask_files import dicom_seg_file, mask_suffix
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.written import listed_in
+from crosslevel.system.folders import walk
 from crosslevel.types import Reading
 
 
@@ -100,9 +101,9 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
     """Return each image that files, folders and patterns name, with the mask to be written for it.
 
     Of a folder, files with the extension of an image are taken, those of its sub-folders too, but
-    neither hidden ones nor those of a folder named like masks beside images. Files below `out` are
-    masks written before, not images, and so are those that are listed as written by an earlier
-    call.
+    and of linked ones, but neither hidden ones nor those of a folder named like masks beside
+    images. Files below `out` are masks written before, not images, and so are those that are listed
+    as written by an earlier call.
 
     Args:
         images: What to predict.
@@ -118,7 +119,8 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
     warnings: list[str] = []
     real_out = _real(out)
     for name in images:
-        files = [(p, below) for p, below in _files(str(name)) if real_out not in _real(p).parents]
+        there = _files(str(name))
+        files = [(p, below) for p, below in there if real_out not in _real(p).parents]
         others = []
         if Path(name).is_dir():
             others = [
@@ -132,8 +134,7 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
                 passed_over.append(_describe_masks(Path(name) / folder, number))
             files = kept
         if not files:
-            advice = " ".join(["Give image files, folders or patterns.", *passed_over])
-            raise InputError(f"{name}: no image there. {advice}")
+            raise _nothing(name, out, [p for p, _ in there if _is_image(p)], passed_over)
         check_packages(path for path, _ in files)
         for path, below in files:
             frames[path] = _frames(path, reading)
@@ -141,6 +142,16 @@ def find_images(images: Sequence[str | Path], out: Path, reading: Reading) -> Ou
             masks[path] = (out / below).with_name(stem_of(below.name) + suffix)
         warnings += passed_over
     return OutputFiles(masks, frames, warnings)
+
+
+def _nothing(
+    name: str | Path, out: Path, images: Sequence[Path], passed_over: Sequence[str]
+) -> InputError:
+    """Return why no image is left of a name: there is none, or all lie among the masks."""
+    line = f"{name}: no image there. Give image files, folders or patterns."
+    if any(_real(out) in _real(image).parents for image in images):
+        line = f"{name}: the images lie in {out}, where masks are written. Give another --out."
+    return InputError(" ".join([line, *passed_over]))
 
 
 def _frames(path: Path, reading: Reading) -> list[int | None]:
@@ -157,10 +168,10 @@ def _files(name: str) -> list[tuple[Path, Path]]:
     if path.is_file():
         return [(path, Path(path.name))]
     if path.is_dir():
-        inside = [inner for inner in sorted(path.rglob("*")) if not inner.is_dir()]
-        written = {one for inner in inside if inner.name == PREDICTED for one in listed_in(inner)}
-        relative = [(inner, inner.relative_to(path)) for inner in inside if inner not in written]
-        return [(inner, below) for inner, below in relative if not _is_hidden(below)]
+        inside = [(place, names) for place, _, names in walk(path)]
+        written = {one for place, _ in inside for one in listed_in(place / PREDICTED)}
+        files = sorted(place / name for place, names in inside for name in names)
+        return [(file, file.relative_to(path)) for file in files if file not in written]
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
     return [(match, Path(match.name)) for match in matches if match.is_file()]
 
@@ -183,11 +194,6 @@ def _describe_masks(folder: Path, number: int) -> str:
 
 def _is_image(path: Path) -> bool:
     return suffix_of(path.name) in READERS
-
-
-def _is_hidden(below: Path) -> bool:
-    """Whether a file lies where `train` does not look either, as what `annotate` keeps does."""
-    return any(name.startswith((".", "__MACOSX")) for name in below.parts)
 
 
 def _real(path: Path) -> Path:

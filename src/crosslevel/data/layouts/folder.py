@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crosslevel.data.formats.readers import READERS, suffix_of
 from crosslevel.data.quality.bad_files import BadFile
+from crosslevel.system.folders import HIDDEN
 from crosslevel.types import Case
 
 _HEIC = "HEIC is what iPhones write: export the photos as JPEG or PNG."
@@ -61,7 +62,7 @@ class Folder:
         images, folders, others = [], [], []
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.name.startswith((".", "__MACOSX")):
+                if entry.name.startswith(HIDDEN):
                     continue
                 if _is_folder(entry):
                     folders.append(entry.name)

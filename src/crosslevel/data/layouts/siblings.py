@@ -22,6 +22,7 @@ from crosslevel.data.layouts.folder import (
 )
 from crosslevel.data.layouts.pairing import owners_of, pair
 from crosslevel.data.ours import LOCK, OF_A_RUN, PREDICTED
+from crosslevel.system.folders import walk
 
 _UNLABELLED = re.compile(r"un(labell?ed|annotated|masked)|no(label|mask|annotation)s?")
 _NOT_MASKS = re.compile(r"overlay|preview|vis|heatmap|depth|prob|pred|thumb|original|image|img|raw")
@@ -80,12 +81,7 @@ def _is_written_here(folder: Folder, name: str) -> bool:
 
 def num_images(folder: Folder) -> int:
     """How many image files lie in a folder and below."""
-    return sum(
-        suffix_of(name) in READERS
-        for _, _, names in os.walk(folder.path)
-        for name in names
-        if not name.startswith(".")
-    )
+    return sum(suffix_of(name) in READERS for _, _, names in walk(folder.path) for name in names)
 
 
 def may_hold_masks(folder: Folder, images: Folder) -> bool:
@@ -143,10 +139,10 @@ def describe_no_images(folder: Folder, otherwise: str) -> str:
         otherwise: What to do where the files do not say it.
     """
     files = [
-        Path(place, name)
-        for place, _, names in os.walk(folder.path)
+        place / name
+        for place, _, names in walk(folder.path)
         for name in names
-        if not name.startswith(".") and name.lower() not in OF_THE_SYSTEM
+        if name.lower() not in OF_THE_SYSTEM
     ]
     if not files or num_images(folder):
         return ""
