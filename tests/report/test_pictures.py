@@ -2,6 +2,8 @@ import re
 import shutil
 from dataclasses import replace
 
+from PIL import Image, ImageOps
+
 from crosslevel.report.figures import most_disputed
 from crosslevel.report.pictures import picture_sections
 from crosslevel.runs.collect import collect
@@ -62,6 +64,36 @@ def test_pictures__a_recorded_place_with_other_things_is_no_error(bench, tmp_pat
     runs = [replace(run, environment=environment) for run in runs]
     [section] = picture_sections(runs, None)
     assert "at the place the runs recorded" in section.text[0]
+
+
+def test_pictures__files_that_changed_since_are_named(bench, lesions, tmp_path):
+    runs = collect([bench]).representatives
+    data = tmp_path / "data"
+    shutil.copytree(lesions, data)
+    assert not any("Changed since" in text for text in picture_sections(runs, data)[0].text)
+    first, second = map(str, runs[0].per_image.index[:2])
+    [image], [mask] = data.glob(f"images/{first}.*"), data.glob(f"masks/{second}.*")
+    ImageOps.invert(Image.open(image)).save(image)
+    Image.new("L", (20, 16)).save(mask)
+    said = (
+        f"Changed since the training's start: 1 image and 1 mask ({image}, {mask}). The scores are "
+        "of the files before: restore them, or repeat `crosslevel evaluate RUN`."
+    )
+    assert said in picture_sections(runs, data)[0].text
+    assert said in picture_sections(runs[:1], data)[0].text[0]
+
+
+def test_pictures__a_mask_that_had_changed_when_it_was_scored_is_as_it_was(
+    bench, lesions, tmp_path
+):
+    runs = [
+        replace(run, summary=replace(run.summary, num_masks_changed=1))
+        for run in collect([bench]).representatives
+    ]
+    data = tmp_path / "data"
+    shutil.copytree(lesions, data)
+    Image.new("L", (32, 32)).save(data / "masks" / f"{runs[0].per_image.index[0]}.png")
+    assert not any("Changed since" in text for text in picture_sections(runs, data)[0].text)
 
 
 def test_most_disputed__is_where_the_rows_differ_most(bench):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crosslevel.data.cases import usable_cases
+from crosslevel.data.quality.fingerprints import changed_images, changed_masks
+from crosslevel.data.quality.naming import some
 from crosslevel.errors import InputError
 from crosslevel.report.failures import failure_sections
 from crosslevel.report.figures import HARD_QUANTILES, most_disputed, typical_cases
 from crosslevel.report.gallery import NUM_EXTREMES, compared_cases, extreme_cases
 from crosslevel.report.page import Section
+from crosslevel.report.summary import counted
 from crosslevel.runs.finished import FinishedRun, scored_images
 from crosslevel.types import Case
 
@@ -34,8 +38,9 @@ def picture_sections(runs: Sequence[FinishedRun], data: Path | None) -> list[Sec
     remedies = [*missing, *_missing_masks(runs)]
     if missing or not shown:
         return [Section("Pictures", (" ".join(["They are left out.", *remedies]),))]
+    remedies += _changed(runs, cases)
     if len(runs) == 1:
-        return failure_sections(runs[0], cases, OUTLINES)
+        return failure_sections(runs[0], cases, " ".join([OUTLINES, *remedies]))
     chosen = typical_cases(shown, HARD_QUANTILES)
     disputed = [name for name in most_disputed(shown, len(chosen) + NUM_DISPUTED)
                 if name not in chosen][:NUM_DISPUTED]  # fmt: skip
@@ -91,6 +96,27 @@ def _missing_masks(runs: Sequence[FinishedRun]) -> list[str]:
     return [
         f"There are no predicted masks of {names}: `crosslevel evaluate RUN` writes them where "
         "the run still has its model."
+    ]
+
+
+def _changed(runs: Sequence[FinishedRun], cases: Mapping[str, Case]) -> list[str]:
+    """Return a line on scored images, and masks, that are other files by now.
+
+    Masks that had changed when they were scored are not told from those that changed since, so as
+    many are passed over.
+    """
+    scored = [cases[str(name)] for name in runs[0].per_image.index]
+    splits = [run.split for run in runs if run.split]
+    images = changed_images(ChainMap(*(split.hashes for split in splits)), scored)
+    masks = changed_masks(ChainMap(*(split.mask_hashes for split in splits)), scored)
+    if len(masks) <= max(run.summary.num_masks_changed or 0 for run in runs):
+        masks = []
+    if not (images or masks):
+        return []
+    what = [counted(len(f), noun) for f, noun in ((images, "image"), (masks, "mask")) if f]
+    return [
+        f"Changed since the training's start: {' and '.join(what)} ({some([*images, *masks])}). "
+        "The scores are of the files before: restore them, or repeat `crosslevel evaluate RUN`."
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from crosslevel.data.split import Split
 from crosslevel.runs.finished import FinishedRun
 
 REFERENCES = ("supervised", "supervised_ema", "clcc")
@@ -165,9 +166,16 @@ def why_not_compared(
         return "an image has no score, or two"
     if len({frozenset(run.dice.index) for run in runs}) > 1:
         return "not scored on the same images"
-    if any(ours.split and theirs.split and ours.split != theirs.split for ours, theirs in paired):
+    if not all(_is_of_one_split(ours.split, theirs.split) for ours, theirs in paired):
         return "not of the same split of the data"
     return None
+
+
+def _is_of_one_split(ours: Split | None, theirs: Split | None) -> bool:
+    """Whether two splits are equal but for the masks that a method opened, or not both known."""
+    if not (ours and theirs):
+        return True
+    return replace(ours, mask_hashes={}) == replace(theirs, mask_hashes={})
 
 
 def pairs(members: Sequence[FinishedRun], reference: Sequence[FinishedRun]) -> list[Pair]:

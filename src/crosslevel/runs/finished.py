@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -133,8 +133,8 @@ def _first_recorded(own: Environment, of_evaluation: Environment) -> Environment
 
 
 def read_split(file: Path) -> Split | None:
-    """Return the parts of a run's split, without what differs by what a method opens."""
-    return replace(Split.load(file), mask_hashes={}) if file.is_file() else None
+    """Return the split of a run, if it came along."""
+    return Split.load(file) if file.is_file() else None
 
 
 def memory_file(run: Path) -> Path:

@@ -39,11 +39,22 @@ def changed_masks(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path
         cases: Whose masks are compared, but for those that cannot be read at all.
     """
     compared = {case.id: case for case in cases if case.mask and case.id in before}
-    frames = [(case.mask, case.frame) for case in compared.values() if case.mask]
-    now = map_files(_hash_or_problems, frames)
+    masks = {case.id: (case.mask, case.frame) for case in compared.values() if case.mask}
+    return [compared[case_id].mask_files[0] for case_id in _changed(before, masks)]
+
+
+def changed_images(before: Mapping[str, str], cases: Iterable[Case]) -> list[Path]:
+    """Do as `changed_masks`, with images."""
+    compared = {case.id: case for case in cases if case.id in before}
+    images = {case.id: (case.image, case.frame) for case in compared.values()}
+    return [compared[case_id].image for case_id in _changed(before, images)]
+
+
+def _changed(before: Mapping[str, str], files: Mapping[str, _Frame]) -> list[str]:
+    now = map_files(_hash_or_problems, list(files.values()))
     return [
-        case.mask_files[0]
-        for (case_id, case), found in zip(compared.items(), now, strict=True)
+        case_id
+        for case_id, found in zip(files, now, strict=True)
         if isinstance(found, str) and found != before[case_id]
     ]
 
