@@ -125,6 +125,25 @@ def test_data_check__says_the_same(data, capsys, monkeypatch, name):
     assert all(fragment in shown for fragment in fragments(said)), shown
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (0, "none of the images has a mask: `crosslevel train` needs 2 or more; "),
+        (1, "the masks are of one image or group: `crosslevel train` needs 2 or more; "),
+        (2, ""),
+    ],
+)
+def test_data_check__warns_where_masks_suffice_for_no_run(data, capsys, kept, said):
+    for mask in sorted((data / "masks").iterdir())[kept:]:
+        mask.unlink()
+    if not kept:
+        (data / "masks").rmdir()
+    assert main(["data", "check", str(data)]) == 0
+    shown = capsys.readouterr().out
+    assert ("needs 2 or more" in shown) == bool(said)
+    assert said in shown
+
+
 def test_train__all_problems_in_one_list(data, tmp_path, capsys, monkeypatch):
     chosen = ["an empty image", "a mask without an image"]
     for name in chosen:

@@ -29,6 +29,7 @@ def run(arguments: Namespace) -> None:
     """Print the report; problems are an error."""
     from crosslevel.data.annotations.classes import settle
     from crosslevel.data.cases import find_cases
+    from crosslevel.data.draw import about_few_masks
     from crosslevel.data.quality.report import check_cases
     from crosslevel.errors import DataError
     from crosslevel.report.summary import counted
@@ -46,7 +47,12 @@ def run(arguments: Namespace) -> None:
         layout=found.layout,
         bad_files=[*found.bad_files, *report.bad_files],
         faults=[*found.faults, *report.faults],
-        warnings=[*found.warnings, *left_out, *report.warnings],
+        warnings=[
+            *found.warnings,
+            *left_out,
+            *about_few_masks(found.cases, report.hashes),
+            *report.warnings,
+        ],
     )
     print(report.to_text())  # noqa: T201
     if report.problems:

@@ -136,6 +136,21 @@ def units_of(
     return {case_id: root(("case", case_id))[1] for case_id in ids}
 
 
+def about_few_masks(cases: Sequence[Case], hashes: Mapping[str, str]) -> list[str]:
+    """Return a line where masks are too few for a run, whatever its options.
+
+    Args:
+        cases: The data set.
+        hashes: By case id, content hash of the image.
+    """
+    units = units_of(cases, hashes, ())
+    number = len({units[case.id] for case in cases if case.mask})
+    if not cases or number > 1:
+        return []
+    what = "the masks are of one image or group" if number else "none of the images has a mask"
+    return [f"{what}: `crosslevel train` needs 2 or more; `pretrain` and `predict` need none."]
+
+
 def _divide(
     cases: Sequence[Case], units: Mapping[str, str], fractions: Sequence[float], seed: int
 ) -> dict[str, str]:
