@@ -21,7 +21,7 @@ from crosslevel.data.formats.readers import READERS, suffix_of
 from crosslevel.data.ours import OF_A_RUN
 from crosslevel.data.quality.naming import some
 from crosslevel.errors import DataError
-from crosslevel.system.walking import walk_linked
+from crosslevel.system.folders import walk
 
 SUFFIXES = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
 _WRITTEN_HERE = (OF_A_RUN, {"confidence.csv"})
@@ -43,15 +43,12 @@ class Tree:
 
     def add(self, folder: Path) -> Tree:
         """Add all files below a folder."""
-        for path, folders, files in walk_linked(folder):
-            folders[:] = sorted(n for n in folders if not n.startswith((".", "__MACOSX")))
+        for path, folders, files in walk(folder):
             if any(written <= set(files) for written in _WRITTEN_HERE):
                 folders.clear()
                 continue
-            for name in sorted(files):
+            for name in files:
                 suffix = suffix_of(name)
-                if name.startswith("."):
-                    continue
                 if suffix in READERS:
                     self.images.append(path / name)
                 elif suffix in SUFFIXES:
@@ -67,7 +64,7 @@ def may_be_annotated(source: Path) -> bool:
     """Whether there is any file that may be annotations, by its name alone."""
     if source.is_file():
         return source.suffix.lower() != ".csv" or _is_via_csv(source)
-    for place, _, names in walk_linked(source):
+    for place, _, names in walk(source):
         suffixes = (*SUFFIXES, ".txt") if yolo.is_in_labels(place, source) else SUFFIXES
         if any(name.lower().endswith(suffixes) for name in names):
             return True

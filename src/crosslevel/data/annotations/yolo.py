@@ -19,7 +19,7 @@ from crosslevel.data.annotations.tracing import trace, without_holes
 from crosslevel.data.formats.opening import reading
 from crosslevel.data.formats.readers import stem_of
 from crosslevel.errors import DataError
-from crosslevel.system.walking import walk_linked
+from crosslevel.system.folders import walk
 
 FILE = "data.yaml"
 LABELS = "labels"
@@ -60,10 +60,9 @@ def read(path: Path) -> Found:
 def label_files(folder: Path) -> list[Path]:
     """Return the text files in all folders `labels` in a folder, or in that folder itself."""
     inside = []
-    for place, folders, files in walk_linked(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, _, files in walk(folder):
         if is_in_labels(place, folder):
-            inside += [place / n for n in sorted(files) if n.endswith(".txt")]
+            inside += [place / name for name in files if name.endswith(".txt")]
     return [file for file in inside if file.name not in _NAME_FILES]
 
 
