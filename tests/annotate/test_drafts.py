@@ -51,9 +51,35 @@ def test_do__after_an_undo_drops_what_was_undone(tmp_path):
 def test_do__refuses_a_page_that_lacks_a_stroke(tmp_path):
     draft = new(tmp_path)
     draft.do(0, "brush", one(1), 0, "")
-    with pytest.raises(InputError, match="page is at stroke 0, the draft at 1"):
-        draft.do(0, "brush", one(1), 0, "")
+    for tool, patch, seconds in [("brush", one(2), 0), ("brush", one(1), 9), ("eraser", one(1), 0)]:
+        with pytest.raises(InputError, match="page is at stroke 0, the draft at 1"):
+            draft.do(0, tool, patch, seconds, "")
     assert len(again(draft).strokes) == 1
+
+
+def test_do__of_a_stroke_that_is_sent_again_counts_once(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(1), 1.5, "")
+    draft.do(0, "brush", one(1), 1.5, "")
+    found = again(draft)
+    found.do(0, "brush", one(1), 1.5, "")  # the server was begun anew meanwhile
+    found.do(1, "brush", one(2, 3), 2.5, "")
+    assert (len(found.log_file.read_bytes().splitlines()), found.cursor) == (2, 2)
+
+
+def test_do__goes_on_behind_what_a_full_disk_left_of_a_stroke(tmp_path):
+    draft = new(tmp_path)
+    draft.do(0, "brush", one(1), 0, "")
+    for at in (1, 2):
+        with draft.log_file.open("ab") as log:
+            log.write(b'{"at":1,"seco')  # and the write failed
+        draft.do(at, "brush", one(1, at), 0, "")
+    assert again(draft).mask[0].tolist() == [1, 1, 1, 0, 0]
+
+
+def test_move__to_where_an_untouched_image_is_writes_nothing(tmp_path):
+    new(tmp_path).move(0, 1.0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_load__of_any_torn_log_loses_one_stroke_at_most(tmp_path):

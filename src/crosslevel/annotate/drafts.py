@@ -2,7 +2,8 @@
 
 A draft is `base.npz` (the mask it began with) and `log.jsonl`. A line is a stroke or a move of the
 cursor: undo moves it back, redo forward, a stroke after an undo drops what was undone. A process
-that is killed leaves at most one torn line, at the end, which is cut off when the draft is opened.
+that is killed, or a disk that is full, leaves at most one torn line, at the end, which is cut off
+when the draft is opened or goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from crosslevel.annotate.patches import Mask, Patch
 from crosslevel.errors import InputError
-from crosslevel.system.files import atomic_file
+from crosslevel.system.files import atomic_file, is_torn
 
 MOST_BYTES = 400_000_000
 """Of a log, which holds thousands of strokes; more is refused, since it would fill a disk."""
@@ -122,6 +123,8 @@ class Draft:
     def do(self, at: int, tool: str, patch: Patch, seconds: float, now: str) -> None:
         """Add a stroke; it is on disk when this returns.
 
+        One that is sent again, since the answer to it was lost, counts once.
+
         Args:
             at: How many strokes the page had in force before it.
             tool: What it was done with.
@@ -132,10 +135,12 @@ class Draft:
         Raises:
             InputError: If the page did not have the strokes that are in force here.
         """
+        stroke = Stroke(tool, patch)
+        if self._is_repeated(at, stroke, seconds):
+            return
         if at != self.cursor:
             raise InputError(f"The page is at stroke {at}, the draft at {self.cursor}. Reload it.")
         self._begin(now)
-        stroke = Stroke(tool, patch)
         self._append({"at": at, "seconds": seconds, **stroke.to_json()})
         self._add(at, stroke, seconds)
 
@@ -147,6 +152,8 @@ class Draft:
         """
         if not 0 <= cursor <= len(self.strokes):
             raise InputError(f"The draft has {len(self.strokes)} strokes, not {cursor}. Reload it.")
+        if cursor == self.cursor:
+            return  # an untouched image, which has no draft, or the move is sent again
         self._append({"cursor": cursor, "seconds": seconds})
         self.cursor, self.seconds = cursor, seconds
 
@@ -157,6 +164,11 @@ class Draft:
             shutil.rmtree(gone, ignore_errors=True)
             self.folder.rename(gone)  # whole or not there, never without its base
             shutil.rmtree(gone)
+
+    def _is_repeated(self, at: int, stroke: Stroke, seconds: float) -> bool:
+        if (at, seconds) != (self.cursor - 1, self.seconds):
+            return False
+        return self.strokes[at].to_json() == stroke.to_json()
 
     def _begin(self, now: str) -> None:
         file = self.folder / "base.npz"
@@ -173,6 +185,7 @@ class Draft:
     def _append(self, line: Mapping[str, Any]) -> None:
         if self.log_file.is_file() and self.log_file.stat().st_size > MOST_BYTES:
             raise InputError("The draft of this image is full. Accept it, then go on.")
+        _cut_torn_line(self.log_file)
         with self.log_file.open("ab") as log:
             log.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
             log.flush()
@@ -203,11 +216,12 @@ def _size(mask: Mask) -> tuple[int, int]:
 
 
 def _whole_lines(log: Path) -> list[bytes]:
-    """Return the lines of a log, which is cut where a killed process left a torn one."""
-    content = log.read_bytes() if log.is_file() else b""
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
+    _cut_torn_line(log)
+    return log.read_bytes().splitlines() if log.is_file() else []
+
+
+def _cut_torn_line(log: Path) -> None:
+    if is_torn(log):
         with log.open("r+b") as file:
-            file.truncate(end)
+            file.truncate(file.read().rfind(b"\n") + 1)
             os.fsync(file.fileno())
-    return content[:end].splitlines()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crosslevel.errors import InputError
 from crosslevel.runs.records import Annotated
+from crosslevel.system.files import is_torn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,13 @@ def append(file: Path, row: Row) -> None:
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    content = file.read_bytes() if file.is_file() else b""
-    if not content:
+    if is_torn(file):
+        table.writerow([])
+    if not file.is_file() or not file.stat().st_size:
         table.writerow(Annotated.COLUMNS)
     table.writerow(row.cells)
-    torn = b"" if not content or content.endswith(b"\n") else b"\r\n"
     with file.open("ab") as out:
-        out.write(torn + text.getvalue().encode(errors="backslashreplace"))
+        out.write(text.getvalue().encode(errors="backslashreplace"))
         out.flush()
         os.fsync(out.fileno())
 

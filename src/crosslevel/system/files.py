@@ -57,6 +57,15 @@ def remove_leftovers(folder: Path, *, older_than_s: float = 0.0) -> None:
                 scratch.unlink()
 
 
+def is_torn(path: Path) -> bool:
+    """Return whether a file of lines ends within one: its writer was killed, or the disk full."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_file(path) as file:
