@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from crosslevel.annotate.drafts import Draft
 from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.patches import Patch, checksum
+from crosslevel.annotate.session import Session
 from crosslevel.annotate.suggestions import Suggestions
 from crosslevel.annotate.work_folder import WorkFolder
 from crosslevel.data.cases import find_cases, index_cases
@@ -20,6 +22,7 @@ from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder, write_start
 from crosslevel.runs.records import Environment
+from crosslevel.types import Classes
 from support.annotating import (
     HEIGHT,
     WIDTH,
@@ -124,13 +127,78 @@ def test_accept__of_a_mask_of_another_kind_leaves_one(tmp_path):
     (data / "masks/case_1.png").unlink()
     content = old.read_bytes()
     session = open_session(data)
-    accept(session, number_of(session, "case_1"))
+    number = number_of(session, "case_1")
+    stroke(session, number, 0)
+    accept(session, number)
     assert sorted(file.name for file in (data / "masks").iterdir()) == [
         *("case_0.png", "case_1.png", "case_2.png")
     ]
     [backup] = (data / ".crosslevel/backups").rglob("*.gif")
     assert backup.read_bytes() == content
     assert find_cases(data).problems == []
+
+
+def test_accept__of_an_unchanged_mask_leaves_its_file(tmp_path):
+    data = write_images(tmp_path, 1, masks=1)
+    touching = np.zeros((HEIGHT, WIDTH), np.uint8)
+    touching[:9, :9], touching[:9, 9:20] = 1, 2
+    Image.fromarray(touching).save(data / "masks/case_0.png")
+    before = (data / "masks/case_0.png").read_bytes()
+    session = open_session(data)
+    object.__setattr__(session.files, "classes", Classes(instances=True))
+    accept(session, 0)
+    assert (data / "masks/case_0.png").read_bytes() == before
+    assert [row["pixels_changed"] for row in rows(data)] == ["0"]
+    assert not (data / ".crosslevel/backups").exists()
+
+
+def test_session__says_that_a_changed_mask_has_no_borders_between_objects(tmp_path):
+    setting = open_session(write_images(tmp_path, 1)).setting
+    assert not Session(setting).warnings
+    [line] = Session(replace(setting, classes=Classes(instances=True))).warnings
+    assert "without borders between objects that touch" in line
+
+
+@pytest.mark.parametrize("masks", [0, 1])
+def test_accept__replaces_a_mask_of_another_program_only_when_that_was_said(tmp_path, masks):
+    data = write_images(tmp_path, 1, masks)
+    session = open_session(data)
+    stroke(session, 0, 10)
+    theirs = np.zeros((HEIGHT, WIDTH), np.uint8)
+    theirs[30:50] = 255
+    (data / "masks").mkdir(exist_ok=True)
+    Image.fromarray(theirs).save(data / "masks/case_0.png")
+    for again in (session, open_session(data)):
+        with pytest.raises(
+            InputError, match=r"case_0\.png: another program changed .* Accept again"
+        ):
+            accept(again, 0)
+        assert len(again.draft(0).strokes) == 1
+    mine = session.draft(0).mask
+    accept(session, 0)
+    [backup] = (data / ".crosslevel/backups").rglob("*.png")
+    with Image.open(backup) as kept, Image.open(data / "masks/case_0.png") as written:
+        assert np.array_equal(np.asarray(kept), theirs)
+        assert np.array_equal(np.asarray(written) > 0, mine > 0)
+
+
+@pytest.mark.parametrize("masks", [0, 1])
+def test_accept__shows_a_mask_of_another_program_on_an_untouched_image(tmp_path, masks):
+    data = write_images(tmp_path, 1, masks)
+    session = open_session(data)
+    shown = checksum(session.draft(0).mask)
+    theirs = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    (data / "masks").mkdir(exist_ok=True)
+    Image.fromarray(theirs).save(data / "masks/case_0.png")
+    with pytest.raises(InputError, match=r"another program changed this mask\. It is shown now"):
+        session.accept(0, shown, 0)
+    assert session.draft(0).begun_from == "mask"
+    assert session.draft(0).mask.all()
+    assert session.status(session.items[0]) == "done"
+    (data / "masks/case_0.png").unlink()
+    session.restart(0)
+    assert session.draft(0).begun_from == "from_scratch"
+    assert session.status(session.items[0]) == "todo"
 
 
 def test_accept__refuses_what_the_page_does_not_show(tmp_path):
@@ -332,6 +400,19 @@ def test_sigkill__at_random_moments_loses_the_stroke_under_way_at_most(tmp_path)
         assert find_cases(data).problems == []
     accepted = [line for line in (data / "annotations.csv").read_text().splitlines() if line]
     assert all(line.count(",") == 7 for line in accepted)
+
+
+def test_draft__of_an_image_that_is_replaced_by_one_of_another_size_begins_anew(tmp_path):
+    session = open_session(write_images(tmp_path, 1))
+    stroke(session, 0, 10)
+    shown = checksum(session.draft(0).mask)
+    Image.new("RGB", (30, 20)).save(tmp_path / "images/case_0.png")
+    with pytest.raises(InputError, match="shows another mask"):
+        session.accept(0, shown, 0)
+    stroke(session, 0, 3)
+    accept(session, 0)
+    with Image.open(tmp_path / "masks/case_0.png") as mask:
+        assert mask.size == (30, 20)
 
 
 def test_draft__of_an_image_of_another_size_is_not_used(tmp_path):

@@ -150,6 +150,25 @@ def test_full_disk__is_said_and_the_strokes_are_kept(client, session, monkeypatc
     assert session.items[0].target.is_file()
 
 
+def test_image__that_is_gone_is_named_and_others_are_saved(client, session, tmp_path):
+    assert post(client, "images/0/stroke", STROKE).status_code == 200
+    image = tmp_path / "data/images/case_0.png"
+    image.rename(tmp_path / "away.png")
+    for answer in (
+        post(client, "images/0/stroke", STROKE | {"at": 1}),
+        post(client, "images/0/accept", {"crc": checksum(session._drafts[0].mask), "seconds": 1}),
+        client.get("/annotate/images/0/draft"),
+        client.get("/annotate/images/0/thumbnail"),
+    ):
+        assert answer.status_code == 422
+        assert f"{image}: " in answer.json()["detail"]
+    assert post(client, "images/1/stroke", STROKE).status_code == 200
+    image.parent.rename(tmp_path / "unplugged")  # and comes back
+    assert post(client, "images/1/stroke", STROKE | {"at": 1}).status_code == 507
+    (tmp_path / "unplugged").rename(image.parent)
+    assert post(client, "images/1/stroke", STROKE | {"at": 1}).status_code == 200
+
+
 def test_accept__is_saved_where_the_training_that_is_due_cannot_begin(tmp_path, monkeypatch):
     session = open_session(write_images(tmp_path / "data", 4, masks=3))
     learning = Learning(session, None, [], every=1)

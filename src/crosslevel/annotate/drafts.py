@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from crosslevel.annotate.patches import Mask, Patch
+from crosslevel.annotate.patches import Mask, Patch, checksum
 from crosslevel.errors import InputError
 from crosslevel.system.files import atomic_file, is_torn
 
@@ -59,6 +59,7 @@ class Draft:
         cursor: How many of them are in force.
         seconds: Time a person looked at the image.
         started: When the draft was begun, ISO 8601; "" before the first stroke.
+        told: `checksum` of a mask of another program that the person heard of; None of none.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class Draft:
     cursor: int = 0
     seconds: float = 0.0
     started: str = ""
+    told: int | None = None
 
     @classmethod
     def load(cls, folder: Path, size: tuple[int, int], num_classes: int) -> Draft | None:
@@ -119,6 +121,15 @@ class Draft:
     def num_changed(self) -> int:
         """Pixels that differ from the base."""
         return int(np.count_nonzero(self.mask != self.base))
+
+    def knows(self, found: Mask) -> bool:
+        """Return whether a person who accepts the draft knows of the mask that is replaced by it.
+
+        Args:
+            found: (H, W) class indices of the mask on disk.
+        """
+        is_base = self.begun_from == "mask" and np.array_equal(found, self.base)
+        return is_base or self.told == checksum(found)
 
     def do(self, at: int, tool: str, patch: Patch, seconds: float, now: str) -> None:
         """Add a stroke; it is on disk when this returns.

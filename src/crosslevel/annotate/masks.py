@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from crosslevel.annotate.items import Item
 from crosslevel.annotate.patches import Mask
+from crosslevel.annotate.pictures import image_size
 from crosslevel.annotate.work_folder import WorkFolder, read_json
 from crosslevel.data.reading import inspect_mask
 from crosslevel.errors import DataError, InputError
@@ -35,6 +36,22 @@ class MaskFiles:
     classes: Classes
     reading: Reading
 
+    def found(self, item: Item) -> Mask | None:
+        """Return the mask of an image as it is now: another program may write or remove it.
+
+        Returns:
+            (H, W) class indices, or None if there is no mask.
+
+        Raises:
+            DataError: As `read` does.
+        """
+        case = item.case if item.case.mask else replace(item.case, mask=item.target)
+        is_there = any(file.is_file() for file in case.mask_files)
+        item.case = case if is_there else replace(case, mask=None)
+        if not is_there:
+            return None
+        return self.read(case, image_size(case.image, self.reading))
+
     def read(self, case: Case, size: tuple[int, int]) -> Mask:
         """Return the (H, W) class indices of a case that has a mask.
 
@@ -52,21 +69,21 @@ class MaskFiles:
             )
         return mask
 
-    def write(self, target: Path, mask: Mask, replaced: Sequence[Path], when: str) -> None:
-        """Write a mask, lossless and atomically, after a backup of what it replaces.
+    def write(self, item: Item, mask: Mask, when: str) -> None:
+        """Write the mask of an image, lossless and atomically, after a backup of what it replaces.
 
         A process that is killed in between leaves the old mask, the new one, or both of them with
         a note, which `finish_replacing` reads.
 
         Args:
-            target: The PNG file.
+            item: The image; files that are its mask until now, all but `target`, are removed.
             mask: (H, W) class indices.
-            replaced: Files that are the mask until now; all but `target` are removed.
             when: ISO 8601, in the name of the backup.
         """
-        for file in replaced:
+        target = item.target
+        for file in {*item.case.mask_files, target}:
             self._back_up(file, when)
-        gone = [file for file in replaced if file != target]
+        gone = [file for file in item.case.mask_files if file != target]
         if gone:
             note = {"new": str(target), "old": [str(file) for file in gone]}
             write_text(self.work.replacing_file, json.dumps(note) + "\n")
@@ -74,6 +91,7 @@ class MaskFiles:
             self._drawn(mask).save(out, format="PNG", compress_level=1)
         if gone:
             finish_replacing(self.work)
+        item.case = replace(item.case, mask=target)
 
     def _back_up(self, file: Path, when: str) -> None:
         if not file.is_file():

@@ -40,18 +40,23 @@ def encode_jpeg(image: NDArray[np.uint8], *, quality: int) -> bytes:
 
 
 def image_size(path: Path, reading: Reading) -> tuple[int, int]:
-    """Return height and width of an image, upright."""
-    stat = path.stat()
-    return _size(path, reading, stat.st_mtime_ns)
+    """Return height and width of an image, upright.
+
+    Raises:
+        DataError: The image cannot be read, or is gone.
+        OSError: Its folder is gone, as with a drive that is unplugged, and may come back.
+    """
+    return _size(path, reading, _modified_ns(path))
 
 
 def thumbnail(path: Path, reading: Reading, kept: Path) -> bytes:
     """Return a small JPEG of an image; it is made once and kept in a file.
 
     Raises:
-        DataError: The image cannot be read.
+        DataError: The image cannot be read, or is gone.
+        OSError: Its folder is gone.
     """
-    if kept.is_file() and kept.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+    if kept.is_file() and kept.stat().st_mtime_ns >= _modified_ns(path):
         return kept.read_bytes()
     picture = _drafted(path) or Image.fromarray(read_image(path, reading))
     picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
@@ -59,6 +64,17 @@ def thumbnail(path: Path, reading: Reading, kept: Path) -> bytes:
     with atomic_file(kept) as file:
         file.write(content)
     return content
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError as error:
+        if not path.parent.is_dir():
+            raise
+        raise DataError(
+            [f"{path}: is not there any more. Put it back, or start `annotate` anew without it."]
+        ) from error
 
 
 def _drafted(path: Path) -> Image.Image | None:

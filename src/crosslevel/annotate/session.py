@@ -9,7 +9,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -22,7 +22,7 @@ from crosslevel.annotate.drafts import Draft
 from crosslevel.annotate.items import Item, find_items, numbering
 from crosslevel.annotate.masks import MaskFiles, check_writable, finish_replacing
 from crosslevel.annotate.options import RankingName
-from crosslevel.annotate.patches import Patch, checksum
+from crosslevel.annotate.patches import Mask, Patch, checksum
 from crosslevel.annotate.pictures import image_size
 from crosslevel.annotate.queue import Queue
 from crosslevel.annotate.suggestions import Suggestions
@@ -36,6 +36,10 @@ from crosslevel.types import Case, Classes, Layout, Reading
 MOST_DRAFTS = 6
 """Kept in memory; a draft holds its mask, all others are on disk."""
 MARKS = ("", "skipped", "unsure")
+MERGES = (
+    "--instances: a mask that you change is written without borders between objects that touch; "
+    "one that you accept unchanged stays as it is."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,8 @@ class Session:
         provenance.check(self.work.annotations_file)
         finish_replacing(self.work)
         self.items, self.warnings = find_items(setting.data, setting.reading, setting.layout)
+        if setting.classes.instances:
+            self.warnings.append(MERGES)
         self.numbering = numbering(self.items)
         self.files = MaskFiles(self.work, setting.classes, setting.reading)
         self.tabs = Tabs()
@@ -128,7 +134,8 @@ class Session:
         It begins with the person's mask, else the model's suggestion, else nothing.
         """
         with self._lock:
-            if number not in self._drafts:
+            kept = self._drafts.get(number)
+            if kept is None or kept.base.shape != self.size(number):
                 self._drafts[number] = self._found(number) or self._begun(number)
                 while len(self._drafts) > MOST_DRAFTS:
                     self._drafts.popitem(last=False)
@@ -161,7 +168,7 @@ class Session:
             self._drafts.pop(number, None)
 
     def accept(self, number: int, crc: int, seconds: float) -> None:
-        """Write the mask of an image, as the page shows it.
+        """Write the mask of an image, as the page shows it, unless that lies there already.
 
         Args:
             number: Of the image.
@@ -169,7 +176,8 @@ class Session:
             seconds: Time the person looked at the image.
 
         Raises:
-            InputError: The page shows another mask.
+            InputError: The page shows another mask, or another program wrote one since the draft
+                began; said once, so that the person can decide.
         """
         with self._lock:
             item, draft, now = self.item(number), self.draft(number), _now()
@@ -178,14 +186,14 @@ class Session:
                 raise InputError("The page shows another mask than was saved. Reload the page.")
             if self._is_repeated(item, draft, seconds):
                 return
-            replaced = [*item.case.mask_files]
-            if item.target not in replaced and item.target.is_file():
-                replaced.append(item.target)
-            self.files.write(item.target, mask, replaced, now)
+            found = self.files.found(item)
+            if found is None or not np.array_equal(found, mask):
+                if found is not None:
+                    self._refuse_unseen(number, draft, found)
+                self.files.write(item, mask, now)
             provenance.append(self.work.annotations_file, self._row(item, draft, seconds, now))
             draft.remove()
             self._drafts.pop(number, None)
-            item.case = replace(item.case, mask=item.target)
             self._mark(item, "", "")
         self.queue.changed()
 
@@ -257,15 +265,27 @@ class Session:
         return Draft.load(folder, self.size(number), self.num_classes)
 
     def _begun(self, number: int) -> Draft:
-        case, size = self.item(number).case, self.size(number)
-        folder, model, begun_from = self._draft_folder(case), "", "from_scratch"
+        item, size = self.item(number), self.size(number)
+        folder, model, begun_from = self._draft_folder(item.case), "", "from_scratch"
         mask = np.zeros(size, np.uint8)
-        if case.mask is not None:
-            mask, begun_from = self.files.read(case, size), "mask"
-        elif self.suggestions and (look := self.suggestions.look(case)):
+        if (found := self.files.found(item)) is not None:
+            mask, begun_from = found, "mask"
+        elif self.suggestions and (look := self.suggestions.look(item.case)):
             model, begun_from = self.suggestions.name, "suggestion"
             mask = look.mask(size, self.suggestions.threshold)
         return Draft(folder, mask, begun_from, model, self.num_classes)
+
+    def _refuse_unseen(self, number: int, draft: Draft, found: Mask) -> None:
+        """Refuse once to replace what another program wrote."""
+        if draft.knows(found):
+            return
+        draft.told = checksum(found)
+        what = "Accept again to replace it (a copy is kept), or start over from it."
+        if not draft.strokes:
+            self._drafts.pop(number)
+            what = "It is shown now."
+        file = self.item(number).case.mask_files[0]
+        raise InputError(f"{file}: another program changed this mask. {what}")
 
     def _row(self, item: Item, draft: Draft, seconds: float, now: str) -> provenance.Row:
         return provenance.Row(
