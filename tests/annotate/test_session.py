@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crosslevel.annotate import provenance
 from crosslevel.annotate.drafts import Draft
 from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.patches import Patch, checksum
@@ -335,6 +336,23 @@ def test_session__refuses_files_that_it_would_spoil(tmp_path, damage):
         (tmp_path / name).write_text(content)
     with pytest.raises(InputError):
         open_session(tmp_path)
+
+
+def test_annotations__that_a_spreadsheet_saved_meanwhile_are_read_or_refused(tmp_path):
+    session = open_session(write_images(tmp_path, 4))
+    for number in range(3):
+        accept(session, number)
+    file = tmp_path / "annotations.csv"
+    head, first, second, third = file.read_text().splitlines()
+    changed = [head, first.replace("7.2", '"7,2"'), second.replace("7.2", "nan"), third]
+    file.write_text("\ufeff" + "\n".join(changed))
+    assert (session.state()["median_seconds"], session.state()["today"]) == (7.2, 3)
+    accept(session, 3)
+    assert [row["image"] for row in provenance.read(file)][3] == "images/case_3.png"
+    file.write_text(file.read_text().replace(",", ";"))
+    for work in (session.state, lambda: accept(session, 3)):
+        with pytest.raises(InputError, match=r"annotations.csv has the columns image;who;"):
+            work()
 
 
 def work_until_killed(data, seed, told):

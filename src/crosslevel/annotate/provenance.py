@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from crosslevel.errors import InputError
 from crosslevel.runs.records import Annotated
@@ -73,7 +75,7 @@ def check(file: Path) -> None:
     """
     if not file.is_file():
         return
-    with file.open(newline="", encoding="utf-8", errors="replace") as source:
+    with _opened(file) as source:
         found = next(csv.reader(source), [])
     if found and tuple(found) != Annotated.COLUMNS:
         raise InputError(
@@ -83,10 +85,15 @@ def check(file: Path) -> None:
 
 
 def read(file: Path) -> list[dict[str, str]]:
-    """Return the whole rows, by column."""
+    """Return the whole rows, by column.
+
+    Raises:
+        InputError: Its columns are others, as `check` says: a spreadsheet may have saved it anew.
+    """
+    check(file)
     if not file.is_file():
         return []
-    with file.open(newline="", encoding="utf-8", errors="replace") as source:
+    with _opened(file) as source:
         return [row for row in csv.DictReader(source) if None not in row.values()]
 
 
@@ -100,6 +107,23 @@ def done_today(rows: Sequence[dict[str, str]], now: datetime) -> int:
     """Return how many images have a mask that was begun on the day of `now`, in its time zone."""
     days = {row[Annotated.IMAGE] for row in rows if _day(row[Annotated.STARTED], now) == now.date()}
     return len(days)
+
+
+def times(rows: Sequence[dict[str, str]]) -> list[float]:
+    """Return the seconds of the rows that say them: a spreadsheet may have written "1,0"."""
+    found = (_number(row[Annotated.SECONDS]) for row in rows)
+    return [seconds for seconds in found if math.isfinite(seconds)]
+
+
+def _opened(file: Path) -> TextIO:
+    return file.open(newline="", encoding="utf-8-sig", errors="replace")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _day(text: str, now: datetime) -> object:

@@ -29,7 +29,6 @@ from crosslevel.annotate.suggestions import Suggestions
 from crosslevel.annotate.tabs import Tabs
 from crosslevel.annotate.work_folder import WorkFolder, read_json
 from crosslevel.errors import InputError
-from crosslevel.runs.records import Annotated
 from crosslevel.system.files import write_text
 from crosslevel.types import Case, Classes, Layout, Reading
 
@@ -219,9 +218,13 @@ class Session:
         return "draft" if has_draft else "todo"
 
     def state(self) -> dict[str, Any]:
-        """Return all that the page shows beside the image."""
+        """Return all that the page shows beside the image.
+
+        Raises:
+            InputError: `annotations.csv` has other columns by now.
+        """
         rows = provenance.read(self.work.annotations_file)
-        seconds = [float(row[Annotated.SECONDS]) for row in rows]
+        seconds = provenance.times(rows)
         looks = self.suggestions.looks if self.suggestions else {}
         return {
             "data": self.setting.data.name,
