@@ -1,4 +1,5 @@
 import csv
+import errno
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from crosslevel.annotate import provenance
 from crosslevel.annotate.drafts import Draft
 from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.patches import Patch, checksum
+from crosslevel.annotate.pictures import thumbnail
 from crosslevel.annotate.session import Session
 from crosslevel.annotate.suggestions import Suggestions
 from crosslevel.annotate.work_folder import WorkFolder
@@ -23,7 +25,7 @@ from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.runs.folder import RunFolder, write_start
 from crosslevel.runs.records import Environment
-from crosslevel.types import Classes
+from crosslevel.types import Classes, Reading
 from support.annotating import (
     HEIGHT,
     WIDTH,
@@ -275,6 +277,23 @@ def test_suggestions__that_are_kept_follow_a_new_calibration(tmp_path):
     assert looked().expected_dice > first
 
 
+def test_full_disk__keeps_nothing_from_being_suggested_and_shown(tmp_path):
+    data = write_images(tmp_path / "data", 3)
+    session = open_session(data)
+    session.work.queue_file.mkdir(parents=True)  # neither of these can be written now
+    for folder in (session.work.suggestions, session.work.thumbnails):
+        folder.touch()
+    suggestions = Suggestions(session.work, save_network(tmp_path / "model"), "first", print)
+    session.use(suggestions)
+    assert suggestions._thread is not None
+    suggestions._thread.join()
+    assert suggestions.has_seen_all
+    assert session.queue.ranking == "both"
+    image = session.items[0].case.image
+    assert thumbnail(image, Reading(), session.work.thumbnails / "a.jpg").startswith(b"\xff\xd8")
+    session.close()
+
+
 def test_learning__refuses_a_model_of_other_classes(tmp_path):
     said: list[str] = []
     session = open_session(write_images(tmp_path / "data", 3))
@@ -313,6 +332,17 @@ def test_second_server__is_told_where_the_first_one_is(tmp_path):
             work.locked().__enter__()
     with work.locked():
         pass
+
+
+def test_server__starts_where_its_address_cannot_be_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("crosslevel.annotate.work_folder.write_text", full)
+    with WorkFolder(tmp_path).locked() as tell_others:
+        tell_others("http://127.0.0.1:8642")
+        with pytest.raises(InputError, match="annotated already, by a server"):
+            WorkFolder(tmp_path).locked().__enter__()
 
 
 def test_token__is_the_same_each_time_and_for_the_owner_alone(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def image_size(path: Path, reading: Reading) -> tuple[int, int]:
 
 
 def thumbnail(path: Path, reading: Reading, kept: Path) -> bytes:
-    """Return a small JPEG of an image; it is made once and kept in a file.
+    """Return a small JPEG of an image; it is made once and kept in a file, if that can be written.
 
     Raises:
         DataError: The image cannot be read, or is gone.
@@ -61,7 +62,7 @@ def thumbnail(path: Path, reading: Reading, kept: Path) -> bytes:
     picture = _drafted(path) or Image.fromarray(read_image(path, reading))
     picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
     content = encode_jpeg(np.asarray(picture), quality=80)
-    with atomic_file(kept) as file:
+    with suppress(OSError), atomic_file(kept) as file:
         file.write(content)
     return content
 

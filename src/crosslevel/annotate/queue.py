@@ -9,6 +9,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crosslevel.annotate.items import Item
@@ -131,4 +132,5 @@ class Queue:
             "doubt_from": self.doubt_from,
             "order": keys,
         }
-        write_text(self._work.queue_file, json.dumps(content, indent=1) + "\n")
+        with suppress(OSError):  # the next server makes it anew
+            write_text(self._work.queue_file, json.dumps(content, indent=1) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,9 +101,9 @@ class Suggestions:
         from crosslevel.annotate.looking import Look
 
         file = self._file(case)
-        if not file.is_file() or file.stat().st_mtime_ns < case.image.stat().st_mtime_ns:
-            return None
         try:
+            if file.stat().st_mtime_ns < case.image.stat().st_mtime_ns:
+                return None
             with np.load(file) as found:
                 certainty, is_empty = float(found["certainty"]), bool(found["is_empty"])
                 return Look(
@@ -114,7 +115,7 @@ class Suggestions:
                     expected_dice=self._looker.expected_dice(certainty, is_empty=is_empty),
                 )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None  # damaged, or of an earlier version: it is computed again
+            return None  # not there, damaged, or of an earlier version: it is computed again
 
     def _computed(self, case: Case) -> Look | None:
         try:
@@ -123,7 +124,7 @@ class Suggestions:
             self._say(f"skipped: {error}")
             return None
         [look] = self._looker.look([image])
-        with atomic_file(self._file(case)) as file:
+        with suppress(OSError), atomic_file(self._file(case)) as file:  # else computed again
             np.savez_compressed(
                 file,
                 levels=look.levels,

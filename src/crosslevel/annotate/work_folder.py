@@ -134,15 +134,17 @@ class WorkFolder:
             raise InputError(self._taken()) from error
         try:
             remove_leftovers(self.path)
-            yield lambda address: write_text(
-                self.path / "server.json", json.dumps({"address": address}) + "\n"
-            )
+            yield self._tell
         finally:
             (self.path / "server.json").unlink(missing_ok=True)
             held.release()
 
+    def _tell(self, address: str) -> None:
+        with suppress(OSError):  # only the message of a second server is poorer
+            write_text(self.path / "server.json", json.dumps({"address": address}) + "\n")
+
     def _taken(self) -> str:
-        where = "by a server that is just starting"
+        where = "by a server that is just starting, or could not write where it is"
         with suppress(OSError, ValueError, KeyError):
             content = json.loads((self.path / "server.json").read_text())
             where = f"at {content['address']}"
