@@ -1,6 +1,7 @@
 """The page's interface as a stranger and as a broken page would call it."""
 
 import errno
+import json
 
 import numpy as np
 import pytest
@@ -37,6 +38,11 @@ def files(folder):
 
 def post(client, path, body=None, tab=TAB):
     return client.post(f"/annotate/{path}", params={"tab": tab}, json=body)
+
+
+def post_raw(client, path, body):
+    kind = {"Content-Type": "application/json"}
+    return client.post(f"/annotate/{path}?tab={TAB}", content=body, headers=kind)
 
 
 def test_routes__all_need_the_token_and_the_right_host(client, tmp_path):
@@ -94,6 +100,32 @@ def test_strokes__that_do_not_fit_change_nothing(client, tmp_path, change):
     assert post(client, "images/0/stroke", STROKE | change).status_code == 422
     assert post(client, "images/0/stroke", STROKE, tab="../../x").status_code == 422
     assert not list((tmp_path / "data/.crosslevel").rglob("log.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"mark": "unsure", "note": "a \\ud83d"}',
+        b'{"mark": NaN}',
+        b'{"mark": "\\ud83d"}',
+    ],
+)
+def test_marks__that_are_not_text_are_refused(client, body):
+    answer = post_raw(client, "images/0/mark", body)
+    assert answer.status_code == 422
+    assert client.get("/annotate/state").json()["images"][0]["note"] == ""
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"1e999", b'"\\ud83d"'])
+@pytest.mark.parametrize("name", ["at", "seconds", "tool", "patch", "base_crc", "x", "runs"])
+def test_strokes__of_numbers_that_are_none_are_refused(client, name, value):
+    known = json.dumps("?")
+    changed = STROKE | ({"patch": PATCH | {name: "?"}} if name in PATCH else {name: "?"})
+    body = json.dumps(changed).encode().replace(known.encode(), value)
+    answer = post_raw(client, "images/0/stroke", body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+    assert client.get("/annotate/images/0/draft").json()["strokes"] == []
 
 
 def test_second_tab__is_refused_until_it_takes_over(client):

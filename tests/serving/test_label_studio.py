@@ -181,6 +181,40 @@ def test_predict__one_bad_image_does_not_spoil_the_others(running):
     assert "no such image" in bad["error"]
     assert good["result"]
     assert "error" not in good
+    bad, good = predicted(running, "\ud83d", PNG).json()["results"]
+    assert "no such image" in bad["error"]
+
+
+NOT_TEXT = (b"NaN", b"-Infinity", b"1e999", b'"\\ud83d"', b'{"\\ud83d": NaN}', b"[NaN]")
+"""JSON as Python reads it, of which no JSON can be made again."""
+
+
+@pytest.mark.parametrize("value", NOT_TEXT)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/setup", b'{"schema": %b}'),
+        ("/predict", b'{"tasks": %b, "label_config": ""}'),
+        ("/predict", b'{"tasks": [{"data": %b}], "label_config": ""}'),
+        (
+            "/predict",
+            b'{"tasks": [{"data": {"picture": %b}}], "label_config": '
+            + json.dumps(BRUSH).encode()
+            + b"}",
+        ),
+        ("/predict", b"%b"),
+    ],
+)
+def test_json__that_cannot_be_said_again_is_refused(running, path, body, value):
+    answer = running.ask(path, body % value, Content_Type="application/json")
+    assert answer.status == 422
+    assert answer.json()["detail"]
+
+
+def test_json__says_where_it_does_not_fit(running):
+    [problem] = asked(running, "/setup", schema=5).json()["detail"]
+    assert problem["loc"] == ["body", "schema"]
+    assert problem["msg"] == "Input should be a valid string"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from crosslevel.annotate.queue import Queue
 from crosslevel.annotate.suggestions import Suggestions
 from crosslevel.annotate.tabs import Tabs
 from crosslevel.annotate.work_folder import WorkFolder, read_json
-from crosslevel.errors import InputError
+from crosslevel.errors import DataError, InputError
 from crosslevel.system.files import write_text
 from crosslevel.types import Case, Classes, Layout, Reading
 
@@ -288,7 +288,7 @@ class Session:
             self._drafts.pop(number)
             what = "It is shown now."
         file = self.item(number).case.mask_files[0]
-        raise InputError(f"{file}: another program changed this mask. {what}")
+        raise DataError([f"{file}: another program changed this mask. {what}"])
 
     def _row(self, item: Item, draft: Draft, seconds: float, now: str) -> provenance.Row:
         return provenance.Row(

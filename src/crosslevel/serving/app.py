@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
@@ -82,7 +83,7 @@ def create_app(
             Middleware(TokenNeeded, token=options.token, open_paths=is_open),
             Middleware(BodyLimit, options=options),
         ],
-        exception_handlers={InputError: _say_what_to_do},
+        exception_handlers={InputError: _say_what_to_do, RequestValidationError: _say_where},
     )
     app.state.stopping = threading.Event()
     app.add_api_route(HEALTH, _is_healthy, tags=["service"], summary="Whether it can answer")
@@ -101,3 +102,10 @@ def _is_healthy() -> dict[str, str]:
 
 def _say_what_to_do(_: Request, error: Exception) -> JSONResponse:
     return refusal(422, str(error))
+
+
+def _say_where(_: Request, error: Exception) -> JSONResponse:
+    """Answer as FastAPI does, without what was sent: JSON may hold what no JSON is made of."""
+    assert isinstance(error, RequestValidationError), "it is the handler of these alone"
+    problems = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+    return JSONResponse({"detail": problems}, 422)
