@@ -7,7 +7,7 @@ import pytest
 from crosslevel.annotate.options import AnnotateOptions
 from crosslevel.annotate.session import Setting
 from crosslevel.annotate.work_folder import WorkFolder
-from crosslevel.cli import _parser
+from crosslevel.cli import _parser, main
 from crosslevel.commands import annotate, train
 from crosslevel.data.split import Split
 from crosslevel.runs.folder import RunFolder, write_start
@@ -76,3 +76,17 @@ def test_annotate__options_come_before_the_run(tmp_path):
     with_classes = Classes({"polyp": 1, "tool": 2})
     words = ["--classes.polyp", "1", "--classes.tool", "2"]
     assert told(data, "--run", run, *words) == (with_classes, with_classes)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--port", "70000"], "port is 70000; it must be at most 65535"),
+        (["--retrain_budget", "soon"], "'soon' is not a time: write it like 90s"),
+        (["--retrain_budget", "0s"], "retrain_budget is 0s, in which nothing is learned"),
+        (["--config", "nope.yaml"], "No file 'nope.yaml', and no preset of that name"),
+    ],
+)
+def test_annotate__refuses_at_the_start_what_cannot_be_done(tmp_path, capsys, words, message):
+    assert main(["annotate", str(write_images(tmp_path, 1)), *words]) == 2
+    assert message in capsys.readouterr().err

@@ -121,6 +121,8 @@ def test_host__of_a_server_for_others_may_be_an_address_or_a_name_that_was_allow
         ({"host": "segmenter.example"}, "needs a token"),
         ({"token": "short"}, "has 5 characters; at least 16 are expected"),
         ({"max_megabytes": 0}, "max_megabytes is 0; it must be at least 1"),
+        ({"port": -1}, "port is -1; it must be at least 0"),
+        ({"port": 70000}, "port is 70000; it must be at most 65535"),
     ],
 )
 def test_options__that_would_be_open_are_refused(options, message):

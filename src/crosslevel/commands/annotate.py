@@ -41,7 +41,24 @@ def run(arguments: Namespace) -> None:
 
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         raise InputError("annotate needs the extra serve: `pip install 'crosslevel[serve]'`.")
-    _serve(arguments, AnnotateOptions(**chosen(arguments, AnnotateOptions)))
+    options = AnnotateOptions(**chosen(arguments, AnnotateOptions))
+    _check_training(options)
+    _serve(arguments, options)
+
+
+def _check_training(options: AnnotateOptions) -> None:
+    """Refuse at the start what would be refused when the first training begins."""
+    from crosslevel.commands.train import seconds
+    from crosslevel.config.files import preset
+    from crosslevel.errors import InputError
+
+    if options.config:
+        preset(options.config)
+    elif options.retrain_budget and not seconds(options.retrain_budget):
+        raise InputError(
+            f"retrain_budget is {options.retrain_budget}, in which nothing is learned: write it "
+            "like 90s, 15min or 1h30min."
+        )
 
 
 def _serve(arguments: Namespace, options: AnnotateOptions) -> None:

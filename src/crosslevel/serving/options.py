@@ -12,6 +12,7 @@ from crosslevel.errors import InputError
 TOKEN_VARIABLE = "CROSSLEVEL_TOKEN"
 SHORTEST_TOKEN = 16
 """Characters."""
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class ServerOptions:
         for name, least in (("port", 0), ("max_megabytes", 1), ("max_seconds", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if self.port > LAST_PORT:
+            raise InputError(f"port is {self.port}; it must be at most {LAST_PORT}.")
 
     @property
     def max_bytes(self) -> int:
