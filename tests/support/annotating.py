@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from PIL import Image
 
 from crosslevel.annotate.learning import Learning
 from crosslevel.annotate.options import RankingName
+from crosslevel.annotate.patches import Patch, checksum
 from crosslevel.annotate.session import Session, Setting
 from crosslevel.config.model import ModelConfig
 from crosslevel.models.calibration import Calibration, Line, save_calibration
@@ -112,3 +114,35 @@ def served(learning: Learning) -> Iterator[str]:
             app.state.stopping.set()
             server.should_exit = True
             thread.join()
+
+
+def number_of(session: Session, name: str) -> int:
+    """The number of an image."""
+    return [item.case.id for item in session.items].index(name)
+
+
+def stroke(session: Session, number: int, left: int, value: int = 1) -> None:
+    """A square of 4 px, as a page sends it."""
+    draft = session.draft(number)
+    patch = Patch(left, 2, np.full((4, 4), value, np.uint8))
+    session.stroke(
+        number,
+        {
+            "at": draft.cursor,
+            "tool": "brush",
+            "patch": patch.to_json(),
+            "seconds": 3.0,
+            "base": checksum(draft.base),
+        },
+    )
+
+
+def accept(session: Session, number: int) -> None:
+    """Accept what the page would show."""
+    session.accept(number, checksum(session.draft(number).mask), 7.25)
+
+
+def rows(data: Path) -> list[dict[str, str]]:
+    """What is written about accepted masks."""
+    with (data / "annotations.csv").open(newline="") as file:
+        return list(csv.DictReader(file))

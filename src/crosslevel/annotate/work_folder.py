@@ -108,8 +108,9 @@ class WorkFolder:
         Only the owner may read the file.
         """
         file = self.path / "token"
-        if not file.is_file():
+        if not file.is_file() or not file.stat().st_size:
             self.path.mkdir(parents=True, exist_ok=True)
+            file.unlink(missing_ok=True)  # a full disk left an empty one
             with suppress(FileExistsError):  # another server was quicker
                 descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w") as out:
