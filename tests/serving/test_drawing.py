@@ -30,6 +30,22 @@ def test_keyboard__shows_nothing_that_is_not_saved(place, page, ends):
     assert accepted(place, page).any()  # without a second Space
 
 
+def test_level__begun_on_an_ignored_area_leaves_it_and_grows_the_chosen_class(page):
+    found = page.evaluate(
+        """async () => {
+            const { beginLevel, moveLevel } = await import("/page/level.js");
+            const mask = { width: 4, height: 4, data: new Uint8Array(16) };
+            mask.data.fill(255, 0, 4);
+            const before = { ...mask, data: mask.data.slice() };
+            const map = { ...mask, data: new Uint8Array(16).fill(90) };
+            const begun = beginLevel(mask, map, { x: 1, y: 0 }, 2);
+            moveLevel(mask, before, map, begun, 9);
+            return [...mask.data];
+        }"""
+    )
+    assert found == [255] * 4 + [2] * 12
+
+
 def fingers(page, kind, *places):
     """Touches go down at these places of the image, move and go up together."""
     page.evaluate(

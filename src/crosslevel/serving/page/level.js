@@ -3,7 +3,7 @@
 // A map is {width, height, data: Uint8Array}: levels of one class, 16 steps to a logit, small. It is
 // stretched over the image, bilinear, as the server does for its suggestions. Pure.
 
-import { flood, union } from "./mask.js";
+import { flood, IGNORED, union } from "./mask.js";
 
 export const PIXELS_PER_STEP = 2; // of a drag, for 1/16 of a logit
 
@@ -40,7 +40,7 @@ export function beginLevel(mask, map, point, value) {
   const x = Math.min(width - 1, Math.max(0, Math.floor(point.x)));
   const y = Math.min(height - 1, Math.max(0, Math.floor(point.y)));
   const start = y * width + x;
-  const kind = data[start] || value, pixels = [];
+  const kind = data[start] && data[start] !== IGNORED ? data[start] : value, pixels = [];
   const rect = flood(width, height, start, (i) => data[i] === kind, (i) => pixels.push(i));
   if (!rect) {
     const cell = { x, y, w: 1, h: 1 };
