@@ -30,6 +30,27 @@ def test_keyboard__shows_nothing_that_is_not_saved(place, page, ends):
     assert accepted(place, page).any()  # without a second Space
 
 
+def test_accept__keeps_the_stroke_that_is_under_way(place, page):
+    clear(page)
+    shown(page)
+    press(page, "b")
+    page.mouse.move(*on_screen(page, 20, 30))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, 40, 30))
+    assert accepted(place, page).any()
+    page.mouse.up()
+    assert page.evaluate("crosslevel.opened.isUntouched")
+
+
+def test_next__leaves_the_image_open_where_the_list_is_empty(page):
+    number = number_of(page)
+    page.evaluate("crosslevel.dispatch({ type: 'filtered', filter: 'unsure' })")
+    press(page, "j", "k")
+    settle(page)
+    assert number_of(page) == number
+    page.evaluate("crosslevel.dispatch({ type: 'filtered', filter: 'all' })")
+
+
 def test_level__begun_on_an_ignored_area_leaves_it_and_grows_the_chosen_class(page):
     found = page.evaluate(
         """async () => {

@@ -34,6 +34,14 @@ export class Gestures {
     this.sketch();
   }
 
+  /** Keep what is half drawn with mouse, pen or keys. */
+  finish() {
+    const stroke = this._stroke;
+    this._stroke = null;
+    this.isPressed = false;
+    if (stroke?.rect) this.app.commit(stroke.tool, stroke.rect);
+  }
+
   _abandon() {
     if (this._stroke?.rect) {
       this.app.opened.history.abandon(this._stroke.rect);
@@ -54,7 +62,7 @@ export class Gestures {
     const { app } = this, at = this._at(event);
     this.stage.focus({ preventScroll: true });
     if (!app.opened) return;
-    if (this.isPressed) this.press();
+    if (this.isPressed) this.finish();
     this.stage.setPointerCapture(event.pointerId);
     this._pointers.set(event.pointerId, at);
     if (event.pointerType === "pen") this._hasPen = true;
@@ -108,14 +116,13 @@ export class Gestures {
       if (!this._pointers.size) this._pinch = null;
       return;
     }
-    const stroke = this._stroke;
-    this._stroke = null;
-    if (!stroke) return;
     if (event.type === "pointercancel") {
-      this._stroke = stroke;
-      this.cancel();
-    } else if (stroke.tool === "polygon") this.corner(this.app.canvas.toImage(this._at(event)));
-    else if (stroke.tool !== "hand") this.app.commit(stroke.tool, stroke.rect);
+      if (this._stroke) this.cancel();
+      return;
+    }
+    const isCorner = this._stroke?.tool === "polygon";
+    this.finish();
+    if (isCorner) this.corner(this.app.canvas.toImage(this._at(event)));
   }
 
   _paint(from, to) {
@@ -161,15 +168,13 @@ export class Gestures {
 
   /** Grow or shrink the lesion under the cursor by one step of the keyboard. */
   nudge(steps) {
-    if (this.isPressed) this.press();
+    this.finish();
     const { app } = this, point = this.cursor ?? this._middle();
     this._stroke = { tool: "level", rect: null };
     this._beginLevel(point);
     if (!this._stroke) return;
     this._setLevel(this._stroke, steps);
-    const { rect } = this._stroke;
-    this._stroke = null;
-    app.commit("level", rect);
+    this.finish();
   }
 
   corner(point) {
@@ -211,15 +216,13 @@ export class Gestures {
     this.cursor = point;
     if (app.state.tool === "polygon") this.corner(point);
     else if (app.state.tool === "brush" || app.state.tool === "eraser") {
-      this.isPressed = !this.isPressed;
-      if (this.isPressed) {
+      const begins = !this.isPressed;
+      this.finish();
+      if (begins) {
+        this.isPressed = true;
         this._stroke = { tool: app.state.tool, rect: null };
         this._paint(point, point);
         app.say("Drawing: move with the arrow keys, Space ends");
-      } else {
-        const { tool, rect } = this._stroke ?? {};
-        this._stroke = null;
-        app.commit(tool, rect);
       }
     }
     this._showRing(app.canvas.toScreen(point));

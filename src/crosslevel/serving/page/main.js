@@ -427,7 +427,10 @@ class App {
     } else this._do(kind);
   }
 
-  _choose(step) { if (step) this.open(beside(this.state, step)); }
+  _choose(step) {
+    const number = step ? beside(this.state, step) : null; // none where the list shows nothing
+    if (number !== null) this.open(number);
+  }
 
   _do(name) {
     const { gestures, canvas } = this, isOpen = this.opened !== null && this.state.holds;
@@ -439,7 +442,7 @@ class App {
     };
     const onImage = {
       accept: () => {
-        if (gestures.isPressed) gestures.press(); // what is drawn by keys is of the mask
+        gestures.finish(); // what is half drawn is of the mask
         return gestures.corners.length ? gestures.closePolygon() : this.accept();
       },
       undo: () => this.history("undo"), redo: () => this.history("redo"), restart: () => this.restart(),
