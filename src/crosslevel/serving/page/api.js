@@ -1,4 +1,4 @@
-// Talking to the server: one write after the other, none lost while the server is away.
+// Talking to the server: one write after the other, none lost while the server is away or another tab works.
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
 export const tab = Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
@@ -50,35 +50,104 @@ export const takeOver = () => post("tab/take_over");
 
 addEventListener("pagehide", () => post("tab/release", undefined, { keepalive: true }).catch(() => {}));
 
-/** Writes wait in line; `tell(state, count)` hears "saved", "saving" or "waiting" (the server is away). */
+const PASSING = new Set([408, 502, 503, 504, 507]); // the same may be taken later
+
+/** Whether it was not the server that refused: `fetch` throws a TypeError where no answer came. */
+export const isAway = (error) => error instanceof TypeError || PASSING.has(error.status);
+
+export const changes = (count) => (count === 1 ? "1 change" : `${count} changes`);
+
+/**
+ * Writes wait in line. `tell(state, count, why)` hears "saved", "saving" or "waiting"; `lost()` that
+ * another tab works: what is for images is kept then, until `resume()`.
+ */
 export class Writes {
-  constructor(tell) {
+  constructor(tell, lost) {
     this.tell = tell;
-    this.waiting = 0;
-    this.last = Promise.resolve();
+    this.lost = lost;
+    this.count = 0; // of all there ever were
+    this._line = [];
   }
 
-  /** Send when all before it are done; rejects with `Refused` if the server will not have it. */
-  send(path, body) {
-    this.waiting++;
-    this.tell("saving", this.waiting);
-    const sent = this.last.then(() => this._persist(path, body));
-    this.last = sent.catch(() => {}).then(() => {
-      this.waiting--;
-      this.tell(this.waiting ? "saving" : "saved", this.waiting);
-    });
+  get waiting() { return this._line.length; }
+
+  /** Wait until all is sent. */
+  async idle() {
+    while (this.waiting) await this._sending;
+  }
+
+  /**
+   * Send when all before it are done; rejects with `Refused` if the server will not have it. Without
+   * `waits`, one that another tab's work is in the way of is refused.
+   */
+  send(path, body, { waits = true } = {}) {
+    if (this._go && !waits) return Promise.reject(new Refused(409, ""));
+    this.count++;
+    const image = /^images\/\d+/.exec(path)?.[0];
+    const sent = new Promise((done, fail) => this._line.push({ path, body, image, waits, done, fail }));
+    if (this._go) this._tellPaused();
+    else this.tell("saving", this.waiting);
+    if (this.waiting === 1) this._sending = this._sendAll();
     return sent;
   }
 
-  async _persist(path, body) {
+  /** This tab may write again; another may have changed what the writes that waited build on. */
+  resume() {
+    for (const write of this._line) write.isLate = true;
+    this._go?.();
+    this._go = null;
+  }
+
+  async _sendAll() {
+    while (this.waiting) {
+      const [write] = this._line;
+      try {
+        const answer = await this._persist(write);
+        this._line.shift();
+        write.done(answer);
+      } catch (error) {
+        this._refuse(write, error);
+      }
+      this.tell(this.waiting ? "saving" : "saved", this.waiting);
+    }
+  }
+
+  async _persist({ path, body, image, waits }) {
     for (let wait = 300; ; wait = Math.min(5000, wait * 2)) {
       try {
         return await post(path, body);
       } catch (error) {
-        if (error instanceof Refused && error.status !== 507 && error.status !== 503) throw error;
-        this.tell("waiting", this.waiting, error instanceof Refused ? error.message : "");
-        await new Promise((done) => setTimeout(done, wait));
+        if (error.status === 409 && image && waits) await this._pause();
+        else if (isAway(error)) {
+          this.tell("waiting", this.waiting, error instanceof Refused ? error.message : "");
+          await new Promise((done) => setTimeout(done, wait));
+        } else throw error;
       }
     }
   }
+
+  _pause() {
+    for (const write of this._line.filter(({ waits }) => !waits)) this._refuse(write, new Refused(409, ""));
+    const paused = new Promise((go) => (this._go = go));
+    this._tellPaused();
+    return paused;
+  }
+
+  _tellPaused() {
+    this.lost();
+    this.tell("waiting", this.waiting);
+  }
+
+  /** What waits for the same image builds on the write that is refused, and is refused with it, as status 0. */
+  _refuse(write, error) {
+    const isPart = (other) => other === write || (write.waits && write.image && other.image === write.image);
+    const refused = this._line.filter(isPart);
+    this._line = this._line.filter((other) => !isPart(other));
+    const isOvertaken = write.isLate && error.status === 422;
+    write.fail(isOvertaken ? new Refused(422, overtaken(refused.length)) : error);
+    for (const other of refused) other.fail(new Refused(0, "")); // of the first, it was said
+  }
 }
+
+const overtaken = (count) =>
+  `Another tab changed this image; ${changes(count)} made here ${count === 1 ? "was" : "were"} not saved.`;

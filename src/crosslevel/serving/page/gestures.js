@@ -72,7 +72,7 @@ export class Gestures {
       return;
     }
     const isFinger = event.pointerType === "touch" && this._hasPen; // with a pen at hand, fingers move the picture
-    const moves = isFinger || event.button === 1 || event.button === 2 || app.state.tool === "hand";
+    const moves = !app.state.holds || isFinger || event.button === 1 || event.button === 2 || app.state.tool === "hand";
     this._begin(moves ? "hand" : app.state.tool, at);
   }
 

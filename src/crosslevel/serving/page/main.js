@@ -1,6 +1,6 @@
 // The page: state, canvas, list and server put together.
 
-import { events, getJson, numbered, Refused, takeOver, Writes } from "./api.js";
+import { changes, events, getJson, isAway, numbered, Refused, takeOver, Writes } from "./api.js";
 import { Canvas, COLOURS, LOOKS } from "./canvas.js";
 import { Gestures } from "./gestures.js";
 import { checksum, dropIslands, fillHoles, smooth } from "./mask.js";
@@ -10,6 +10,8 @@ import { Work } from "./work.js";
 
 const $ = (id) => document.getElementById(id);
 const IDLE_MS = 60_000; // without a movement, nobody is looking
+const SLOW_MS = 150; // from here on, it is said that an image is loaded
+const RETRY_MS = 1000;
 const STEP_PX = 4;
 const KEY_STEPS = 8; // half a logit
 
@@ -17,7 +19,7 @@ class App {
   constructor() {
     this.state = initial();
     this.opened = null;
-    this.writes = new Writes((state, count, why) => this._tellSaved(state, count, why));
+    this.writes = new Writes((state, count, why) => this._tellSaved(state, count, why), () => this._lost());
     this.work = new Work(this.writes);
     this.canvas = new Canvas($("stage"));
     this.gestures = new Gestures($("stage"), this);
@@ -200,14 +202,17 @@ class App {
 
   /** Send a write; whether it was done. What the server will not have is said, and the image fetched anew. */
   async _save(path, body) {
+    const said = this._refusal;
     try {
       await this.writes.send(path, body);
+      if (said && said === this._refusal) this.banner("");
       return true;
     } catch (error) {
       if (error.status === 409) this._lost();
       else if (error.status === 410) this._isOurs({});
-      else {
+      else if (error.status !== 0) {
         this.banner(error.message);
+        this._refusal = error; // until a later write is saved
         if (path.startsWith("images/")) await this._again(Number(path.split("/")[1]));
       }
       return false;
@@ -230,30 +235,32 @@ class App {
   _listen() {
     const source = events();
     source.onmessage = async ({ data }) => {
-      const news = JSON.parse(data), { version, job, numLooks, model, holds } = this.state;
+      const news = JSON.parse(data), { version, job, numLooks, model, holds } = this.state, wasAway = this._isAway;
+      this._isAway = false;
       if (!this._isOurs(news)) return;
       this.dispatch({ type: "news", news });
       if (!news.holds) this._lost();
       else if (!holds) await this._regained();
-      else if (this._isAway) this.banner("");
-      this._isAway = false;
+      else if (wasAway) this.banner("");
+      if (!news.holds && this.writes.waiting) return; // the server knows less than is shown
       const isNews = news.version !== version || news.job.state !== job.state || news.num_looks !== numLooks;
       if (isNews) await this.refresh();
-      if (this.state.model !== model) await this._renewed();
+      if (this.state.model !== model && this.state.holds) await this._renewed();
     };
     source.onerror = () => {
       this._isAway = true;
       this.banner("The server does not answer. What you draw waits here until it does.");
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => this._listen(), RETRY_MS); // after an answer like 502
     };
   }
 
   /** Another model is there: what nobody touched begins anew from it, the open image first. */
   async _renewed() {
-    const number = this.opened?.isUntouched && !this.gestures.isBusy ? this.opened.number : null;
-    const others = this.work.numbers.filter((other) => other !== this.opened?.number);
-    if (number !== null) {
-      await this.work.renew([number]);
-      if (this.state.current === number) await this.open(number);
+    const { current } = this.state, others = this.work.numbers.filter((other) => other !== current);
+    const isFree = this.opened ? this.opened.isUntouched && !this.gestures.isBusy : current !== null;
+    if (isFree) {
+      await this.work.renew([current]);
+      if (this.state.current === current) await this.open(current);
     }
     await this.work.renew(others);
     if (this.opened) this._prefetch(this.opened.number);
@@ -261,19 +268,29 @@ class App {
 
   _lost() {
     this.state = { ...this.state, holds: false };
-    this.banner("This folder is open in another tab or browser.", "Work here", () => takeOver());
+    const { waiting } = this.writes;
+    this.banner(`This folder is open in another tab or browser.${waiting ? keptHere(waiting) : ""}`, "Work here", () => this._takeOver().catch(() => {}));
     this.render();
+  }
+
+  async _takeOver() {
+    await takeOver();
+    if (!this.state.holds) await this._regained(); // else the news were faster
   }
 
   /** This tab holds the folder again: another may have changed what is kept here. */
   async _regained() {
     this.banner("");
+    this.state = { ...this.state, holds: true };
     this.work.clear();
+    this.writes.resume();
+    if (this.state.current !== null) await this.open(this.state.current);
     await this.refresh();
-    await this.open(this.state.current ?? nextTodo(this.state));
+    if (this.state.current === null) await this.open(nextTodo(this.state));
   }
 
   banner(text, label = "", action = null) {
+    this._refusal = null;
     $("banner").hidden = !text;
     $("banner-text").textContent = text;
     $("banner-action").hidden = !label;
@@ -283,7 +300,7 @@ class App {
 
   _tellSaved(state, count, why) {
     $("saved").dataset.state = state;
-    $("saved").textContent = { saved: "Saved", saving: "Saving…", waiting: why || `${count} changes wait for the server` }[state];
+    $("saved").textContent = { saved: "Saved", saving: "Saving…", waiting: why || `${changes(count)} not saved yet` }[state];
   }
 
   // ---- what is shown
@@ -466,6 +483,9 @@ const KEYS = [
   ["+ − 0", "zoom in, out, whole image"], ["Arrows", "move the cursor, Shift: far"], ["Space", "draw or set a corner there"],
   ["R", "retrain"], ["Esc", "cancel"],
 ];
+
+const keptHere = (count) =>
+  ` ${changes(count)} made here ${count === 1 ? "waits, and is" : "wait, and are"} saved if you work here.`;
 
 function moved(job) {
   if (job.after === null) return job.note;

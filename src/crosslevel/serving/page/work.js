@@ -73,7 +73,7 @@ export class Work {
 
   /** Return an image, at once if it was fetched before. */
   open(number) {
-    return this._kept.get(number, () => this.writes.last.then(() => load(number, this._picture(number))));
+    return this._kept.get(number, () => this.writes.idle().then(() => load(number, this._picture(number))));
   }
 
   _picture(number) { return this._pictures.get(number, () => getBlob(`images/${number}/picture`).then(copies)); }
@@ -98,7 +98,7 @@ export class Work {
       const opened = await this.open(number).catch(() => null);
       if (!opened || opened.isUntouched) {
         this.forget(number);
-        await this.writes.send(`images/${number}/restart`).catch(() => {});
+        await this.writes.send(`images/${number}/restart`, undefined, { waits: false }).catch(() => {});
       }
     }
   }
