@@ -244,7 +244,7 @@ def test_strokes__wait_while_the_server_is_away(place, page):
     assert np.array_equal(place.session.draft(number).mask, state_mask(page))
     page.on("dialog", lambda dialog: dialog.accept())
     page.keyboard.press("x")
-    wait(page, "crosslevel.opened.isUntouched")
+    wait(page, "crosslevel.opened?.isUntouched")
 
 
 def test_second_tab__is_told_and_may_take_over(place, page):

@@ -47,10 +47,35 @@ def routed(page, path, answer):
     page.unroute(path, answer)
 
 
+@contextmanager
+def held(page, path):
+    """Let the first request of a path wait."""
+    routes = []
+
+    def answer(route):
+        if routes:
+            route.continue_()
+        routes.append(route)
+
+    with routed(page, path, answer):
+        yield routes
+
+
 def work_here(page):
     page.click("#banner-action")
     wait(page, "crosslevel.state.holds")
     settle(page)
+
+
+def other_image(page):
+    """Ask for an image that is not at hand; its number."""
+    page.evaluate("crosslevel.work.clear()")
+    number = page.evaluate(
+        "crosslevel.state.order.find((n) => crosslevel.state.images[n].status === 'todo'"
+        " && n !== crosslevel.state.current)"
+    )
+    page.evaluate(f"void crosslevel.open({number})")
+    return number
 
 
 def test_second_tab__what_waits_is_saved_when_work_goes_on_here(place, page, drawn):
@@ -86,6 +111,50 @@ def test_second_tab__is_not_drawn_in_and_asks_no_colleague(place, page):
     page.evaluate("crosslevel.work.renew([crosslevel.state.current])")  # ends
     work_here(page)
     assert page.locator("#accept").is_enabled()
+
+
+def test_image__is_not_drawn_on_nor_marked_before_it_is_shown(place, page):
+    marks = [item.mark for item in place.session.items]
+    page.keyboard.press("b")
+    with held(page, "**/draft") as routes:
+        number = other_image(page)
+        wait(page, "document.getElementById('empty').innerText === 'Loading…'")
+        page.mouse.click(*on_screen(page, 20, 20))
+        for key in ("s", "u", "Enter"):
+            page.keyboard.press(key)
+        assert page.locator("#ask").is_hidden()
+        assert page.locator("#skip").is_disabled()
+        routes[0].continue_()
+        settle(page)
+    assert number_of(page) == number
+    assert page.locator("#empty").is_hidden()
+    assert [item.mark for item in place.session.items] == marks
+    assert page.evaluate("crosslevel.opened.isUntouched")
+
+
+def test_image__is_shown_when_the_server_answers_again(page):
+    with routed(page, "**/draft", lambda route: route.abort()):
+        number = other_image(page)
+        wait(page, "document.getElementById('empty').innerText.includes('does not answer')")
+        assert "Press S" not in page.inner_text("#empty")
+    settle(page)
+    assert number_of(page) == number
+    assert page.locator("#empty").is_hidden()
+
+
+def test_state__of_before_a_write_is_asked_for_again(place, page):
+    number = number_of(page)
+    with held(page, "**/state") as routes:
+        page.evaluate("void (globalThis.refreshed = crosslevel.refresh())")
+        while not routes:
+            page.wait_for_timeout(30)
+        stale = routes[0].fetch()
+        page.keyboard.press("s")
+        settle(page)
+        routes[0].fulfill(response=stale)
+        page.evaluate("globalThis.refreshed")
+    assert page.evaluate(f"crosslevel.state.images[{number}].status") == "skipped"
+    place.session.mark(number, "", "")
 
 
 @pytest.mark.parametrize("status", [408, 502, 504])

@@ -48,8 +48,14 @@ class App {
     this.render();
   }
 
+  /** Ask for the state when all is sent, and again if something was meanwhile: it would be of before. */
   async refresh() {
-    const state = await getJson("state");
+    let state, count;
+    do {
+      await this.writes.idle();
+      ({ count } = this.writes);
+      state = await getJson("state");
+    } while (count !== this.writes.count);
     if (!this._isOurs(state)) return;
     numbered(this._numbering = state.numbering);
     this.dispatch({ type: "loaded", state });
@@ -67,31 +73,57 @@ class App {
   // ---- images
 
   async open(number) {
+    this.gestures.cancel();
+    this._opensNothing();
+    this.opened = null; // nothing is done to an image before it is shown
     if (number === null || number === undefined) {
       this._nothingLeft();
       return;
     }
-    this.gestures.cancel();
+    const opening = this._opening = setTimeout(() => this._showEmpty("Loading…"), SLOW_MS);
     this._showQueue(false);
-    this._wanted = number;
     this.dispatch({ type: "opened", number });
     this.queue.reveal(number);
-    let opened;
+    const isWanted = () => this._opening === opening;
     try {
-      opened = await this.work.open(number);
+      const opened = await this._fetch(number, isWanted);
+      if (isWanted()) this._show(opened);
     } catch (error) {
-      if (this._wanted === number) this._showEmpty(`${error.message}\nPress S to skip this image.`);
-      return;
+      if (isWanted()) this._showEmpty(`${error.message}\nPress S to skip this image.`);
     }
-    if (this._wanted !== number) return;
+    if (isWanted()) this._opensNothing();
+  }
+
+  /** Ask for an image until the server gives it; null if another is wanted before. */
+  async _fetch(number, isWanted) {
+    while (isWanted()) {
+      try {
+        return await this.work.open(number);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        if (!isWanted()) break;
+        clearTimeout(this._opening);
+        this._showEmpty(AWAY);
+        await new Promise((done) => setTimeout(done, RETRY_MS));
+      }
+    }
+    return null;
+  }
+
+  _opensNothing() {
+    clearTimeout(this._opening);
+    this._opening = null;
+  }
+
+  _show(opened) {
     this.opened = opened;
     this.gestures.cursor = null;
     $("empty").hidden = true;
     this.canvas.show(opened);
     this.say(opened.begunFrom === "suggestion" ? "The model suggests this mask" : "");
     this.render();
-    document.documentElement.dataset.opened = String(number);
-    this._prefetch(number);
+    document.documentElement.dataset.opened = String(opened.number);
+    this._prefetch(opened.number);
   }
 
   _prefetch(number) {
@@ -101,15 +133,11 @@ class App {
   }
 
   _nothingLeft() {
-    this.opened = null;
-    this._wanted = null;
-    this.canvas.show(null);
     this._showEmpty("All images are done, skipped or set aside.\nRetrain, or open one from the list.");
     this.dispatch({ type: "opened", number: null });
   }
 
   _showEmpty(text) {
-    this.opened = null;
     this.canvas.show(null);
     $("empty").textContent = text;
     $("empty").hidden = false;
@@ -154,16 +182,19 @@ class App {
     this.open(nextTodo(this.state, number));
   }
 
+  /** Whether what is open may be set aside; also one that cannot be shown, not one that is still to be. */
+  get _mayMark() { return this.state.current !== null && this.state.holds && !this._opening; }
+
   mark(mark, note = "") {
+    if (!this._mayMark) return;
     const number = this.state.current;
-    if (number === null || !this.state.holds) return;
     this._save(`images/${number}/mark`, { mark, note });
     this._setStatus(number, mark, note);
     this.open(nextTodo(this.state, number));
   }
 
   ask() {
-    if (this.state.current === null) return;
+    if (!this._mayMark) return;
     $("note").value = this.state.images[this.state.current].note;
     $("ask").returnValue = "";
     $("ask").showModal();
@@ -173,7 +204,8 @@ class App {
     const { opened } = this;
     if (!opened || opened.isUntouched || !confirm("Throw away all strokes on this image?")) return;
     this.work.forget(opened.number);
-    this._save(`images/${opened.number}/restart`).then(() => this.refresh()).then(() => this.open(opened.number));
+    this._save(`images/${opened.number}/restart`).then(() => this._soon());
+    this.open(opened.number);
   }
 
   resize(factor) { this.dispatch({ type: "radius", radius: this.state.radius * factor }); }
@@ -221,8 +253,8 @@ class App {
 
   async _again(number) {
     this.work.forget(number);
-    await this.refresh();
     await this.open(number);
+    await this.refresh();
   }
 
   _soon() {
@@ -337,7 +369,7 @@ class App {
       button.disabled = !isOpen || (button.dataset.tool === "level" && !opened.maps);
     }
     for (const button of document.querySelectorAll("[data-do], #accept")) button.disabled = !isOpen;
-    for (const id of ["skip", "unsure"]) $(id).disabled = state.current === null || !state.holds;
+    for (const id of ["skip", "unsure"]) $(id).disabled = !this._mayMark;
     $("undo").disabled = !isOpen || !opened.history.canUndo;
     $("redo").disabled = !isOpen || !opened.history.canRedo;
     $("restart").disabled = !isOpen || opened.isUntouched;
@@ -473,6 +505,7 @@ class App {
 }
 
 const LOADING = "The model is being loaded. Its suggestions come in a moment.";
+const AWAY = "The server does not answer.\nThe image is shown when it does.";
 const NOTHING_YET = "No suggestion. Draw the mask; accepted empty, it says that nothing is there.";
 const MOVES = { up: [0, -1], down: [0, 1], left: [-1, 0], right: [1, 0] };
 const KEYS = [
