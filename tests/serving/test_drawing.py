@@ -125,8 +125,10 @@ def test_server__with_other_images_is_sent_nothing(place, page):
         assert "other images" in page.inner_text("#banner")
         assert place.session.items[number].mark == ""
         assert page.locator("#accept").is_disabled()
+        page.click("#banner-action")  # anew, with the numbers of now
+        wait(page, "globalThis.crosslevel?.state.images.length && crosslevel.state.holds")
     finally:
         place.session.numbering = before
-    page.click("#banner-action")
+    page.reload()
     wait(page, "globalThis.crosslevel?.state.images.length && crosslevel.state.holds")
     settle(page)

@@ -1,12 +1,13 @@
 """What waits for a server, for another tab or for an image: nothing is lost, or it is said."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from support.browser import needs_browser
-from support.page import DESKTOP, SCALE, number_of, on_screen, settle, state_mask, wait
+from support.page import DESKTOP, NUM, SCALE, number_of, on_screen, settle, state_mask, wait
 
 pytestmark = needs_browser
 
@@ -50,7 +51,7 @@ def routed(page, path, answer):
 @contextmanager
 def held(page, path):
     """Let the first request of a path wait."""
-    routes = []
+    routes: list[Any] = []
 
     def answer(route):
         if routes:
@@ -143,6 +144,7 @@ def test_image__is_shown_when_the_server_answers_again(page):
 
 
 def test_state__of_before_a_write_is_asked_for_again(place, page):
+    wait(page, f"crosslevel.state.numLooks === {NUM}")  # no news ask for the state
     number = number_of(page)
     with held(page, "**/state") as routes:
         page.evaluate("void (globalThis.refreshed = crosslevel.refresh())")
