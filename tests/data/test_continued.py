@@ -68,3 +68,15 @@ def test_continued__new_images_of_given_parts_go_there():
     assert (split.train_labelled, new) == (("a", "b", "c"), {"c"})
     assert (split.val, split.test) == (("e",), ("d", "t"))
     assert (split.train_unlabelled, split.left_out) == ((), ("f", "g"))
+
+
+def test_continued__remembers_what_was_learned_from_without_its_mask():
+    first = replace(FIRST, train_unlabelled=("u", "v"), hashes={n: f"hash of {n}" for n in "abtuv"})
+    cases = [case("a"), case("c"), replace(case("b"), mask=None), case("u")]
+    split, new = go_on(cases, first)
+    assert (split.train_labelled, new) == (("a", "c", "u"), {"c", "u"})
+    assert split.earlier["hash of v"] == "train_unlabelled"
+    split, new = go_on([case(name) for name in "abcuv"], split)
+    assert split.train_labelled == ("a", "b", "c", "u", "v")
+    assert new == {"v"}  # the mask of b was learned from before it was away
+    assert split.earlier["hash of v"] == "train_unlabelled"

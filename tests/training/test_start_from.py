@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from safetensors.torch import load_file
 from crosslevel.config.model import ModelConfig
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
+from crosslevel.evaluation.evaluate import evaluate
 from crosslevel.models.folder import ModelCard, load_model, save_model
 from crosslevel.models.growing import weights_for
 from crosslevel.models.segmenter import build_segmentation_net
 from crosslevel.runs.folder import RunFolder
+from crosslevel.system.console import Reporter
 from crosslevel.system.devices import Place
 from crosslevel.training.loop import Trainer
 from crosslevel.training.train import train
@@ -107,6 +110,52 @@ def test_train__from_a_run_without_validation_images_is_of_one_process(more, beg
     two = Place(torch.device("cpu"), rank=0, world=2)
     with pytest.raises(InputError, match="and these are 2: train in one process"):
         train(others, tmp_path / "run", config, place=two)
+
+
+def given_parts(lesions: Path, out: Path, run: RunFolder, part: str) -> Path:
+    """A list of images that a run learned from without their masks: two of a part, the others."""
+    seen = Split.load(run.split_file).train_unlabelled
+    rows = ["image,mask,part"]
+    for place, name in enumerate(seen):
+        image, mask = lesions / "images" / f"{name}.jpg", lesions / "masks" / f"{name}.png"
+        rows.append(f"{image},{mask},{part if place < 2 else ''}")
+    out.write_text("\n".join(rows))
+    return out
+
+
+def test_train__from_a_run_that_has_seen_images_to_be_scored_on(lesions, tmp_path, capsys):
+    """Learned from without their masks, they are no honest test."""
+    begun = train(lesions, tmp_path / "run", tiny_config("mean_teacher", epochs=1))
+    config = tiny_config("supervised", labelled=1.0, epochs=1, start_from=begun.path)
+    tested = given_parts(lesions, tmp_path / "test.csv", begun, "test")
+    with pytest.raises(InputError, match=r"2 of the 2 test images .* were seen by .*or train with"):
+        train(tested, tmp_path / "tested", replace(config, folds=2))
+    folded = given_parts(lesions, tmp_path / "folds.csv", begun, "")
+    train(folded, tmp_path / "folded", replace(config, folds=2), reporter=Reporter())
+    assert "10 of the 10 images that folds hold out were seen, without" in capsys.readouterr().err
+    before = train(lesions, tmp_path / "alone", tiny_config("supervised", epochs=1))
+    honest = replace(config, folds=2, start_from=before.path)
+    train(tested, tmp_path / "honest", honest, reporter=Reporter())
+    assert "were seen" not in capsys.readouterr().err
+
+
+def test_evaluate__refuses_what_the_start_was_trained_on(more, begun, lesions, tmp_path):
+    """By another name, and by a run that has none of it itself."""
+    before = Split.load(begun.split_file)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for file in sorted((lesions / folder).iterdir()):
+            if file.stem in before.val or int(file.stem[-4:]) > 14:
+                shutil.copy(file, tmp_path / "data" / folder)
+    config = tiny_config("supervised", labelled=1.0, epochs=1, start_from=begun.path)
+    run = train(tmp_path / "data", tmp_path / "run", config)
+    words = {"subset": "all", "out": tmp_path / "scores"}
+    count = len(before.train_labelled)
+    said = rf"{count} images of .* were trained on .*it started from"
+    with pytest.raises(InputError, match=said):
+        evaluate(run.path, more[0], **words)
+    found = evaluate(run.path, more[0], allow_overlap=True, **words).summary
+    assert (found.num_trained_on, found.num_validated_on) == (count, len(before.val))
 
 
 def test_train__from_a_run_and_a_split_contradict_each_other():

@@ -18,13 +18,12 @@ from crosslevel.data.quality.fingerprints import changed_masks, image_hashes, ma
 from crosslevel.data.quality.naming import limited
 from crosslevel.data.quality.report import CheckReport, report
 from crosslevel.data.sheet import DataSheet, data_sheet
-from crosslevel.data.split import Split, resolve_split
+from crosslevel.data.split import MASKED_PARTS, Split, resolve_split
 from crosslevel.errors import DataError, InputError, one_line
 from crosslevel.system.console import Reporter
 from crosslevel.types import Case, Window
 
 SKIPPED = "each with the image or mask that belongs to it"
-MASKED_PARTS = ("train_labelled", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)

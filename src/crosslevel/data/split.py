@@ -15,6 +15,8 @@ from crosslevel.errors import DataError
 from crosslevel.types import Case
 
 PARTS = ("train_labelled", "train_unlabelled", "val", "test")
+MASKED_PARTS = ("train_labelled", "val", "test")
+"""Those of images whose masks are opened."""
 _MAX_NAMED = 20
 _KINDS: dict[str, type] = {
     **dict.fromkeys((*PARTS, "left_out"), list),
@@ -43,7 +45,8 @@ class Split:
             and of unlabelled ones that belong to one of them. Empty where validation cases choose
             the checkpoint.
         earlier: By content hash, the part that an image had in the runs that this one started from,
-            directly or not: what was learned from there is not new to it.
+            directly or not: what was learned from there, with its mask or without, is not new to
+            it.
     """
 
     train_labelled: tuple[str, ...]

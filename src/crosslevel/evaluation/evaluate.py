@@ -269,9 +269,9 @@ def _of_classes(per_image: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
 
 def _misleading(trained_on: Sequence[str], data: Path) -> InputError:
     return InputError(
-        f"{len(trained_on)} images of {data} were trained on (the first is {trained_on[0]!r}): a "
-        "score on them would mislead. Use --subset test, give other images, or insist with "
-        "--allow_overlap."
+        f"{len(trained_on)} images of {data} were trained on (the first is {trained_on[0]!r}), by "
+        "the run or one it started from: a score on them would mislead. Use --subset test, give "
+        "other images, or insist with --allow_overlap."
     )
 
 
@@ -285,8 +285,8 @@ def _warnings(chosen: Chosen, data: Path, subset: Subset) -> Iterator[str]:
     if chosen.validated_on and subset != "val":
         yield (
             f"{len(chosen.validated_on)} images (the first is {chosen.validated_on[0]}) are those "
-            "by which the run chose its best epoch: their scores are somewhat too good. --subset "
-            "test has none of them."
+            "by which the run, or one that it started from, chose its best epoch: their scores are "
+            "somewhat too good. --subset test has none of them."
         )
     if chosen.changed_masks:
         yield (

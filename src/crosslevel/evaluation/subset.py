@@ -28,8 +28,9 @@ class Chosen:
 
     Attributes:
         cases: With a mask each, at least one.
-        trained_on: Ids of those whose image was trained on, by content.
-        validated_on: Ids of those whose image chose the best epoch, by content.
+        trained_on: Ids of those whose image was trained on, by content: by the run, or by one that
+            it started from, directly or not.
+        validated_on: Ids of those whose image chose the best epoch of one of these, by content.
         changed_masks: Masks that are not those of the training's start.
         set_aside: Files of the data that cannot be used; no case of a subset needs them.
     """
@@ -81,11 +82,11 @@ def choose(
         cases = _resolve(part, name, cases, digests, data, found.bad_files)
     if not cases:
         raise InputError(_nothing(data, subset))
-    trained_on = (*split.train_labelled, *split.train_unlabelled) if subset != OUT_OF_FOLD else ()
+    trained_on = _among(digests, split, "train_labelled", "train_unlabelled")
     return Chosen(
         cases,
-        trained_on=_among(digests, split, trained_on),
-        validated_on=_among(digests, split, split.val),
+        trained_on=[] if subset == OUT_OF_FOLD else trained_on,
+        validated_on=_among(digests, split, "val"),
         changed_masks=[] if subset == "all" else changed_masks(split.mask_hashes, cases),
         set_aside=found.bad_files,
     )
@@ -143,7 +144,9 @@ def _digest(case: Case) -> str | None:
         return None
 
 
-def _among(digests: Mapping[str, str], split: Split, names: Iterable[str]) -> list[str]:
-    """Return ids of the cases whose image is one of these of the split, by content."""
+def _among(digests: Mapping[str, str], split: Split, *parts: str) -> list[str]:
+    """Return ids of the cases whose image is or was in one of these parts, by content."""
+    names = (name for part in parts for name in getattr(split, part))
     known = {split.hashes[name] for name in names if name in split.hashes}
+    known |= {digest for digest, part in split.earlier.items() if part in parts}
     return [case_id for case_id, digest in digests.items() if digest in known]

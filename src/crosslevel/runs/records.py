@@ -229,7 +229,7 @@ class Summary:
     Attributes:
         subset: Part of the split, or "all", or "out-of-fold".
         num_cases: Images that were scored.
-        num_trained_on: Those of them that were trained on.
+        num_trained_on: Those of them that were trained on, also by a run that was started from.
         num_validated_on: Those of them that chose the best epoch.
         num_masks_changed: Masks that were not those of the training's start.
         num_epochs_done: Epochs the run had been trained for.

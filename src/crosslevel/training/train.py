@@ -25,7 +25,7 @@ from crosslevel.data.quality.bad_files import to_text
 from crosslevel.data.split import Split
 from crosslevel.errors import InputError
 from crosslevel.evaluation.calibrate import HeldOut
-from crosslevel.methods import find_method, source_hash
+from crosslevel.methods import WITHOUT_UNLABELLED, find_method, source_hash
 from crosslevel.methods.base import Method
 from crosslevel.methods.build import build_method, with_all_args, with_later_args
 from crosslevel.models.calibration import HeldOutSource
@@ -45,7 +45,7 @@ from crosslevel.training.budget import measure_pace
 from crosslevel.training.calibration import calibrate_model, observe_model
 from crosslevel.training.folds import Folds
 from crosslevel.training.idle import idle_options
-from crosslevel.training.leaks import check_pretraining
+from crosslevel.training.leaks import check_pretraining, check_start
 from crosslevel.training.loop import Shipping, Trainer
 from crosslevel.training.plan import (
     Facts,
@@ -228,6 +228,7 @@ class _Start:
                 "`crosslevel evaluate RUN --subset val`."
             )
         check_pretraining(supposed.model, split, self.reporter)
+        check_start(self.asked.start_from, split, self.reporter)
         facts = Facts.of(split, prepared.window, budget)
         planned = plan(self.asked, facts, self.place)
         if planned.config.method != supposed.method:
@@ -272,7 +273,7 @@ class _Start:
                 refuse_too_large(config.model, channels, config.size)
 
     def _split_before(self) -> Split | None:
-        """Return the split of the run that this one starts from.
+        """Return the split of the run that this one starts from: the images it learned from.
 
         Raises:
             InputError: If there is no such run, or it has no model.
@@ -280,9 +281,12 @@ class _Start:
         if not self.asked.start_from or self.is_resumed:
             return None
         begun = RunFolder(self.asked.start_from)
-        begun.config()
+        method = begun.config().method
         load_card(begun.model_folder)
-        return Split.load(begun.split_file)
+        split = Split.load(begun.split_file)
+        if method in WITHOUT_UNLABELLED:
+            return replace(split, train_unlabelled=(), folds={})
+        return split
 
     def _start(self, config: SettledConfig, method: Method) -> dict[str, Tensor] | None:
         """Let the method start from the weights of another run, of which a copy is kept."""
