@@ -89,6 +89,19 @@ def test_train__out_of_fold_score_is_that_of_the_networks_that_did_not_see_the_m
     assert (low, high) == pytest.approx((found["dice"] - half, found["dice"] + half), abs=0.01)
 
 
+def test_evaluate__says_of_expected_dice_what_the_training_said(lesions, tmp_path, capsys):
+    """It is of the curve that is shipped, which is of a network surer than those of the folds."""
+    config = tiny_auto(**OPTIONS | {"method": "supervised", "folds": 2})
+    done = train(lesions, tmp_path / "run", config, reporter=Reporter())
+    found = evaluate(done.path).summary.expected_dice
+    assert found
+    assert f"Calibrated on 24 out-of-fold images. {found}" in capsys.readouterr().err
+    assert evaluate(done.path, flips=True).summary.expected_dice is None
+    done.out_of_fold_file.write_text("{")
+    with pytest.raises(InputError, match=r"out_of_fold.json is damaged .*: remove it, and repeat"):
+        evaluate(done.path)
+
+
 def test_train__a_fold_of_healthy_images_alone_has_no_part_in_the_score(run, few, tmp_path):
     """As in every other mean; a network that finds nothing there had Dice 1."""
     data, folds = tmp_path / "data", Split.load(run.split_file).folds

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from crosslevel.data.formats.unclear import Level
 from crosslevel.data.split import Split
-from crosslevel.evaluation.calibrate import HeldOut, expected_without_own
+from crosslevel.errors import InputError
 from crosslevel.evaluation.options import EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
-from crosslevel.evaluation.trust import measure
 from crosslevel.inference.segmenter import Segmenter
 from crosslevel.models.folder import load_card
 from crosslevel.runs.expected_dice import ExpectedDice
 from crosslevel.runs.folder import RunFolder
+from crosslevel.runs.out_of_fold import OutOfFold
 from crosslevel.types import Case, Classes
 
 
@@ -38,7 +38,6 @@ class FoldScoring:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.unnamed: list[tuple[Path, list[Level]]] = []
-        self.held_out: list[HeldOut] = []
         self.num_channels = classes.num_channels
         self._run, self._fold_of, self._classes, self._asked = run, split.folds, classes, asked
 
@@ -61,12 +60,22 @@ class FoldScoring:
             )
             scoring = Scoring(segmenter, self._classes, self._asked.metric_size)
             yield from scoring.score_all(held_out)
-            self.held_out += scoring.held_out
             self.problems += scoring.problems
             self.notes += scoring.notes
             self.unnamed += scoring.unnamed
 
     def trust(self) -> ExpectedDice | None:
-        """Return how true the expected Dice is, each image's by a fit on the others."""
-        dice = np.array([one.dice for one in self.held_out])
-        return measure(expected_without_own(self.held_out), dice)
+        """Return how true the expected Dice is, as the training measured it; None with flips.
+
+        Raises:
+            InputError: If the file that says it is damaged.
+        """
+        file = self._run.out_of_fold_file
+        if self._asked.flips or not file.is_file():
+            return None
+        try:
+            return OutOfFold.from_json(file.read_text()).expected_dice
+        except ValueError as error:
+            raise InputError(
+                f"{file} is damaged ({error}): remove it, and repeat the training's command."
+            ) from error

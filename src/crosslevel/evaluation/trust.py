@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosslevel.evaluation.calibrate import HeldOut
+from crosslevel.evaluation.calibrate import HeldOut, expected_without_own
 from crosslevel.models.calibration import Calibration
 from crosslevel.runs.expected_dice import ExpectedDice, Group
 
@@ -34,6 +34,15 @@ def measure_all(held_out: Sequence[HeldOut], judge: Calibration) -> ExpectedDice
     truth = np.concatenate([one.truth for one in held_out])
     after, before = (_pixel_error(p, truth) for p in (judge.probabilities(said), said))
     return replace(found, pixel_error=round(after, 4), pixel_error_before=round(before, 4))
+
+
+def measure_without_own(held_out: Sequence[HeldOut]) -> ExpectedDice | None:
+    """Compare the expected Dice of each image, by a fit on others, with the true one.
+
+    Returns:
+        As `measure`.
+    """
+    return measure(expected_without_own(held_out), np.array([one.dice for one in held_out]))
 
 
 def measure(expected: NDArray[np.float64], dice: NDArray[np.float64]) -> ExpectedDice | None:

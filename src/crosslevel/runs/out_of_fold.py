@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from crosslevel.runs.decoding import as_object, as_record
+from crosslevel.runs.expected_dice import ExpectedDice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class OutOfFold:
         interval: Its 95 % interval over the images.
         threshold: From which probability on a pixel is foreground; the nearest to 0.5 of those not
             distinguishable from the best over all folds.
+        expected_dice: How true the expected Dice of these masks is; None of few masks, and until
+            the network that is shipped is calibrated by them.
     """
 
     num_folds: int
@@ -28,6 +31,7 @@ class OutOfFold:
     dice: float
     interval: tuple[float, float]
     threshold: float
+    expected_dice: ExpectedDice | None = None
 
     @classmethod
     def from_json(cls, text: str) -> OutOfFold:
@@ -37,7 +41,15 @@ class OutOfFold:
             ValueError: If it is not JSON, or something is missing.
         """
         content = as_object(json.loads(text))
-        return as_record(cls, content | {"interval": tuple(content.get("interval", ()))})
+        expected = content.get("expected_dice")
+        return as_record(
+            cls,
+            {
+                **content,
+                "interval": tuple(content.get("interval", ())),
+                "expected_dice": expected and ExpectedDice.recorded_in(as_object(expected)),
+            },
+        )
 
     def to_json(self) -> str:
         """Return the content of the file."""

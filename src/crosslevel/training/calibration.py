@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosslevel.evaluation.calibrate import HeldOut, calibrate, expected_without_own, observe
-from crosslevel.evaluation.trust import measure
+from crosslevel.evaluation.calibrate import HeldOut, calibrate, observe
+from crosslevel.evaluation.trust import measure_without_own
 from crosslevel.logits import to_probabilities
 from crosslevel.models.calibration import HeldOutSource, load_calibration, save_calibration
 from crosslevel.models.folder import load_card, load_model, weights_hash
@@ -87,5 +87,5 @@ def write_calibration(folder: Path, held_out: Sequence[HeldOut], source: HeldOut
     threshold = load_card(folder).threshold
     save_calibration(folder, calibrate(held_out, source, threshold, weights_hash(folder)))
     start = f"Calibrated on {len(held_out)} {source} images."
-    found = measure(expected_without_own(held_out), np.array([one.dice for one in held_out]))
+    found = measure_without_own(held_out)
     return f"{start} {found}" if found else f"{start} They are too few to say how true it is."

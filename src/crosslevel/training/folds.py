@@ -21,6 +21,7 @@ from crosslevel.data.datamodule import DataModule
 from crosslevel.data.split import Split
 from crosslevel.evaluation.calibrate import HeldOut
 from crosslevel.evaluation.counts import THRESHOLDS, Counts, cautious_threshold
+from crosslevel.evaluation.trust import measure_without_own
 from crosslevel.methods.build import build_method
 from crosslevel.models.folder import load_model, set_threshold
 from crosslevel.runs.compare import paired_difference
@@ -99,11 +100,19 @@ class Folds:
     def observe(self, threshold: float) -> Iterator[HeldOut]:
         """Yield what each mask leaves behind, seen by the network that did not learn from it.
 
-        It is as sure as the network that is shipped would be.
+        It is as sure as the network that is shipped would be. How true the expected Dice is by
+        that, is written to the folds' score.
 
         Args:
             threshold: That of the network that is shipped.
         """
+        held_out = [*self._observe(threshold)]
+        found = OutOfFold.from_json(self.run.out_of_fold_file.read_text())
+        found = replace(found, expected_dice=measure_without_own(held_out))
+        write_text(self.run.out_of_fold_file, found.to_json())
+        yield from held_out
+
+    def _observe(self, threshold: float) -> Iterator[HeldOut]:
         shipped, _ = load_model(self.run.model_folder)
         for name in self.split.fold_names:
             folder, data = self.run.fold(name).model_folder, self._data(name)
