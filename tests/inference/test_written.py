@@ -8,6 +8,7 @@ from crosslevel.cli import main
 from crosslevel.data.ours import PREDICTED
 from crosslevel.inference.options import Outputs
 from crosslevel.inference.predict import predict
+from crosslevel.system.console import Reporter
 from crosslevel.training.train import train
 from support.pictures import save
 from support.tiny import tiny_config
@@ -60,6 +61,27 @@ def test_predict__replaces_what_it_wrote_but_not_what_was_corrected_since(run, i
     Image.fromarray(np.full((20, 16), 255, np.uint8)).save(out / "c.png")
     with pytest.raises(ValueError, match=r"changed since:\n  \S+c\.png\n"):
         predict(run.path, images, out)
+
+
+def test_predict__leaves_no_picture_of_a_mask_that_was_replaced(run, images, tmp_path, capsys):
+    """Those of masks that stay the same stay, and so does one that a person changed."""
+    out = tmp_path / "out"
+    everything = Outputs(overlay=True, probabilities=True, class_probabilities=True)
+    predict(run.path, images, out, outputs=everything)
+    predict(run.path, images, out, outputs=Outputs(overlay=True))  # the same masks
+    assert (out / "a_probability.png").is_file()
+    drawn = write_image(out / "b_overlay.jpg", 20, 16)
+    write_image(images / "a_probability.jpg", 20, 16)  # of the same name as a picture of a
+    for name in "ab":
+        write_image(images / f"{name}.png", 24, 16)
+    predict(run.path, images, out, outputs=Outputs(), reporter=Reporter())
+    assert {path.name for path in out.iterdir()} == {
+        *("a.png", "a_probability.png", "b.png", "b_overlay.jpg", PREDICTED, "confidence.csv"),
+        *("c.png", "c_overlay.jpg", "c_probability.png", "c_probabilities.tif"),
+    }
+    said = capsys.readouterr().err
+    assert "4 files of masks that are replaced, which showed the masks before, are removed" in said
+    assert f"warning: {drawn}: shows the mask before. It was changed" in said
 
 
 def test_predict__half_a_line_of_a_killed_process_costs_one_file(run, images, tmp_path):

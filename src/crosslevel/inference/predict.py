@@ -21,6 +21,7 @@ from crosslevel.data.reading import read_as_trained
 from crosslevel.errors import DataError, one_line
 from crosslevel.images.preprocess import resize_image
 from crosslevel.inference.confidence import MaskConfidence
+from crosslevel.inference.leftovers import Leftovers
 from crosslevel.inference.listing import CONFIDENCE_FILE, Prediction, Said, listed
 from crosslevel.inference.manifest import WHOLE, Manifest, Shard, fingerprint
 from crosslevel.inference.mask_files import (
@@ -40,7 +41,7 @@ from crosslevel.inference.outputs import (
 from crosslevel.inference.runtimes import Probabilities
 from crosslevel.inference.segmenter import Segmenter, at_size
 from crosslevel.inference.suggestions import Suggestions, sureness
-from crosslevel.inference.written import WrittenFiles
+from crosslevel.inference.written import WrittenFiles, file_hash
 from crosslevel.logits import to_classes
 from crosslevel.system.console import Reporter
 from crosslevel.system.files import atomic_file
@@ -67,7 +68,7 @@ def predict(
     are 0 and 255 (1 in NIfTI), others class indices.
     `confidence.csv` beside them lists all of this call, the lowest expected Dice first; without a
     calibration of the model, the lowest confidence. Of the files there are, only those are replaced
-    that `predict` wrote and nobody changed since.
+    that `predict` wrote and nobody changed since; pictures of a mask before are removed.
 
     Args:
         run: A run folder, or a model folder.
@@ -87,11 +88,10 @@ def predict(
     """
     reporter, outputs = reporter or Reporter(quiet=True), outputs or Outputs()
     segmenter = Segmenter.load(run, **options)
-    named = [images] if isinstance(images, str | Path) else images
-    files = name_output_files(named, Path(out), segmenter.card.reading, outputs)
+    images = [images] if isinstance(images, str | Path) else images
+    named = name_output_files(images, Path(out), segmenter.card.reading, outputs)
     shard = Shard.parse(outputs.shard or WHOLE)
-    shared = list(files.masks)
-    files = files.only(shard.share(shared))
+    files = named.only(shard.share([*named.masks]))
     made_by = fingerprint(run, segmenter.runtime, options, outputs)
     manifest = Manifest.of(Path(out), shard, made_by, outputs)
     said = _done(manifest, files, reporter) if manifest and outputs.resume else {}
@@ -106,8 +106,9 @@ def predict(
     notes: list[str] = []
     if outputs.dicom_seg:
         check_dicom_seg(all_files.masks)
-    suggestions = _suggestions(segmenter, outputs, Path(out), shared)
-    work = _Work(segmenter, outputs, files, written, notes, suggestions)
+    suggestions = _suggestions(segmenter, outputs, Path(out), named.masks)
+    leftovers = Leftovers(files, outputs, named.masks.values(), written)
+    work = _Work(segmenter, outputs, files, written, leftovers, notes, suggestions)
     shots = [(path, frame) for path in files.masks for frame in files.frames[path]]
     most = 1 if segmenter.sliding_window else segmenter.runtime.batch_size + 1
     problems: list[tuple[Path, str]] = []
@@ -130,6 +131,7 @@ def predict(
         manifest.fail(problems)
     if suggestions:
         suggestions.write()
+    leftovers.report(reporter)
     for note in limited(notes):
         reporter.say(f"warning: {one_line(note)}")
     busy = meter.busy if segmenter.computes_on_cpu else None
@@ -205,6 +207,7 @@ class _Work:
     outputs: Outputs
     files: OutputFiles
     written: WrittenFiles
+    leftovers: Leftovers
     notes: list[str]
     suggestions: Suggestions | None
 
@@ -258,7 +261,10 @@ class _Work:
         """Return the image and what is said of its masks, once all is on disk."""
         image, card = frames[0].image, self.segmenter.card
         target, masks = self.files.masks[image], [frame.mask for frame in frames]
+        before = file_hash(target) if target.is_file() else None
         write_masks(image, target, masks, card.num_channels, card.reading.axis)
+        if before not in (None, file_hash(target)):
+            self.leftovers.discard(image)
         if self.outputs.dicom_seg and (note := write_dicom_seg(image, target, masks, card.classes)):
             self.notes.append(note)
         if self.suggestions and (note := self.suggestions.add(image, masks, frames[0].sure)):

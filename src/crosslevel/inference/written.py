@@ -48,12 +48,24 @@ class WrittenFiles:
 
     def add(self, path: Path) -> None:
         """List a file as it is now."""
-        line = json.dumps([self._name(path), _hash(path)])
+        line = json.dumps([self._name(path), file_hash(path)])
         with self._lock, self._list.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
+    def discard(self, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+        """Remove files that an earlier call wrote and nobody changed since.
+
+        Returns:
+            Those that are removed, and those that stay since they were changed.
+        """
+        listed = [path for path in files if self._name(path) in self._hashes and path.is_file()]
+        removed = [path for path in listed if self._is_own(path)]
+        for path in removed:
+            path.unlink()
+        return removed, [path for path in listed if path not in removed]
+
     def _is_own(self, path: Path) -> bool:
-        return path.is_file() and self._hashes.get(self._name(path)) == _hash(path)
+        return path.is_file() and self._hashes.get(self._name(path)) == file_hash(path)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
@@ -64,6 +76,7 @@ def listed_in(file: Path) -> set[Path]:
     return {file.parent / name for name in predicted_hashes(file)}
 
 
-def _hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
