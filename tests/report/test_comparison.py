@@ -14,6 +14,7 @@ from crosslevel.report.bench import bench_notes, bench_table
 from crosslevel.report.comparison import verdict, write_report
 from crosslevel.report.figures import most_disputed, typical_cases
 from crosslevel.runs.collect import Collection, collect
+from crosslevel.runs.records import Healthy
 
 SECTIONS = (
     *("Scores", "Learning curves", "Per image", "Hard cases", "Worst and best", "Settings"),
@@ -86,6 +87,16 @@ def test_table__rows_of_other_images_are_not_compared_and_it_says_so(published):
         "small-mean_teacher is not compared with small-supervised: not scored on the same images."
     )
     assert [n for n in bench_notes(runs, paper=None) if "not compared" in n] == [said]
+
+
+def test_notes__say_of_how_many_images_the_means_are(published):
+    runs = collect(published).runs
+    count = runs[0].summary.num_cases
+    healthy = Healthy(num_images=2, num_with_alarm=0, alarms_per_image=0.0)
+    some = [replace(run, summary=replace(run.summary, healthy=healthy)) for run in runs]
+    assert f", {count} test images, scored at their" in bench_notes(runs, paper=None)[1]
+    said = f", {count} test images (scores of the {count - 2} with foreground), scored at their"
+    assert said in bench_notes(some, paper=None)[1]
 
 
 @pytest.mark.parametrize("column", ["dice", "id"])

@@ -134,6 +134,10 @@ def test_main__memory_that_runs_out_is_one_line(monkeypatch, capsys, tmp_path):
     ("changes", "said"),
     [
         ({"batch_unlabelled": 3}, "--batch_unlabelled has no effect: supervised uses no unlabel"),
+        (
+            {"batchnorm": "apart"},
+            "--batchnorm has no effect: supervised uses no unlabel",
+        ),
         ({"encoder_rate": 0.1}, "--encoder_rate has no effect: unet has no pretrained encoder"),
         ({"draw": 1, "labelled": 1.0}, "--draw has no effect: all masks are used."),
     ],

@@ -28,6 +28,8 @@ class ICT(TaughtMethod):
     own, the weight rises over the whole training, and the optimiser is the comparison's.
     """
 
+    asked_in_training_alone = True
+
     @dataclass(frozen=True, kw_only=True)
     class Args(TaughtMethod.Args):
         """Options of ICT, besides those of the teacher.

@@ -27,6 +27,8 @@ class MeanTeacher(TaughtMethod):
     backbone has none, and the consistency weight ramps up over the whole training.
     """
 
+    asked_in_training_alone = True
+
     @dataclass(frozen=True, kw_only=True)
     class Args(TaughtMethod.Args):
         """Options of the mean teacher.

@@ -98,7 +98,7 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
         scores,
         f"{_each(c.size for c in configs)} px, {_each(len(run.log) for run in runs)} epochs, "
         f"labelled {_each(c.labelled for c in configs)}, "
-        f"{_each(s.num_cases for s in summaries)} {scored_images(runs)}, scored at their "
+        f"{_each(map(_num_images, runs))}, scored at their "
         f"{_each(s.metric_size for s in summaries)} size; {_each(filter(None, processors))}.",
     ]
     notes += _warnings(rows)
@@ -108,6 +108,14 @@ def bench_notes(runs: Sequence[FinishedRun], paper: str | None) -> list[str]:
             "300 epochs: another protocol, to be compared with care."
         )
     return notes
+
+
+def _num_images(run: FinishedRun) -> str:
+    """Return how many images there were, and of how many the means are."""
+    summary = run.summary
+    number = summary.num_cases - (summary.healthy.num_images if summary.healthy else 0)
+    some = f" (scores of the {number} with foreground)" if 0 < number < summary.num_cases else ""
+    return f"{summary.num_cases} {scored_images([run])}{some}"
 
 
 def _warnings(rows: Mapping[str, Sequence[FinishedRun]]) -> list[str]:

@@ -22,11 +22,10 @@ def idle_options(
         num_unlabelled: Unlabelled training images.
     """
     usual = TrainConfig()
-    if config.batch_unlabelled != usual.batch_unlabelled:
-        if not method.uses_unlabelled:
-            yield f"--batch_unlabelled has no effect: {config.method} uses no unlabelled images."
-        elif not num_unlabelled:
-            yield "--batch_unlabelled has no effect: there are no unlabelled training images."
+    if why := _why_no_unlabelled(config, method, num_unlabelled):
+        for name in ("batch_unlabelled", "batchnorm"):
+            if getattr(config, name) != getattr(usual, name):
+                yield f"--{name} has no effect: {why}."
     if config.encoder_rate != usual.encoder_rate and not has_pretrained_encoder(method):
         yield f"--encoder_rate has no effect: {config.model.label} has no pretrained encoder."
     if config.patience and config.folds:
@@ -36,3 +35,9 @@ def idle_options(
     is_chosen = asked.fold_epochs != "auto" and not isinstance(asked, SettledConfig)
     if is_chosen and not config.folds:
         yield "--fold_epochs has no effect: there are no folds."
+
+
+def _why_no_unlabelled(config: SettledConfig, method: Method, num_unlabelled: int) -> str:
+    if not method.uses_unlabelled:
+        return f"{config.method} uses no unlabelled images"
+    return "" if num_unlabelled else "there are no unlabelled training images"

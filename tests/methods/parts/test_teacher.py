@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from crosslevel.errors import InputError
 from crosslevel.methods.base import Clock
 from crosslevel.methods.build import build_method
 from crosslevel.methods.parts.average import MovingAverage
@@ -60,10 +61,17 @@ def test_average__buffers_are_the_student_s_or_averaged_alike():
 
 @pytest.mark.parametrize("name", ["mean_teacher", "uamt", "ict"])
 def test_teacher__its_own_passes_leave_its_statistics_alone(name, batch):
-    method: Any = build_method(tiny_config(name, args={"buffers": "average"})).train()
+    args = {"buffers": "average", "evaluated": "teacher"}
+    method: Any = build_method(tiny_config(name, args=args)).train()
     before = {k: v.clone() for k, v in method.teacher.state_dict().items()}
     method.training_step(batch, Clock(9, 10))
     assert all(torch.equal(v, before[k]) for k, v in method.teacher.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["mean_teacher", "uamt", "ict"])
+def test_teacher__statistics_that_nothing_reads_are_refused(name):
+    with pytest.raises(InputError, match=r"args.buffers is 'average', which has no effect"):
+        build_method(tiny_config(name, args={"buffers": "average"}))
 
 
 def test_teacher__gets_no_gradient_and_moves_after_the_step(method, batch):

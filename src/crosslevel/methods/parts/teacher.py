@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from crosslevel.images.preprocess import imagenet_statistics
 from crosslevel.methods.base import Clock, Method, Task
 from crosslevel.methods.parts.average import Buffers, MovingAverage
 from crosslevel.methods.parts.batchnorm import frozen_running_statistics
+from crosslevel.methods.parts.clcc_checks import refuse
 from crosslevel.methods.parts.options import Share
 from crosslevel.models.segmenter import SegmentationNet
 
@@ -20,7 +21,15 @@ NOISE_STD, NOISE_LIMIT = 0.1, 0.2
 
 
 class TaughtMethod(Method):
-    """A student (`net`) and its mean teacher: what methods with one have in common."""
+    """A student (`net`) and its mean teacher: what methods with one have in common.
+
+    Raises:
+        InputError: If `buffers` would change nothing.
+    """
+
+    asked_in_training_alone: ClassVar[bool] = False
+    """The teacher's answers are all of `ask_in_training`, so its running statistics have no part
+    in them."""
 
     @dataclass(frozen=True, kw_only=True)
     class Args:
@@ -40,6 +49,8 @@ class TaughtMethod(Method):
     args: Args
 
     def __init__(self, args: Args, task: Task) -> None:
+        if self.asked_in_training_alone and args.evaluated == "student":
+            refuse(args, ("buffers",), "nothing reads them unless `evaluated` is 'teacher'")
         super().__init__(args, task)
         self.teacher = MovingAverage(self.net, args.decay, args.buffers)
 
