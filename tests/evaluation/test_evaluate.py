@@ -147,6 +147,18 @@ def test_evaluate__masks_of_somebody_else_are_not_replaced(run, tmp_path):
         assert evaluate(run.path, out=tmp_path).summary.num_cases == 5
 
 
+def test_evaluate__keeps_no_masks_of_images_that_it_scored_before(run, tmp_path):
+    first, second = (write_synthetic(tmp_path / n, 2, size=40, seed=i) for i, n in enumerate("ab"))
+    for folder, ending in (("images", "jpg"), ("masks", "png")):
+        file = first / folder / f"lesion_0001.{ending}"
+        file.rename(file.with_stem("1.5"))
+    evaluate(run.path, first, subset="all", out=tmp_path / "s")
+    (tmp_path / "s" / "predictions" / "mine.png").touch()
+    evaluate(run.path, second, subset="all", out=tmp_path / "s")
+    kept = {file.name for file in (tmp_path / "s" / "predictions").iterdir()}
+    assert kept == {"lesion_0000.png", "lesion_0001.png", "mine.png"}
+
+
 def test_evaluate__scores_of_other_images_are_not_replaced(run, tmp_path):
     first, second = (write_synthetic(tmp_path / n, 2, size=40, seed=i) for i, n in enumerate("ab"))
     scores = evaluate(run.path, first, subset="all").per_image_file
@@ -180,8 +192,10 @@ def test_evaluate__without_test_images_says_so(lesions, tmp_path):
                 if int(file.stem[-4:]) in names:
                     shutil.copy(file, tmp_path / "data" / part / folder)
     run = train(tmp_path / "data", tmp_path / "run", tiny_config("supervised", epochs=1))
-    with pytest.raises(ValueError, match="no test images"):
+    with pytest.raises(ValueError, match="no test images in its split: use --subset val, or --su"):
         evaluate(run.path)
+    with pytest.raises(ValueError, match="has no folds: use --subset val, or --subset all"):
+        evaluate(run.path, subset="out-of-fold")
 
 
 def test_evaluate__several_classes_have_a_column_each(lesions, tmp_path):

@@ -60,6 +60,13 @@ def test_evaluate__exports_of_folds_are_refused_in_one_line(run):
         evaluate(run.path, runtime="onnx")
 
 
+def test_evaluate__names_a_part_that_a_run_has(run):
+    with pytest.raises(
+        InputError, match="no val images in its split: use --subset out-of-fold"
+    ):
+        evaluate(run.path, subset="val")
+
+
 def test_train__few_masks_are_all_learned_from_and_each_is_held_out_once(run):
     split = Split.load(run.split_file)
     assert (len(split.train_labelled), split.val, split.test) == (FEW, (), ())

@@ -14,6 +14,7 @@ from crosslevel.data.split import Split
 from crosslevel.errors import InputError, RunError, one_line
 from crosslevel.evaluation.fitting import about_labels, classes_of, of_no_class, refuse_other_values
 from crosslevel.evaluation.folds import FoldScoring
+from crosslevel.evaluation.kept_masks import refuse_foreign_masks, remove_former_masks
 from crosslevel.evaluation.means import what_rows_say
 from crosslevel.evaluation.options import EvaluateKeywords, EvaluateOptions
 from crosslevel.evaluation.scoring import Scoring
@@ -125,7 +126,7 @@ def evaluate(
     asked = EvaluateOptions(**options)
     reporter = reporter or Reporter(quiet=True)
     if out:
-        _refuse_foreign_masks(RunFolder(Path(out)))
+        refuse_foreign_masks(RunFolder(Path(out)))
     source = source_of(run, asked.classes)
     asked = _of_folds_if_untested(asked, source.split)
     data, target = _places(source, data, out, asked)
@@ -174,20 +175,8 @@ def evaluate(
     return evaluation
 
 
-def _refuse_foreign_masks(target: RunFolder) -> None:
-    """Refuse to write among masks beside which no evaluation has written its scores."""
-    masks = target.predictions_folder
-    scores = (target.per_image_file, target.incomplete_file)
-    if any(file.exists() for file in scores) or not (masks.is_dir() and any(masks.iterdir())):
-        return
-    raise InputError(
-        f"{masks} has files but no scores lie beside it, so evaluate did not write them, or was "
-        "stopped: it would replace masks of the same names. Give another --out, or remove the "
-        "folder if nobody needs it."
-    )
-
-
 def _write(evaluation: Evaluation, target: RunFolder) -> None:
+    remove_former_masks(target, evaluation.per_image[PerImage.ID])
     write_text(target.per_image_file, evaluation.per_image.to_csv(index=False))
     write_text(target.summary_file, evaluation.summary.to_json())
     target.incomplete_file.unlink(missing_ok=True)

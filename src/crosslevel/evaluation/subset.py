@@ -81,7 +81,7 @@ def choose(
         digests = _digests(cases)
         cases = _resolve(part, name, cases, digests, data, found.bad_files)
     if not cases:
-        raise InputError(_nothing(data, subset))
+        raise InputError(_nothing(data, subset, split))
     trained_on = _among(digests, split, "train_labelled", "train_unlabelled")
     return Chosen(
         cases,
@@ -120,15 +120,14 @@ def _resolve(
         raise DataError([*error.problems, *to_blame, hint]) from error
 
 
-def _nothing(data: Path, subset: Subset) -> str:
-    if subset == OUT_OF_FOLD:
-        return "The run has no folds: use --subset test or val."
+def _nothing(data: Path, subset: Subset, split: Split) -> str:
     if subset == "all":
         return f"{data} has no masks: there is nothing to compare predictions with."
-    return (
-        f"The run's split has no {subset} images: use --subset val, or --subset all with "
-        "--data and other images that have masks."
-    )
+    no = "has no folds" if subset == OUT_OF_FOLD else f"has no {subset} images in its split"
+    there = {"test": split.test, "val": split.val, OUT_OF_FOLD: split.folds}
+    ways = [f"--subset {name}" for name, cases in there.items() if cases]
+    ways.append("--subset all with --data and other images that have masks")
+    return f"The run {no}: use {', or '.join(ways)}."
 
 
 def _digests(cases: list[Case]) -> dict[str, str]:
