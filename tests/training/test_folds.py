@@ -61,9 +61,7 @@ def test_evaluate__exports_of_folds_are_refused_in_one_line(run):
 
 
 def test_evaluate__names_a_part_that_a_run_has(run):
-    with pytest.raises(
-        InputError, match="no val images in its split: use --subset out-of-fold"
-    ):
+    with pytest.raises(InputError, match="no val images in its split: use --subset out-of-fold"):
         evaluate(run.path, subset="val")
 
 
