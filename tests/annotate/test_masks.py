@@ -119,6 +119,21 @@ def test_accept__shows_a_mask_of_another_program_on_an_untouched_image(tmp_path,
     assert session.status(session.items[0]) == "todo"
 
 
+def test_accept__shows_a_mask_of_another_program_beside_a_base_that_was_left_alone(tmp_path):
+    """As of a process that was killed before the first stroke was in its log."""
+    data = write_images(tmp_path, 1, 0)
+    session = open_session(data)
+    stroke(session, 0, 2)
+    (log,) = data.rglob("log.jsonl")
+    log.unlink()
+    session = open_session(data)
+    (data / "masks").mkdir(exist_ok=True)
+    Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(data / "masks/case_0.png")
+    with pytest.raises(InputError, match="It is shown now"):
+        session.accept(0, checksum(session.draft(0).mask), 0)
+    assert session.draft(0).mask.all()
+
+
 def test_classes__are_written_in_their_values(tmp_path):
     data = write_images(tmp_path, 2)
     session = open_session(data, polyp=40, tool=200)

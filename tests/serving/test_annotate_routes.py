@@ -137,6 +137,24 @@ def test_second_tab__is_refused_until_it_takes_over(client):
     assert post(client, "images/0/mark", {"mark": "skipped"}, tab="another-tab").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [("cursor", {"cursor": 0, "seconds": 1}), ("restart", None)]
+)
+def test_second_tab__is_not_undone_by_what_waited_in_the_first(client, session, path, body):
+    def late(number):
+        params = {"tab": TAB, "late": True}
+        return client.post(f"/annotate/images/{number}/{path}", params=params, json=body)
+
+    assert post(client, "images/0/stroke", STROKE).status_code == 200
+    assert post(client, "tab/take_over", tab="another-tab").status_code == 200
+    assert post(client, "images/0/stroke", STROKE | {"at": 1}, "another-tab").status_code == 200
+    assert post(client, "tab/take_over").status_code == 200
+    assert late(0).status_code == 412
+    assert session.draft(0).cursor == 2
+    assert late(1).status_code == 200  # nobody else changed this one
+    assert post(client, f"images/0/{path}", body).status_code == 200  # done now, it is meant
+
+
 def test_numbers__of_an_earlier_start_are_refused_after_an_image_came(client, session, tmp_path):
     numbering = client.get("/annotate/state").json()["numbering"]
     where = f"/annotate/images/0/stroke?tab={TAB}&numbering="

@@ -100,6 +100,43 @@ def test_second_tab__that_changed_the_image_is_named_and_nothing_of_it_lost(plac
     assert page.locator("#banner").is_hidden()  # a later change was saved
 
 
+def test_second_tab__is_not_undone_by_what_waited_here(place, page):
+    number = number_of(page)
+    dab(page, 40)
+    settle(page)
+    with routed(page, "**/cursor?**", lambda route: route.abort()):
+        page.keyboard.press("z")
+        place.session.tabs.take_over(OTHER)
+        wait(page, "!crosslevel.state.holds")
+    place.session.tabs.wrote(OTHER, number)
+    work_here(page)
+    assert page.inner_text("#banner") == (
+        "Another tab changed this image; 1 change made here was not saved."
+    )
+    assert place.session.draft(number).cursor == 1
+    assert np.array_equal(place.session.draft(number).mask, state_mask(page))
+
+
+def test_second_tab__trains_nothing(place, page):
+    place.session.tabs.take_over(OTHER)
+    wait(page, "!crosslevel.state.holds")
+    page.keyboard.press("r")
+    assert page.evaluate("crosslevel.writes.waiting") == 0
+    work_here(page)
+
+
+def test_new_model__leaves_an_image_that_could_not_be_asked_about(place, page):
+    dab(page, 40)
+    settle(page)
+    number = number_of(page)
+    with routed(page, f"**/images/{number}/picture**", lambda route: route.abort()):
+        page.evaluate("void crosslevel.open(crosslevel.state.current)")
+        page.evaluate(f"crosslevel.work.clear(); crosslevel.work.open({number}).catch(() => {{}})")
+        page.evaluate(f"crosslevel.work.renew([{number}])")
+    settle(page)
+    assert len(place.session.draft(number).strokes) == 1
+
+
 def test_second_tab__is_not_drawn_in_and_asks_no_colleague(place, page):
     before = state_mask(page)
     page.keyboard.press("b")

@@ -285,6 +285,8 @@ class Session:
         draft.told = checksum(found)
         what = "Accept again to replace it (a copy is kept), or start over from it."
         if not draft.strokes:
+            if draft.started:  # a process that was killed left its base alone
+                draft.remove()
             self._drafts.pop(number)
             what = "It is shown now."
         file = self.item(number).case.mask_files[0]

@@ -17,6 +17,7 @@ class Tabs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connected: dict[str, int] = {}
+        self._wrote: dict[int, str] = {}
         self.holder = ""
 
     def connect(self, tab: str) -> None:
@@ -45,6 +46,16 @@ class Tabs:
         """Let a tab hold the folder from now on."""
         with self._lock:
             self.holder = tab
+
+    def wrote(self, tab: str, image: int) -> None:
+        """Say that a tab changed an image."""
+        with self._lock:
+            self._wrote[image] = tab
+
+    def is_overtaken(self, tab: str, image: int) -> bool:
+        """Return whether the last tab that changed an image is another one."""
+        with self._lock:
+            return self._wrote.get(image, tab) != tab
 
     def check(self, tab: str) -> None:
         """Refuse work of a tab that does not hold the folder; where none does, it does now.

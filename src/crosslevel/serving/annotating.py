@@ -74,7 +74,8 @@ def annotating_router(learning: Learning) -> APIRouter:
     """Return the routes over a session; the folder and its files are never named by a caller."""
     router = APIRouter(prefix="/annotate", tags=["annotate"])
     _add_reading(router, learning)
-    numbered = APIRouter(dependencies=[Depends(_same_numbers(learning.session))])
+    checks = (_same_numbers(learning.session), _not_overtaken(learning.session))
+    numbered = APIRouter(dependencies=[Depends(check) for check in checks])
     _add_writing(numbered, learning)
     router.include_router(numbered)
     _add_learning(router, learning)
@@ -149,6 +150,17 @@ def _same_numbers(session: Session) -> Callable[[str], None]:
     return check
 
 
+def _not_overtaken(session: Session) -> Callable[[Request, str, bool], None]:
+    """Return what refuses what waited while another tab changed its image: it is too old."""
+
+    def check(request: Request, tab: Tab, late: bool = False) -> None:
+        number = request.path_params.get("number")
+        if late and number is not None and session.tabs.is_overtaken(tab, int(number)):
+            raise HTTPException(412, "Another tab changed this image. It is shown anew.")
+
+    return check
+
+
 def _add_writing(router: APIRouter, learning: Learning) -> None:
     session = learning.session
 
@@ -163,25 +175,25 @@ def _add_writing(router: APIRouter, learning: Learning) -> None:
         base_crc: Annotated[int, Body(ge=0)],
     ) -> dict[str, bool]:
         content = {"at": at, "tool": tool, "patch": patch, "seconds": seconds, "base": base_crc}
-        return _written(session, tab, lambda: session.stroke(number, content))
+        return _changed(session, number, tab, lambda: session.stroke(number, content))
 
     @router.post("/images/{number}/cursor")
     def cursor(
         number: int, tab: Tab, cursor: Annotated[int, Body(ge=0)], seconds: Seconds
     ) -> dict[str, bool]:
-        return _written(session, tab, lambda: session.move(number, cursor, seconds))
+        return _changed(session, number, tab, lambda: session.move(number, cursor, seconds))
 
     @router.post("/images/{number}/accept")
     def accept(
         number: int, tab: Tab, crc: Annotated[int, Body(ge=0)], seconds: Seconds
     ) -> dict[str, bool]:
-        answer = _written(session, tab, lambda: session.accept(number, crc, seconds))
+        answer = _changed(session, number, tab, lambda: session.accept(number, crc, seconds))
         learning.retrain_if_due()
         return answer
 
     @router.post("/images/{number}/restart")
     def restart(number: int, tab: Tab) -> dict[str, bool]:
-        return _written(session, tab, lambda: session.restart(number))
+        return _changed(session, number, tab, lambda: session.restart(number))
 
     @router.post("/images/{number}/mark")
     def mark(
@@ -253,6 +265,13 @@ def _news(learning: Learning, tab: str) -> dict[str, Any]:
         "num_looks": len(suggestions.looks) if suggestions else 0,
         "job": learning.job.to_json(),
     }
+
+
+def _changed(session: Session, number: int, tab: str, work: Callable[[], None]) -> dict[str, bool]:
+    """Do what changes an image, if the tab may."""
+    answer = _written(session, tab, work)
+    session.tabs.wrote(tab, number)
+    return answer
 
 
 def _written(session: Session, tab: str, work: Callable[[], None]) -> dict[str, bool]:

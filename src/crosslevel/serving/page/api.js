@@ -41,7 +41,7 @@ let numbering = "";
 /** Say which images the numbers in what is sent mean: a server that has others will not have it. */
 export function numbered(by) { numbering = by; }
 
-const post = (path, body, more = {}) => call(`${path}?tab=${tab}&numbering=${numbering}`, {
+const post = (path, body, { isLate = false, ...more } = {}) => call(`${path}?tab=${tab}&numbering=${numbering}&late=${isLate}`, {
   method: "POST", body: body === undefined ? undefined : JSON.stringify(body),
   headers: body === undefined ? {} : { "Content-Type": "application/json" }, ...more,
 });
@@ -66,6 +66,7 @@ export class Writes {
     this.tell = tell;
     this.lost = lost;
     this.count = 0; // of all there ever were
+    this._resumed = 0;
     this._line = [];
   }
 
@@ -93,6 +94,7 @@ export class Writes {
 
   /** This tab may write again; another may have changed what the writes that waited build on. */
   resume() {
+    this._resumed++;
     for (const write of this._line) write.isLate = true;
     this._go?.();
     this._go = null;
@@ -112,12 +114,16 @@ export class Writes {
     }
   }
 
-  async _persist({ path, body, image, waits }) {
+  async _persist(write) {
+    const { path, body, image, waits } = write;
     for (let wait = 300; ; wait = Math.min(5000, wait * 2)) {
+      const holds = this._resumed;
       try {
-        return await post(path, body);
+        return await post(path, body, { isLate: write.isLate });
       } catch (error) {
-        if (error.status === 409 && image && waits) await this._pause();
+        if (error.status === 409 && image && waits) {
+          if (holds === this._resumed) await this._pause(); // else it was taken back meanwhile
+        }
         else if (isAway(error)) {
           this.tell("waiting", this.waiting, error instanceof Refused ? error.message : "");
           await new Promise((done) => setTimeout(done, wait));
@@ -143,8 +149,9 @@ export class Writes {
     const isPart = (other) => other === write || (write.waits && write.image && other.image === write.image);
     const refused = this._line.filter(isPart);
     this._line = this._line.filter((other) => !isPart(other));
-    const isOvertaken = write.isLate && error.status === 422;
-    write.fail(isOvertaken ? new Refused(422, overtaken(refused.length)) : error);
+    const builds = write.isLate && !write.path.endsWith("/accept"); // that says itself what is wrong
+    const isOvertaken = error.status === 412 || (builds && error.status === 422);
+    write.fail(isOvertaken ? new Refused(412, overtaken(refused.length)) : error);
     for (const other of refused) other.fail(new Refused(0, "")); // of the first, it was said
   }
 }

@@ -185,18 +185,20 @@ class App {
   /** Whether what is open may be set aside; also one that cannot be shown, not one that is still to be. */
   get _mayMark() { return this.state.current !== null && this.state.holds && !this._opening; }
 
-  mark(mark, note = "") {
-    if (!this._mayMark) return;
-    const number = this.state.current;
+  skip() { if (this._mayMark) this._mark(this.state.current, "skipped"); }
+
+  /** Another image may have been opened while the note was written: a mask that was refused. */
+  _mark(number, mark, note = "") {
     this._save(`images/${number}/mark`, { mark, note });
     this._setStatus(number, mark, note);
-    this.open(nextTodo(this.state, number));
+    if (number === this.state.current) this.open(nextTodo(this.state, number));
   }
 
   ask() {
     if (!this._mayMark) return;
     $("note").value = this.state.images[this.state.current].note;
     $("ask").returnValue = "";
+    this._asked = this.state.current;
     $("ask").showModal();
   }
 
@@ -217,6 +219,7 @@ class App {
   }
 
   async retrain() {
+    if (!this.state.holds) return;
     const isRunning = this.state.job.state === "running";
     if (await this._save(isRunning ? "retrain/stop" : "retrain")) this._soon();
   }
@@ -243,9 +246,11 @@ class App {
       if (error.status === 409) this._lost();
       else if (error.status === 410) this._isOurs({});
       else if (error.status !== 0) {
+        const number = path.startsWith("images/") ? Number(path.split("/")[1]) : null;
+        if (number !== null && this.opened?.number !== number) this.gestures.finish(); // it is of another image
         this.banner(error.message);
         this._refusal = error; // until a later write is saved
-        if (path.startsWith("images/")) await this._again(Number(path.split("/")[1]));
+        if (number !== null) await this._again(number);
       }
       return false;
     }
@@ -254,7 +259,7 @@ class App {
   async _again(number) {
     this.work.forget(number);
     await this.open(number);
-    await this.refresh();
+    await this.refresh().catch(() => {});
   }
 
   _soon() {
@@ -273,7 +278,7 @@ class App {
       this.dispatch({ type: "news", news });
       if (!news.holds) this._lost();
       else if (!holds) await this._regained();
-      else if (wasAway) this.banner("");
+      else if (wasAway && !this._refusal) this.banner("");
       if (!news.holds && this.writes.waiting) return; // the server knows less than is shown
       const isNews = news.version !== version || news.job.state !== job.state || news.num_looks !== numLooks;
       if (isNews) await this.refresh();
@@ -281,7 +286,7 @@ class App {
     };
     source.onerror = () => {
       this._isAway = true;
-      this.banner("The server does not answer. What you draw waits here until it does.");
+      if (!this._refusal) this.banner("The server does not answer. What you draw waits here until it does.");
       if (source.readyState === EventSource.CLOSED) setTimeout(() => this._listen(), RETRY_MS); // after an answer like 502
     };
   }
@@ -435,7 +440,7 @@ class App {
     $("show-help").onclick = () => this.run("help");
     $("show-queue").onclick = () => this._showQueue(document.body.dataset.queue !== "open");
     $("size").oninput = () => this.dispatch({ type: "radius", radius: 2 ** (Number($("size").value) / 10) / 2 });
-    $("ask").onclose = () => $("ask").returnValue === "unsure" && this.mark("unsure", $("note").value.trim());
+    $("ask").onclose = () => $("ask").returnValue === "unsure" && this._mark(this._asked, "unsure", $("note").value.trim());
     $("keys").innerHTML = KEYS.map(([key, what]) => `<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`).join("");
     addEventListener("keydown", (event) => this._key(event));
     addEventListener("beforeunload", (event) => this.writes.waiting && event.preventDefault()); // it would be lost
@@ -484,7 +489,7 @@ class App {
   _do(name) {
     const { gestures, canvas } = this, isOpen = this.opened !== null && this.state.holds;
     const always = {
-      skip: () => this.mark("skipped"), unsure: () => this.ask(), retrain: () => this.retrain(),
+      skip: () => this.skip(), unsure: () => this.ask(), retrain: () => this.retrain(),
       next: () => this._choose(1), previous: () => this._choose(-1), help: () => $("help").showModal(),
       smaller: () => this.resize(0.8), larger: () => this.resize(1.25), outline: () => this.outline(),
       cancel: () => { gestures.cancel(); this._showQueue(false); },

@@ -96,7 +96,8 @@ export class Work {
   async renew(numbers) {
     for (const number of numbers.filter((n) => this._kept.has(n))) {
       const opened = await this.open(number).catch(() => null);
-      if (!opened || opened.isUntouched) {
+      if (!opened) this.forget(number); // what was done to it is not known
+      else if (opened.isUntouched) {
         this.forget(number);
         await this.writes.send(`images/${number}/restart`, undefined, { waits: false }).catch(() => {});
       }
