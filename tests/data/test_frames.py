@@ -125,7 +125,7 @@ def test_masks__that_lie_elsewhere_are_the_only_problem_said(
     assert "--page" not in printed
 
 
-@pytest.mark.parametrize("affine", [np.diag([1.0001, 1, 2, 1]), None])
+@pytest.mark.parametrize("affine", [np.diag([1.0001, 1, 2, 1]), np.eye(4), None])
 def test_masks__where_affines_are_rounded_or_missing_are_used(
     tmp_path: Path, affine: NDArray[np.float64] | None
 ) -> None:

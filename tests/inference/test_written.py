@@ -87,7 +87,7 @@ def test_predict__leaves_no_picture_of_a_mask_that_was_replaced(run, images, tmp
 def test_predict__half_a_line_of_a_killed_process_costs_one_file(run, images, tmp_path):
     predict(run.path, images, tmp_path / "out")
     listed = tmp_path / "out" / PREDICTED
-    listed.write_text(listed.read_text()[:-9])  # the list of confidences comes last
+    listed.write_text("3\n" + listed.read_text()[:-9])  # the list of confidences comes last
     with pytest.raises(ValueError, match=r"1 files .*\n  \S+confidence\.csv\n"):
         predict(run.path, images, tmp_path / "out")
 

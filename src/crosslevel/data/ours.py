@@ -26,9 +26,9 @@ def predicted_hashes(file: Path) -> dict[str, str]:
     for line in file.read_bytes().splitlines() if file.is_file() else ():
         try:
             name, digest = json.loads(line)
-        except ValueError:
+            hashes[name] = digest
+        except (TypeError, ValueError):
             continue
-        hashes[name] = digest
     return hashes
 
 

@@ -94,6 +94,13 @@ def test_find__annotations_beside_those_of_yolo_are_asked_about(tmp_path: Path) 
     assert [case.id for case in found.cases if case.mask] == ["a", "b", "c"]
 
 
+def test_find__pictures_beside_a_folder_of_annotations_are_none_of_theirs(tmp_path: Path) -> None:
+    touch(tmp_path, "downloads/screenshot.png", "downloads/holiday/a.png", "downloads/export/x.txt")
+    export = tmp_path / "downloads" / "export"
+    shutil.copy(annotated.coco(tmp_path / "elsewhere"), export / "instances.json")
+    assert find_cases(export).cases == []
+
+
 def test_find__what_exports_have_beside_the_labels_of_yolo_is_passed_over(tmp_path: Path) -> None:
     table = annotated.yolo(tmp_path)
     before = find_cases(tmp_path)

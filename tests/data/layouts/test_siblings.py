@@ -101,13 +101,23 @@ def test_unlabelled__without_an_image_says_so(tmp_path: Path) -> None:
     assert "b.heic: is not used (1 .heic). HEIC is what iPhones write" in line
 
 
-@pytest.mark.parametrize("run", [(".lock",), (".lock", "config.yaml", "predictions/a.png")])
+@pytest.mark.parametrize(
+    "run", [(".lock",), (".lock", "config.yaml", "split.json", "predictions/a.png")]
+)
 def test_runs__inside_the_data_are_no_part_of_it(tmp_path: Path, run: tuple[str, ...]) -> None:
     touch(tmp_path, "a.png", "a_mask.png", "b.png", *(f"seg_run/{name}" for name in run))
+    touch(tmp_path, *(f"seg_runs/first/{name}" for name in run))
     touch(tmp_path, "predicted/.predicted", "predicted/a.png")
     found = find_cases(tmp_path)
     assert masks(found.cases) == {"a": "a_mask.png", "b": None}
-    assert found.warnings == []
+    (line,) = found.warnings
+    assert line.endswith("If they are corrected, use them with --masks 'predicted'.")
+
+
+def test_runs__are_not_what_another_program_locked(tmp_path: Path) -> None:
+    for name in ("set0", "set1"):
+        touch(tmp_path, f"{name}/images/a.png", f"{name}/masks/a.png", f"{name}/.lock")
+    assert ids(find_cases(tmp_path).cases) == ["set0/a", "set1/a"]
 
 
 @pytest.mark.parametrize("name", ["masks", "drawn"])
@@ -142,7 +152,8 @@ def test_nested__a_file_beside_the_patients_is_named(tmp_path: Path, loose: str)
     found = find_cases(tmp_path)
     assert ids(found.cases) == ["p1/1", "p1/2", "p2/1", "p2/2"]
     (line,) = found.warnings
-    assert line.startswith(f"{tmp_path / loose}: is not used")
+    assert line.startswith(f"{tmp_path / loose}: ")
+    assert "not used" in line
 
 
 def test_nested__folders_inside_those_of_the_patients(tmp_path: Path) -> None:
@@ -156,6 +167,19 @@ def test_nested__folders_inside_those_of_the_patients(tmp_path: Path) -> None:
         "p1/s3/2": ("p1", False),
         "p2/1": ("p2", True),
     }
+
+
+def test_nested__masks_beside_folders_of_images_are_not_dropped(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        touch(tmp_path, f"images/{name}/s1/1.png", f"images/{name}/s2/2.png")
+        touch(tmp_path, f"masks/{name}/1.png", f"masks/{name}/2.png")
+    assert "p1: holds no image, but" in problems(tmp_path)[0]
+
+
+def test_nested__folders_of_masks_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        touch(tmp_path, f"images/{name}/1.png", f"masks/{name}/s1/1.png", f"masks/{name}/s2/2.png")
+    assert any("(1 s1/, 1 s2/)" in line for line in find_cases(tmp_path).warnings)
 
 
 def test_masks__several_annotators_in_one_folder_are_asked_about(tmp_path: Path) -> None:

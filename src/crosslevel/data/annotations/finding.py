@@ -75,7 +75,9 @@ def _in_folder(folder: Path, tree: Tree, without_shapes: WithoutShapes) -> Found
             return _in_zip(zips[0], without_shapes, tree)
         return None
     _refuse_several_tools(folder, found)
-    result = _Search(*_with_images(folder, tree), without_shapes).result(found)
+    is_alone = plain(folder.name) in MASK_FOLDERS
+    place = _with_images(folder, tree) if is_alone else (folder, tree)
+    result = _Search(*place, without_shapes).result(found)
     return result.warning(
         describe_passed_over(folder, [str(p.relative_to(folder)) for p in others])
     )

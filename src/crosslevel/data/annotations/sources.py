@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from crosslevel.system.folders import walk
 SUFFIXES = (".json", ".xml", ".csv", ".yaml", ".yml", ".zip")
 _WRITTEN_HERE = (OF_A_RUN, {"confidence.csv"})
 """What tells the folder of a run and of predicted masks, which are not data."""
+_TRIED = 8  # of one ending in a folder, where masks are used and only a warning depends on it
 _KEPT = 4  # files, so that one command reads each once
 
 
@@ -115,7 +117,7 @@ def describe_unused(folder: Path) -> list[str]:
     """Return a line on annotations below a folder whose masks, drawn as images, are used."""
     tree = Tree().add(folder)
     files = (*tree[".json"], *tree[".xml"], *tree[".csv"])
-    found = next(((path, tool) for path in files if (tool := _tool_if_any(path))), None)
+    found = next(((path, tool) for path in _some_of(files) if (tool := _tool_if_any(path))), None)
     if found is None and (labels := yolo.label_files(folder)) and _are_numbers(labels):
         found = labels[0], TOOLS["yolo"]
     forget()
@@ -126,6 +128,16 @@ def describe_unused(folder: Path) -> list[str]:
         f"{path}: annotations of {tool.name} are not used, since there are masks drawn as images. "
         f"If the annotations are meant, move the masks out of {folder}."
     ]
+
+
+def _some_of(files: Iterable[Path]) -> Iterator[Path]:
+    """Yield the first of each ending in each folder: those beside thousands of images are alike."""
+    seen: Counter[tuple[Path, str]] = Counter()
+    for path in files:
+        kind = path.parent, path.suffix
+        seen[kind] += 1
+        if seen[kind] <= _TRIED:
+            yield path
 
 
 def _tool_if_any(path: Path) -> Tool | None:

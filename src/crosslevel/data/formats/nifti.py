@@ -68,8 +68,12 @@ def _shape(path: Path, image: Any) -> tuple[int, int, int]:
 
 
 def _corners(image: Any, shape: tuple[int, int, int]) -> Points:
-    """Return the first voxel and the last along each axis; nothing of a file without an affine."""
-    if not (image.header["sform_code"] or image.header["qform_code"]):
+    """Return the first voxel and the last along each axis; nothing of a file without an affine.
+
+    The identity is none: it is what is written where nothing is known.
+    """
+    is_said = image.header["sform_code"] or image.header["qform_code"]
+    if not is_said or np.array_equal(image.affine, np.eye(4)):
         return ()
     last = np.vstack([np.zeros(3), np.diag(np.subtract(shape, 1))])
     places = last @ image.affine[:3, :3].T + image.affine[:3, 3]

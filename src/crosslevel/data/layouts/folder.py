@@ -174,13 +174,13 @@ def how_to_convert(names: Iterable[str]) -> str:
 
 
 def kinds(names: Collection[str]) -> str:
-    """How many files of which extensions, the most frequent first.
+    """How many files of which extensions, the most frequent first; folders, by `/`, by name.
 
     Example:
-        >>> kinds(["a.json", "b.json", "LICENSE"])
-        '2 .json, 1 LICENSE'
+        >>> kinds(["a.json", "b.json", "LICENSE", "p1/"])
+        '2 .json, 1 LICENSE, 1 p1/'
     """
-    endings = [os.path.splitext(name)[1].lower() for name in names]
+    endings = [name if name.endswith("/") else os.path.splitext(name)[1].lower() for name in names]
     of_the_bare = "without an ending" if endings.count("") > 1 else ""
     counts = Counter(end or of_the_bare or name for end, name in zip(endings, names, strict=True))
     return ", ".join(f"{count} {kind}" for kind, count in counts.most_common(4))

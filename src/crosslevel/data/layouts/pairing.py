@@ -152,7 +152,8 @@ def _are_parts(name: str, first: str, owners: Mapping[str, tuple[str, str]]) -> 
 def _unused(folder: Folder, beside: Folder) -> list[str]:
     """What is neither image nor mask in a folder of images (which may hold that of the masks)."""
     above = {beside.path, *beside.path.parents}
-    return [*folder.others, *(name for name in folder.folders if folder.path / name not in above)]
+    folders = [name for name in folder.folders if folder.path / name not in above]
+    return [*folder.others, *(f"{name}/" for name in folders)]
 
 
 def _no_stem_fits(strays: list[str], masks: Folder, images: Folder) -> str:

@@ -29,6 +29,7 @@ from crosslevel.data.layouts.siblings import (
     describe_beside,
     describe_no_images,
     describe_no_masks,
+    describe_predictions,
     is_named_like_masks,
     is_unlabelled,
     may_hold_masks,
@@ -60,14 +61,17 @@ def recognise(folder: Folder) -> Found | None:
     Folders that say they are unlabelled are no part of the layout: their images are added. Nor are
     runs and predictions that lie there.
     """
-    folder = folder.without(written_here(folder))
+    own = written_here(folder)
+    beside = describe_predictions(folder, own)
+    folder = folder.without(own)
     unlabelled = [name for name in folder.folders if is_unlabelled(name)]
     rest = folder.without(unlabelled)
     for layout in LAYOUTS:
         found = layout(rest)
         if found is not None:
             name = found.layout or layout.__name__.replace("_", " ")
-            return replace(_with_unlabelled(folder, found, unlabelled), layout=name)
+            found = _with_unlabelled(folder, found, unlabelled).warning(beside)
+            return replace(found, layout=name)
     return None
 
 
@@ -189,9 +193,16 @@ def nested_groups(folder: Folder) -> Found | None:
     loose = [
         line
         for sub in (images[0], masks[0])
-        for line in describe_passed_over(sub.path, [*sub.images, *sub.others])
+        for line in (*_describe_loose(sub), *describe_passed_over(sub.path, sub.others))
     ]
     return merge(sets, is_prefixed=True).warning([*beside, *loose])
+
+
+def _describe_loose(folder: Folder) -> list[str]:
+    if not folder.images:
+        return []
+    first, count = folder.path / folder.images[0], len(folder.images)
+    return [f"{first}: {count} beside the folders are not used. Move them into one."]
 
 
 def _holds_groups(folder: Folder) -> bool:
@@ -206,9 +217,9 @@ def _nested(images: Folder, masks: Folder) -> dict[str, Found]:
         inside = images.inside(name)
         empty = replace(inside, images=[], folders=[], others=[])
         has_masks = name in masks.folders
-        if inside.folders and not inside.images:
-            below = _nested(inside, masks.sub_folder(name) if has_masks else empty)
-            sets[name] = merge(below, is_prefixed=True)
+        own = masks.sub_folder(name) if has_masks else empty
+        if inside.folders and not inside.images and not own.images:
+            sets[name] = merge(_nested(inside, own), is_prefixed=True)
         else:
             sets[name] = pair(inside, masks.inside(name) if has_masks else empty)
     for name in sorted(set(masks.folders) - set(images.folders)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,12 +71,29 @@ def written_here(folder: Folder) -> list[str]:
 
 
 def _is_written_here(folder: Folder, name: str) -> bool:
-    has = {file for file in (*OF_A_RUN, LOCK, PREDICTED) if (folder.path / name / file).exists()}
+    path = folder.path / name
+    has = {file for file in (*OF_A_RUN, LOCK, PREDICTED) if os.path.exists(path / file)}
     if PREDICTED in has:
         is_chosen = plain(name) == plain(folder.masks or "")
         return not is_chosen and not is_named_like_masks(folder.sub_folder(name))
-    is_run = LOCK in has or has >= OF_A_RUN
-    return is_run and not folder.sub_folder(name).images
+    inside = folder.sub_folder(name)
+    if has >= OF_A_RUN:
+        return not inside.images
+    if LOCK in has:  # a run that has just begun
+        return not num_images(inside)
+    if inside.images or not inside.folders:
+        return False
+    return all(_is_written_here(inside, below) for below in inside.folders)
+
+
+def describe_predictions(folder: Folder, names: Iterable[str]) -> list[str]:
+    """A line on each of these sub-folders that `predict` wrote."""
+    return [
+        f"{folder.path / name}: masks of `predict`, which are no part of the data. If they are "
+        f"corrected, use them with --masks '{name}'."
+        for name in names
+        if (folder.path / name / PREDICTED).exists()
+    ]
 
 
 def num_images(folder: Folder) -> int:
