@@ -40,7 +40,7 @@ class MaskFiles:
         """Return the mask of an image as it is now: another program may write or remove it.
 
         Returns:
-            (H, W) class indices, or None if there is no mask.
+            Class indices (H, W); None for an image without a mask.
 
         Raises:
             DataError: As `read` does.
